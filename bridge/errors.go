@@ -1,0 +1,41 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What can go wrong with a command. Test with errors.Is.
+var (
+	ErrConnID            = errors.New("not a ConnID: 16 hex digits are expected")
+	ErrCallNotFound      = errors.New("no such call")
+	ErrSwitchUnavailable = errors.New("the switch can't be reached at the moment")
+	ErrDraining          = errors.New("the sidecar is stopping and takes no new calls")
+	ErrAmbiguousParty    = errors.New("several DNs are in this call: name the one that acts")
+	ErrNotAParty         = errors.New("that DN is not a party of this call")
+)
+
+// StateError is a command that the call's present state does not allow.
+type StateError struct {
+	Call  CallID
+	Verb  string
+	State PartyState // of the acting party
+	Why   string
+}
+
+func (e *StateError) Error() string {
+	text := fmt.Sprintf("%s is not possible while the call is %s", e.Verb, e.State)
+	if e.Why != "" {
+		text += ": " + e.Why
+	}
+	return text
+}
+
+// TargetError is a destination that can't be called: the dial rules refuse it, or nobody is there.
+type TargetError struct {
+	Number string
+	Rule   string // the rule or fact, such as "dial_rules.classes.default" or "not registered"
+	Why    string
+}
+
+func (e *TargetError) Error() string { return fmt.Sprintf("%q can't be called: %s", e.Number, e.Why) }

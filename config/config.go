@@ -82,7 +82,7 @@ type PortRange struct {
 
 // DNGroup gives the same settings to many DNs; Overrides change some of them for single DNs of the group.
 type DNGroup struct {
-	Numbers    []string              `mapstructure:"numbers"` // "5001", "5001-5020"
+	Numbers    []string `mapstructure:"numbers"` // "5001", "5001-5020"
 	DNSettings `mapstructure:",squash"`
 	Overrides  map[string]DNSettings `mapstructure:"overrides"` // by DN
 }

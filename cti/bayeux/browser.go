@@ -1,0 +1,63 @@
+package bayeux
+
+import (
+	"net/http"
+	"sync"
+)
+
+// browserCookie is the cookie by which Bayeux servers recognise the tabs of one browser.
+const browserCookie = "BAYEUX_BROWSER"
+
+// browserOf reads the cookie of a request, empty if there is none worth the name.
+func browserOf(r *http.Request) string {
+	c, err := r.Cookie(browserCookie)
+	if err != nil || len(c.Value) < 16 || len(c.Value) > 2*maxIDLength {
+		return ""
+	}
+	return c.Value
+}
+
+// setBrowser gives a browser its cookie. A page of another site gets it back to us only with SameSite=None, which
+// browsers take over TLS alone.
+func (s *Server) setBrowser(w http.ResponseWriter, r *http.Request, value string) {
+	secure := r.TLS != nil || s.opts.SecureCookies
+	c := &http.Cookie{Name: browserCookie, Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
+	if secure && crossOrigin(r) {
+		c.SameSite = http.SameSiteNoneMode
+		c.Partitioned = true
+	}
+	http.SetCookie(w, c)
+}
+
+// browserHolds counts the connects that are held for each browser.
+type browserHolds struct {
+	limit int
+
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func newBrowserHolds(limit int) *browserHolds {
+	return &browserHolds{limit: limit, count: map[string]int{}}
+}
+
+// acquire asks to hold a connect of the request's browser. Whoever gets ok calls release when the hold ends.
+func (b *browserHolds) acquire(r *http.Request) (release func(), ok bool) {
+	browser := browserOf(r)
+	if browser == "" || b.limit < 0 || r.ProtoMajor >= 2 {
+		return func() {}, true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.count[browser] >= b.limit {
+		return nil, false
+	}
+	b.count[browser]++
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.count[browser]--; b.count[browser] == 0 {
+			delete(b.count, browser)
+		}
+	}, true
+}

@@ -1,0 +1,116 @@
+package bayeux
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	protocolVersion = "1.0"
+	typeLongPolling = "long-polling"
+)
+
+// crowdedRetry is how long a client waits whose principal has too many live sessions.
+const crowdedRetry = 5 * time.Second
+
+// handshake opens a session. A refused one has no client id, and an advice that stops the client unless coming back can help:
+// without one, clients would try for ever.
+func (x *exchange) handshake(m *message, browser string) (*reply, *Session) {
+	if !m.validID() {
+		return x.refuse(m, wireIDInvalid, reconnectNone, 0), nil
+	}
+	if m.Version != "1" && !strings.HasPrefix(m.Version, "1.") {
+		return x.refuse(m, wireVersion, reconnectNone, 0), nil
+	}
+	if !slices.Contains(m.SupportedConnectionTypes, typeLongPolling) {
+		return x.refuse(m, wireTransport, reconnectNone, 0), nil
+	}
+	principal, err := x.server.opts.Policy.Handshake(x.r.Context(), x.r, m.Ext)
+	if err != nil {
+		return x.refuseDenied(m, err), nil
+	}
+	s := x.server.newSession(principal, browser, m.Ext)
+	switch x.server.admitSession(s) {
+	case joinFull:
+		return x.refuseDenied(m, &DeniedError{Reason: "too many sessions", Retry: crowdedRetry}), nil
+	case joinClosed:
+		return x.refuse(m, wireClosing, reconnectHandshake, closingInterval), nil
+	case joinDone:
+	}
+	x.server.opts.Logger.Info("bayeux session opened", "session", s.Ref(), "principal", principal.ID())
+	if hook := x.server.opts.Hooks.OnSession; hook != nil {
+		hook(s)
+	}
+	s.announce()
+	r := m.succeed()
+	r.Subscription = nil
+	r.ClientID = s.id
+	r.Version = protocolVersion
+	r.MinimumVersion = protocolVersion
+	r.SupportedConnectionTypes = []string{typeLongPolling}
+	r.Advice = x.server.advise(reconnectRetry, x.server.opts.Interval)
+	return r, s
+}
+
+func (x *exchange) refuse(m *message, wireError, reconnect string, interval time.Duration) *reply {
+	r := m.fail(wireError)
+	r.Version = protocolVersion
+	r.SupportedConnectionTypes = []string{typeLongPolling}
+	r.Advice = x.server.advise(reconnect, interval)
+	return r
+}
+
+func (x *exchange) refuseDenied(m *message, err error) *reply {
+	x.server.opts.Logger.Info("bayeux handshake denied", "remote", x.r.RemoteAddr, "error", err)
+	wireError := "403::handshake_denied"
+	reconnect, interval := reconnectNone, time.Duration(0)
+	if d, ok := errors.AsType[*DeniedError](err); ok {
+		wireError = denied("handshake_denied", err)
+		if d.Retry > 0 {
+			reconnect, interval = reconnectHandshake, d.Retry
+		}
+	}
+	return x.refuse(m, wireError, reconnect, interval)
+}
+
+func (s *Server) newSession(principal Principal, browser string, ext json.RawMessage) *Session {
+	now := time.Now()
+	return &Session{
+		id:        newID(),
+		browser:   browser,
+		server:    s,
+		principal: principal,
+		ext:       slices.Clone(ext),
+		created:   now,
+		done:      make(chan struct{}),
+		turn:      make(chan struct{}, 1),
+		interval:  s.opts.Interval,
+		deadline:  now.Add(s.opts.Interval + s.opts.MaxInterval),
+	}
+}
+
+// admitSession registers the session. If its principal has too many, the one for which nobody has come the longest makes
+// room: it's most likely what a reloaded page left behind.
+func (s *Server) admitSession(session *Session) joined {
+	for {
+		outcome := s.registry.join(session, s.opts.MaxSessionsPerPrincipal)
+		if outcome != joinFull {
+			return outcome
+		}
+		var oldest *Session
+		var oldestDeadline time.Time
+		for _, other := range s.registry.ofPrincipal(session.principal.ID()) {
+			deadline, idle := other.idleSince()
+			if idle && (oldest == nil || deadline.Before(oldestDeadline)) {
+				oldest, oldestDeadline = other, deadline
+			}
+		}
+		if oldest == nil {
+			return joinFull
+		}
+		oldest.replace()
+	}
+}

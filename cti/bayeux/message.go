@@ -1,0 +1,134 @@
+package bayeux
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Event is what travels on a channel.
+type Event struct {
+	Channel string
+	// Data is the payload, any JSON value.
+	Data json.RawMessage
+	// ID is optional: the id of the message that this event answers, or one of the application's own.
+	ID string
+}
+
+// NewEvent makes an Event of any value that encoding/json can encode.
+func NewEvent(channel string, data any) (Event, error) {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return Event{}, fmt.Errorf("bayeux: encoding data for %s: %w", channel, err)
+	}
+	return Event{Channel: channel, Data: raw}, nil
+}
+
+// encode makes the bytes that are shared by all the queues that the event enters.
+func (e Event) encode() (json.RawMessage, error) {
+	if !ValidChannel(e.Channel) && !(isService(e.Channel) && validName(e.Channel, marks+clientMarks)) {
+		return nil, fmt.Errorf("%w: %q", ErrChannel, e.Channel)
+	}
+	if len(e.Data) == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrNoData, e.Channel)
+	}
+	raw, err := json.Marshal(struct {
+		Channel string          `json:"channel"`
+		ID      string          `json:"id,omitempty"`
+		Data    json.RawMessage `json:"data"`
+	}{e.Channel, e.ID, e.Data})
+	if err != nil {
+		return nil, fmt.Errorf("bayeux: encoding an event of %s: %w", e.Channel, err)
+	}
+	return raw, nil
+}
+
+// message is one that a client sent. Fields nobody reads (connectionId, timestamp) are not here.
+type message struct {
+	Channel                  string          `json:"channel"`
+	ID                       json.RawMessage `json:"id"`
+	ClientID                 string          `json:"clientId"`
+	Version                  string          `json:"version"`
+	SupportedConnectionTypes []string        `json:"supportedConnectionTypes"`
+	ConnectionType           string          `json:"connectionType"`
+	Subscription             json.RawMessage `json:"subscription"`
+	Data                     json.RawMessage `json:"data"`
+	Ext                      json.RawMessage `json:"ext"`
+	Advice                   *requestAdvice  `json:"advice"`
+}
+
+// requestAdvice is the client's wish for one connect, in milliseconds.
+type requestAdvice struct {
+	Timeout  *float64 `json:"timeout"`
+	Interval *float64 `json:"interval"`
+}
+
+// within converts a wish into a duration between zero and limit; no wish means fallback.
+func within(wish *float64, fallback, limit time.Duration) time.Duration {
+	if wish == nil {
+		return fallback
+	}
+	ms := min(max(*wish, 0), float64(limit.Milliseconds()))
+	return time.Duration(ms * float64(time.Millisecond))
+}
+
+// validID accepts what may be echoed: nothing, a string of letters and digits (and the marks that libraries put into
+// theirs), or the number that some send instead.
+func (m *message) validID() bool {
+	switch {
+	case len(m.ID) == 0 || string(m.ID) == "null":
+		return true
+	case len(m.ID) > maxIDLength:
+		return false
+	case m.ID[0] != '"':
+		return m.ID[0] == '-' || ('0' <= m.ID[0] && m.ID[0] <= '9')
+	}
+	for _, c := range m.ID[1 : len(m.ID)-1] {
+		if !isAlphanumeric(c) && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// idText is the id as an Event carries it.
+func (m *message) idText() string {
+	var s string
+	if json.Unmarshal(m.ID, &s) != nil {
+		return string(m.ID)
+	}
+	return s
+}
+
+// reply answers one message.
+type reply struct {
+	Channel                  string          `json:"channel"`
+	ID                       json.RawMessage `json:"id,omitempty"`
+	Successful               bool            `json:"successful"`
+	ClientID                 string          `json:"clientId,omitempty"`
+	Version                  string          `json:"version,omitempty"`
+	MinimumVersion           string          `json:"minimumVersion,omitempty"`
+	SupportedConnectionTypes []string        `json:"supportedConnectionTypes,omitempty"`
+	Subscription             json.RawMessage `json:"subscription,omitempty"`
+	Error                    string          `json:"error,omitempty"`
+	Advice                   *advice         `json:"advice,omitempty"`
+}
+
+func (m *message) succeed() *reply {
+	return &reply{Channel: m.Channel, ID: m.echoID(), Successful: true, Subscription: m.Subscription}
+}
+
+func (m *message) fail(wireError string) *reply {
+	r := &reply{Channel: m.Channel, ID: m.echoID(), Error: wireError, Subscription: m.Subscription}
+	if m.Channel != metaSubscribe && m.Channel != metaUnsubscribe {
+		r.Subscription = nil
+	}
+	return r
+}
+
+func (m *message) echoID() json.RawMessage {
+	if !m.validID() || string(m.ID) == "null" {
+		return nil
+	}
+	return m.ID
+}

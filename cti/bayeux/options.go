@@ -1,0 +1,134 @@
+package bayeux
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	// DefaultTimeout stays below the 60 s after which nginx gives up on a silent upstream.
+	DefaultTimeout = 30 * time.Second
+	// DefaultMaxInterval lets a session survive a network cut of one minute.
+	DefaultMaxInterval          = 60 * time.Second
+	DefaultMaxQueue             = 1000
+	DefaultMaxMessageSize       = 64 << 10
+	DefaultMaxSubscriptions     = 256
+	DefaultMaxPerPrincipal      = 32
+	DefaultMaxHoldsPerBrowser   = 4
+	DefaultMultiSessionInterval = 2 * time.Second
+	DefaultWriteTimeout         = 10 * time.Second
+)
+
+// Options configure a Server. Zero values mean the defaults above; only Policy has none.
+type Options struct {
+	Policy Policy
+	Hooks  Hooks
+	// Logger gets one line per session's start and end. Nil discards.
+	Logger *slog.Logger
+
+	// Timeout is how long a connect is held when nothing happens.
+	Timeout time.Duration
+	// Interval is how long clients wait between a connect's reply and their next connect.
+	Interval time.Duration
+	// MaxInterval is how much longer than Interval a session lives without a connect.
+	MaxInterval time.Duration
+	// WriteTimeout bounds the reading of a request's body and the writing of its reply.
+	WriteTimeout time.Duration
+	// RehandshakeSpread, when positive, spreads the handshakes after a restart: each client whose session is unknown
+	// is advised an interval drawn between zero and this.
+	RehandshakeSpread time.Duration
+
+	// MaxQueue bounds the events that wait for a session. One more ends the session.
+	MaxQueue int
+	// MaxMessageSize bounds a request's body, in bytes.
+	MaxMessageSize int
+	// MaxSubscriptions bounds the channels of one session.
+	MaxSubscriptions int
+	// MaxSessionsPerPrincipal bounds the sessions of one principal. One more replaces the longest idle of them that has no
+	// connect under way; if all have one, the handshake is refused for the time being.
+	MaxSessionsPerPrincipal int
+	// MaxHoldsPerBrowser bounds the connects held for one browser over HTTP/1.1, where each occupies one of
+	// the few connections that the browser opens per host; -1 lifts the bound. Tabs beyond it poll every
+	// MultiSessionInterval. HTTP/2 and clients without cookies are not counted.
+	MaxHoldsPerBrowser   int
+	MultiSessionInterval time.Duration
+
+	// AllowedOrigins are the exact origins ("https://desk.example.com") of pages on other hosts that may use the
+	// server. A page of the host that the request names is always allowed.
+	AllowedOrigins []string
+	// SecureCookies marks the cookie Secure although TLS ends before this server.
+	SecureCookies bool
+	// BindCookie refuses, as an unknown session, a request whose BAYEUX_BROWSER cookie is missing or not the one of
+	// the session's handshake. Off by default: the principal protects sessions, and clients without a cookie jar
+	// would never connect.
+	BindCookie bool
+	// ExcludePublisher keeps a client's own messages from coming back to it.
+	ExcludePublisher bool
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Policy == nil {
+		return o, fmt.Errorf("%w: Policy is missing", ErrOptions)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	durations := []struct {
+		name     string
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{"Timeout", &o.Timeout, DefaultTimeout},
+		{"Interval", &o.Interval, 0},
+		{"MaxInterval", &o.MaxInterval, DefaultMaxInterval},
+		{"WriteTimeout", &o.WriteTimeout, DefaultWriteTimeout},
+		{"RehandshakeSpread", &o.RehandshakeSpread, 0},
+		{"MultiSessionInterval", &o.MultiSessionInterval, DefaultMultiSessionInterval},
+	}
+	for _, d := range durations {
+		if *d.value < 0 {
+			return o, fmt.Errorf("%w: %s is %v, must not be negative", ErrOptions, d.name, *d.value)
+		}
+		if *d.value == 0 {
+			*d.value = d.fallback
+		}
+	}
+	bounds := []struct {
+		name     string
+		value    *int
+		fallback int
+		lowest   int
+	}{
+		{"MaxQueue", &o.MaxQueue, DefaultMaxQueue, 1},
+		{"MaxMessageSize", &o.MaxMessageSize, DefaultMaxMessageSize, 1},
+		{"MaxSubscriptions", &o.MaxSubscriptions, DefaultMaxSubscriptions, 1},
+		{"MaxSessionsPerPrincipal", &o.MaxSessionsPerPrincipal, DefaultMaxPerPrincipal, 1},
+		{"MaxHoldsPerBrowser", &o.MaxHoldsPerBrowser, DefaultMaxHoldsPerBrowser, -1},
+	}
+	for _, b := range bounds {
+		if *b.value == 0 {
+			*b.value = b.fallback
+		}
+		if *b.value < b.lowest {
+			return o, fmt.Errorf("%w: %s is %d, must be at least %d", ErrOptions, b.name, *b.value, b.lowest)
+		}
+	}
+	return o, checkOrigins(o.AllowedOrigins)
+}
+
+// checkOrigins refuses what could never equal a browser's Origin header; "*" is not possible together with
+// credentials.
+func checkOrigins(origins []string) error {
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" ||
+			origin != strings.ToLower(u.Scheme+"://"+u.Host) {
+			return fmt.Errorf("%w: AllowedOrigins: %q is not an origin, want scheme://host[:port] in lower case", ErrOptions, origin)
+		}
+	}
+	return nil
+}

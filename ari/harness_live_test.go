@@ -1,0 +1,127 @@
+//go:build e2e
+
+package ari_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/ari"
+	"sidecar/internal/backoff"
+	"sidecar/internal/testkit/asterisk"
+)
+
+const (
+	liveServer   = ari.ServerID("pbx-1")
+	livePassword = ari.Secret("a-password-only-tests-know")
+	// patience bounds waits for real parts; no test asserts how long one took.
+	patience = 30 * time.Second
+)
+
+// lab is a real Asterisk of one test.
+type lab struct {
+	*asterisk.Instance
+
+	t     *testing.T
+	ports asterisk.Ports
+	conf  string
+}
+
+// liveDialplan is what the tests need beside the minimal one.
+const liveDialplan = `
+[test]
+exten => s,1,Stasis(sidecar,local)
+ same => n,Hangup()
+exten => wait,1,Answer()
+ same => n,Wait(3600)
+exten => fallback,1,Stasis(sidecar)
+ same => n,Set(GLOBAL(FELL_THROUGH)=${STASISSTATUS})
+ same => n,Answer()
+ same => n,Wait(3600)
+`
+
+// newLab starts an Asterisk; extra files are appended to the minimal ones.
+func newLab(t *testing.T, extra map[string]string) *lab {
+	t.Helper()
+	ports := asterisk.FreeAsteriskPorts(t)
+	conf := asterisk.MinimalConf(t, asterisk.Minimal{
+		Ports:       ports,
+		ARIPassword: string(livePassword),
+		Phones:      []asterisk.Phone{{User: "5001", Password: "p5001"}, {User: "5002", Password: "p5002"}},
+	})
+	appendTo(t, filepath.Join(conf, "extensions.conf"), liveDialplan)
+	for name, text := range extra {
+		appendTo(t, filepath.Join(conf, name), text)
+	}
+	return &lab{Instance: asterisk.Start(t, asterisk.Options{ConfDir: conf}), t: t, ports: ports, conf: conf}
+}
+
+func appendTo(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	_, err = f.WriteString(text)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
+func (l *lab) config() ari.Config {
+	return ari.Config{
+		Server: liveServer, URL: l.ports.ARIURL(),
+		User: asterisk.ARIUser, Password: livePassword, App: asterisk.App,
+		Backoff:   backoff.Policy{Min: 50 * time.Millisecond, Max: 500 * time.Millisecond},
+		SlowRetry: 200 * time.Millisecond,
+		Logger:    slog.New(slog.NewTextHandler(l.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+// tap is a client whose events are read in order, so that waiting for one event
+// skips what came before it.
+type tap struct {
+	*ari.Client
+
+	t *testing.T
+}
+
+func (l *lab) connect(cfg ari.Config) *tap {
+	l.t.Helper()
+	c, err := ari.Connect(l.t.Context(), cfg)
+	require.NoError(l.t, err)
+	l.t.Cleanup(c.Close)
+	tp := &tap{c, l.t}
+	wait[*ari.Connected](tp)
+	return tp
+}
+
+// wait reads on until an event of the type that satisfies every condition.
+func wait[E ari.Event](tp *tap, conds ...func(E) bool) E {
+	tp.t.Helper()
+	return next(tp.t, tp.Events(), conds...)
+}
+
+func next[E ari.Event](t *testing.T, from <-chan ari.Event, conds ...func(E) bool) E {
+	t.Helper()
+	var zero E
+	expired := time.NewTimer(patience)
+	defer expired.Stop()
+	for {
+		select {
+		case e, open := <-from:
+			require.True(t, open, "the stream ended while waiting for %T", zero)
+			got, ok := e.(E)
+			for _, cond := range conds {
+				ok = ok && cond(got)
+			}
+			if ok {
+				return got
+			}
+		case <-expired.C:
+			require.FailNow(t, "no such event", "%T", zero)
+		}
+	}
+}

@@ -1,5 +1,12 @@
 package bridge
 
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
 // MakeCall rings From's phone first, then calls To.
 type MakeCall struct {
 	From  DN
@@ -21,4 +28,175 @@ type Transfer struct {
 	To    string
 	Class string // class of the dial rules; empty: that of By
 	Op    OpID
+}
+
+// MakeCall returns once the phone of From is being called.
+func (e *Engine) MakeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
+	return e.ops.once(ctx, cmd.Op, func() (CallView, error) { return e.makeCall(ctx, cmd) })
+}
+
+func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
+	e.mu.RLock()
+	draining, down := e.draining, e.down[e.Server]
+	e.mu.RUnlock()
+	if draining {
+		return CallView{}, ErrDraining
+	}
+	if down {
+		return CallView{}, ErrSwitchUnavailable
+	}
+	dest, err := e.Plan.Dial(cmd.From, cmd.Class, cmd.To)
+	if err != nil {
+		return CallView{}, err
+	}
+	if dest.Endpoint.DN == cmd.From {
+		return CallView{}, &TargetError{Number: cmd.To, Rule: "own DN", Why: "it is the calling DN itself"}
+	}
+	a := e.start(e.Server, ChannelID{})
+	err = a.ask(ctx, func(token int) Input { return doMakeCall{From: cmd.From, Dest: dest, Op: cmd.Op, Reply: token} })
+	if err != nil {
+		return CallView{}, explain(string(cmd.From), err)
+	}
+	return e.lastView(a), nil
+}
+
+// Hangup returns once the call's end has been told; the channels end after that.
+func (e *Engine) Hangup(ctx context.Context, cmd Hangup) (CallView, error) {
+	return e.ops.once(ctx, cmd.Op, func() (CallView, error) {
+		a, _, err := e.actorOf(cmd.Call)
+		if err != nil {
+			return CallView{}, err
+		}
+		err = a.ask(ctx, func(token int) Input { return doHangup{Op: cmd.Op, Reply: token} })
+		return e.lastView(a), err
+	})
+}
+
+// Transfer returns once the target is being called and By has left; before that any failure leaves the call as it was.
+func (e *Engine) Transfer(ctx context.Context, cmd Transfer) (CallView, error) {
+	return e.ops.once(ctx, cmd.Op, func() (CallView, error) { return e.transfer(ctx, cmd) })
+}
+
+func (e *Engine) transfer(ctx context.Context, cmd Transfer) (CallView, error) {
+	a, view, err := e.actorOf(cmd.Call)
+	if err != nil {
+		return CallView{}, err
+	}
+	by, err := actingDN(view, cmd.By)
+	if err != nil {
+		return CallView{}, err
+	}
+	dest, err := e.Plan.Dial(by, cmd.Class, cmd.To)
+	if err != nil {
+		return CallView{}, err
+	}
+	if !dest.Treatment.IsZero() {
+		return CallView{}, &TargetError{Number: cmd.To, Rule: "transfer", Why: "a transfer goes to a DN or an outside number"}
+	}
+	if view.Has(dest.Endpoint.DN) {
+		return CallView{}, &TargetError{Number: cmd.To, Rule: "transfer", Why: "that DN is in the call already"}
+	}
+	err = a.ask(ctx, func(token int) Input { return doTransfer{By: by, Dest: dest, Op: cmd.Op, Reply: token} })
+	if err != nil {
+		return CallView{}, explain(cmd.To, err)
+	}
+	return e.lastView(a), nil
+}
+
+// actingDN is the DN that a command names, or the only one in the call.
+func actingDN(view CallView, named DN) (DN, error) {
+	if named != "" {
+		if !view.Has(named) {
+			return "", ErrNotAParty
+		}
+		return named, nil
+	}
+	var found DN
+	for _, p := range view.Parties {
+		if p.DN == "" || p.State == PartyReleased {
+			continue
+		}
+		if found != "" {
+			return "", ErrAmbiguousParty
+		}
+		found = p.DN
+	}
+	if found == "" {
+		return "", ErrNotAParty
+	}
+	return found, nil
+}
+
+// explain turns what kept a number from being called into a TargetError that names it.
+func explain(number string, err error) error {
+	var target *TargetError
+	switch {
+	case errors.As(err, &target):
+		if target.Number == "" {
+			named := *target
+			named.Number = number
+			return &named
+		}
+	case errors.Is(err, ErrUnreachable):
+		return &TargetError{Number: number, Rule: "registration", Why: ErrUnreachable.Error(), Unreachable: true}
+	case errors.Is(err, ErrBusy):
+		return &TargetError{Number: number, Rule: "max_calls", Why: ErrBusy.Error(), Unreachable: true}
+	case errors.Is(err, ErrNoAnswer):
+		return &TargetError{Number: number, Rule: "calls.ring_timeout", Why: ErrNoAnswer.Error(), Unreachable: true}
+	}
+	return err
+}
+
+// lastView is the call as its actor showed it last, also when it has ended by now.
+func (e *Engine) lastView(a *actor) CallView {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return a.shown
+}
+
+// opLife is how long the result of a command can be asked for again.
+const opLife = 10 * time.Minute
+
+// operations remembers the results of commands by the id that their client chose.
+type operations struct {
+	mu   sync.Mutex
+	done map[OpID]*operation
+}
+
+type operation struct {
+	ended chan struct{}
+	at    time.Time
+	view  CallView
+	err   error
+}
+
+// once runs a command, or waits for and returns the result of the one that had the same id.
+func (o *operations) once(ctx context.Context, id OpID, run func() (CallView, error)) (CallView, error) {
+	if id == "" {
+		return run()
+	}
+	o.mu.Lock()
+	if op, again := o.done[id]; again {
+		o.mu.Unlock()
+		select {
+		case <-op.ended:
+			return op.view, op.err
+		case <-ctx.Done():
+			return CallView{}, ctx.Err()
+		}
+	}
+	if o.done == nil {
+		o.done = map[OpID]*operation{}
+	}
+	for key, op := range o.done {
+		if time.Since(op.at) > opLife {
+			delete(o.done, key)
+		}
+	}
+	op := &operation{ended: make(chan struct{}), at: time.Now()}
+	o.done[id] = op
+	o.mu.Unlock()
+	op.view, op.err = run()
+	close(op.ended)
+	return op.view, op.err
 }

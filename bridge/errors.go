@@ -12,6 +12,9 @@ var (
 	ErrSwitchUnavailable = errors.New("the switch can't be reached at the moment")
 	ErrDraining          = errors.New("the sidecar is stopping and takes no new calls")
 	ErrAmbiguousParty    = errors.New("several DNs are in this call: name the one that acts")
+	ErrUnreachable       = errors.New("no phone is registered there")
+	ErrBusy              = errors.New("the DN takes no further call")
+	ErrNoAnswer          = errors.New("nobody answered")
 	ErrNotAParty         = errors.New("that DN is not a party of this call")
 )
 
@@ -33,9 +36,10 @@ func (e *StateError) Error() string {
 
 // TargetError is a destination that can't be called: the dial rules refuse it, or nobody is there.
 type TargetError struct {
-	Number string
-	Rule   string // the rule or fact, such as "dial_rules.classes.default" or "not registered"
-	Why    string
+	Number      string
+	Rule        string // the rule or fact, such as "dial_rules.classes.default" or "registration"
+	Why         string
+	Unreachable bool // allowed, but nobody can be had there at the moment
 }
 
 func (e *TargetError) Error() string { return fmt.Sprintf("%q can't be called: %s", e.Number, e.Why) }

@@ -34,6 +34,9 @@ const (
 	CallStateNoAnswer    CallState = "NoAnswer"
 	CallStateBusy        CallState = "Busy"
 	CallStateDropped     CallState = "Dropped" // the switch was lost
+
+	// CallStateAbandoned is the engine's own: parties that still ring see EventAbandoned, the others EventReleased with OK.
+	CallStateAbandoned CallState = "Abandoned"
 )
 
 // Event is something that happened, as clients are told it. Events of one interaction are published in order.

@@ -1,0 +1,237 @@
+package bridge
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sidecar/internal/loop"
+)
+
+// mailboxSize bounds what waits for one interaction; who posts to a full mailbox waits. The loop never waits for
+// anybody, so it empties.
+const mailboxSize = 1024
+
+// actor owns one interaction: inputs come to its loop, the effects run beside it in order.
+type actor struct {
+	// constant
+	e      *Engine
+	id     InteractionID
+	server ServerID
+	loop   *loop.Loop
+	work   *effectQueue
+
+	// owned by the loop
+	state   Interaction
+	waiting map[int]chan error // commands that wait for their Reply
+	tokens  int
+	timers  map[PartyID]*time.Timer
+
+	shown CallView // guarded by Engine.mu: the call as readers last saw it
+}
+
+func newActor(e *Engine, state Interaction) *actor {
+	a := &actor{
+		e: e, id: state.ID, server: state.Server, loop: loop.New(mailboxSize), work: newEffectQueue(),
+		state: state, waiting: map[int]chan error{}, timers: map[PartyID]*time.Timer{},
+	}
+	e.wg.Go(a.runEffects)
+	return a
+}
+
+// feed hands an input to the actor; one that has ended ignores it.
+func (a *actor) feed(in Input) { a.loop.Post(func() { a.handle(in) }) }
+
+// handle is the only place that changes the state. The record is written before anybody hears of it.
+func (a *actor) handle(in Input) {
+	before := a.state.Events
+	state, effects := next(a.state, stamped{At: time.Now(), Input: in})
+	a.state = state
+	if err := a.e.Journal.Put(string(a.id), state); err != nil {
+		a.e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
+	}
+	a.e.setView(a, state.view())
+	if state.Events > before {
+		for _, event := range state.Outbox {
+			a.e.Feed.Publish(event)
+		}
+	}
+	for _, effect := range effects {
+		a.start(effect)
+	}
+	if state.Finished {
+		a.work.close()
+	}
+}
+
+// start does at once what takes no time, and queues the rest.
+func (a *actor) start(effect Effect) {
+	switch effect := effect.(type) {
+	case Reply:
+		if ch, ok := a.waiting[effect.Token]; ok {
+			ch <- effect.Err // buffered, and answered once
+			delete(a.waiting, effect.Token)
+		}
+	case StartTimer:
+		if old := a.timers[effect.Party]; old != nil {
+			old.Stop()
+		}
+		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.feed(RingTimeout{Party: effect.Party}) })
+	case FreeDN:
+		a.e.Agents.Free(effect.DN, a.id)
+	case OccupyDN:
+		a.e.Agents.Occupy(effect.DN, a.id)
+	case FreeCap:
+		a.e.caps.free(effect.Cap, effect.Channel)
+	default:
+		a.work.push(effect)
+	}
+}
+
+// ask posts the input that build makes for a token, and waits for the machine's reply to it.
+func (a *actor) ask(ctx context.Context, build func(token int) Input) error {
+	reply := make(chan error, 1)
+	posted := a.loop.Post(func() {
+		a.tokens++
+		a.waiting[a.tokens] = reply
+		a.handle(build(a.tokens))
+	})
+	if !posted {
+		return ErrCallNotFound
+	}
+	select {
+	case err := <-reply:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-a.loop.Done():
+		select {
+		case err := <-reply:
+			return err
+		default:
+			return ErrCallNotFound
+		}
+	}
+}
+
+// runEffects runs the effects until the interaction has ended and its last effect is done, or the engine stops.
+func (a *actor) runEffects() {
+	for {
+		effect, ok := a.work.pop()
+		if !ok {
+			break
+		}
+		ctx, cancel := context.WithTimeout(a.e.ctx, a.e.EffectTimeout)
+		a.run(ctx, effect)
+		cancel()
+	}
+	a.loop.Stop()
+	<-a.loop.Done()
+	for _, timer := range a.timers {
+		timer.Stop()
+	}
+	if a.e.ctx.Err() == nil {
+		a.e.forget(a)
+	}
+}
+
+// run does one effect and posts back its result, where there is one.
+func (a *actor) run(ctx context.Context, effect Effect) {
+	sw := a.e.Switch
+	var err error
+	switch effect := effect.(type) {
+	case CreateLeg:
+		if err = a.create(ctx, effect); err != nil {
+			a.feed(LegFailed{Channel: effect.Leg.Channel, Err: err})
+		}
+	case DialLeg:
+		if err = sw.Dial(ctx, effect.Channel, effect.Caller, effect.Timeout); err != nil {
+			a.feed(LegFailed{Channel: effect.Channel, Err: err})
+		}
+	case JoinLegs:
+		err = sw.Join(ctx, effect.Bridge, effect.Channels)
+		a.feed(Joined{Parties: effect.Parties, Err: err})
+	case AnswerLeg:
+		err = sw.Answer(ctx, effect.Channel)
+	case RingLeg:
+		err = sw.Ring(ctx, effect.Channel)
+	case HangupLeg:
+		err = sw.Hangup(ctx, effect.Channel, effect.Cause)
+	case ContinueLeg:
+		err = sw.Continue(ctx, effect.Channel, effect.To)
+	case ReferLeg:
+		err = sw.ReferResult(ctx, effect.Channel, effect.OK)
+	case PlayMusic:
+		err = sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On)
+	case DestroyBridge:
+		err = sw.Destroy(ctx, effect.Bridge)
+	case FreeDN, FreeCap, OccupyDN, StartTimer, Reply: // done by start
+	}
+	if err != nil && a.e.ctx.Err() == nil {
+		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
+	}
+}
+
+// create reserves what the leg needs before it asks the switch.
+func (a *actor) create(ctx context.Context, effect CreateLeg) error {
+	if err := a.e.caps.take(effect.Cap, effect.Limit, effect.Leg.Channel); err != nil {
+		return err
+	}
+	if dn := effect.Leg.To.DN; dn != "" {
+		if err := a.e.Agents.Reserve(dn, a.id); err != nil {
+			return err
+		}
+	}
+	return a.e.Switch.Create(ctx, effect.Leg)
+}
+
+// effectQueue holds the effects of one interaction. It has no bound of its own: an input makes a handful at most.
+type effectQueue struct {
+	mu     sync.Mutex
+	more   *sync.Cond
+	list   []Effect
+	closed bool
+}
+
+func newEffectQueue() *effectQueue {
+	q := &effectQueue{}
+	q.more = sync.NewCond(&q.mu)
+	return q
+}
+
+func (q *effectQueue) push(e Effect) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.list = append(q.list, e)
+	q.more.Signal()
+}
+
+// close lets pop end once the queue is empty.
+func (q *effectQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.more.Signal()
+}
+
+// abandon ends pop at once: what is queued stays undone, which a restart makes good.
+func (q *effectQueue) abandon() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.list, q.closed = nil, true
+	q.more.Signal()
+}
+
+func (q *effectQueue) pop() (Effect, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.list) == 0 && !q.closed {
+		q.more.Wait()
+	}
+	if len(q.list) == 0 {
+		return nil, false
+	}
+	e := q.list[0]
+	q.list = q.list[1:]
+	return e, true
+}

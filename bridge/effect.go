@@ -1,0 +1,87 @@
+package bridge
+
+import "time"
+
+// Effect is something the machine wants done. Effects of one interaction run one after the other, in order,
+// outside the actor; those with a result post it back as an Input.
+type Effect interface{ isEffect() }
+
+type (
+	// CreateLeg reserves the DN or the cap and creates the channel: LegFailed if it can't be done.
+	CreateLeg struct {
+		Leg   NewLeg
+		Cap   string
+		Limit int
+	}
+	// DialLeg rings the channel: LegFailed if it can't be done.
+	DialLeg struct {
+		Channel, Caller ChannelID
+		Timeout         time.Duration
+	}
+	// AnswerLeg answers a channel that came to us.
+	AnswerLeg struct{ Channel ChannelID }
+	// RingLeg lets the caller hear ringing.
+	RingLeg struct{ Channel ChannelID }
+	// HangupLeg ends a channel; one that is gone already comes back as LegChanged.
+	HangupLeg struct {
+		Channel ChannelID
+		Cause   int
+	}
+	// ContinueLeg gives the channel back to the switch's own plan.
+	ContinueLeg struct {
+		Channel ChannelID
+		To      Treatment
+	}
+	// ReferLeg answers a phone's REFER.
+	ReferLeg struct {
+		Channel ChannelID
+		OK      bool
+	}
+	// JoinLegs puts channels into the call's bridge: Joined.
+	JoinLegs struct {
+		Bridge   BridgeID
+		Channels []ChannelID
+		Parties  []PartyID
+	}
+	// PlayMusic starts or ends music in the bridge.
+	PlayMusic struct {
+		Bridge BridgeID
+		On     bool
+	}
+	// DestroyBridge removes the bridge.
+	DestroyBridge struct{ Bridge BridgeID }
+	// FreeDN ends the DN's part in the interaction, FreeCap the channel's part in the cap.
+	FreeDN  struct{ DN DN }
+	FreeCap struct {
+		Cap     string
+		Channel ChannelID
+	}
+	// OccupyDN counts a call that the DN began itself.
+	OccupyDN struct{ DN DN }
+	// StartTimer arms the ringing timer of a party: RingTimeout.
+	StartTimer struct {
+		Party PartyID
+		At    time.Time
+	}
+	// Reply answers the waiting command.
+	Reply struct {
+		Token int
+		Err   error
+	}
+)
+
+func (CreateLeg) isEffect()     {}
+func (DialLeg) isEffect()       {}
+func (AnswerLeg) isEffect()     {}
+func (RingLeg) isEffect()       {}
+func (HangupLeg) isEffect()     {}
+func (ContinueLeg) isEffect()   {}
+func (ReferLeg) isEffect()      {}
+func (JoinLegs) isEffect()      {}
+func (PlayMusic) isEffect()     {}
+func (DestroyBridge) isEffect() {}
+func (FreeDN) isEffect()        {}
+func (FreeCap) isEffect()       {}
+func (OccupyDN) isEffect()      {}
+func (StartTimer) isEffect()    {}
+func (Reply) isEffect()         {}

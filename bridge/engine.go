@@ -1,0 +1,177 @@
+package bridge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options are what an Engine needs. All ports must be set.
+type Options struct {
+	Node          string // names the node in ids
+	NodeID        byte   // first byte of its ConnIDs
+	Server        ServerID
+	Switch        Switch
+	Plan          Plan
+	Agents        Agents
+	Journal       Journal
+	Feed          Feed
+	MusicClass    string
+	RingTimeout   time.Duration // how long a DN's own phone rings for a click-to-dial
+	EffectTimeout time.Duration // deadline of one request to the switch
+	Logger        *slog.Logger
+}
+
+// Engine runs the interactions. Facts of the switch come in through its fact methods, in order; commands
+// through its command methods; events leave through the Feed.
+type Engine struct {
+	Options
+	log    *slog.Logger
+	ctx    context.Context // ends when the engine stops
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	caps   caps
+	ops    operations
+
+	mu       sync.RWMutex
+	actors   map[InteractionID]*actor
+	arrivals map[ChannelID]*actor // channels that came to us carry the switch's ids, not ours
+	views    map[CallID]*live
+	down     map[ServerID]bool // servers out of reach
+	draining bool
+}
+
+// live is a call as last seen, and who runs it.
+type live struct {
+	actor *actor
+	view  CallView
+}
+
+// New makes an engine without calls. Restore may add those of the journal before the first fact arrives.
+func New(o Options) *Engine {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Engine{
+		Options: o, log: o.Logger, ctx: ctx, cancel: cancel,
+		actors: map[InteractionID]*actor{}, arrivals: map[ChannelID]*actor{},
+		views: map[CallID]*live{}, down: map[ServerID]bool{o.Server: true},
+	}
+}
+
+// Close stops the engine and leaves the calls in the switch as they are: the journal has them.
+func (e *Engine) Close() {
+	e.cancel()
+	e.mu.Lock()
+	for _, a := range e.actors {
+		a.work.abandon()
+	}
+	e.mu.Unlock()
+	e.wg.Wait()
+}
+
+// Drain refuses new calls from now on.
+func (e *Engine) Drain() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.draining = true
+}
+
+// start makes the actor of a new interaction; arrived is the channel that began it, zero for one that we begin.
+func (e *Engine) start(server ServerID, arrived ChannelID) *actor {
+	id := InteractionID(e.prefix() + randomName())
+	a := newActor(e, Interaction{ID: id, Server: server, Call: Call{
+		ID: newCallID(), ConnID: newConnID(e.NodeID), Controller: ControlAsterisk,
+		Bridge: BridgeID{Server: server, ID: string(id)},
+	}})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.actors[id] = a
+	if arrived.ID != "" {
+		e.arrivals[arrived] = a
+	}
+	return a
+}
+
+// prefix starts every id of a channel or bridge that this node makes.
+func (e *Engine) prefix() string { return e.Node + "-" }
+
+func randomName() string {
+	var raw [10]byte
+	_, _ = rand.Read(raw[:])
+	return strings.ToLower(base32.StdEncoding.EncodeToString(raw[:]))
+}
+
+// setView keeps the call's picture for the readers; called by the actor's loop.
+func (e *Engine) setView(a *actor, v CallView) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a.shown = v
+	if a.state.Finished {
+		delete(e.views, v.ID)
+		return
+	}
+	e.views[v.ID] = &live{actor: a, view: v}
+}
+
+// forget ends an interaction whose last effect is done.
+func (e *Engine) forget(a *actor) {
+	e.mu.Lock()
+	delete(e.actors, a.id)
+	for ch, owner := range e.arrivals {
+		if owner == a {
+			delete(e.arrivals, ch)
+		}
+	}
+	e.mu.Unlock()
+	c := a.state.Call // the loop has ended: nobody else touches it
+	if err := e.Journal.Delete(string(a.id)); err != nil {
+		e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
+	}
+	e.log.Info("call_ended", "interaction", a.id, "call", c.ID, "conn_id", c.ConnID.String(), "type", c.Type,
+		"ani", c.ANI, "dnis", c.DNIS, "answered", !c.AnsweredAt.IsZero(), "duration", c.EndedAt.Sub(c.StartedAt))
+}
+
+// Calls lists the calls that live, the oldest first.
+func (e *Engine) Calls() []CallView {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	list := make([]CallView, 0, len(e.views))
+	for _, l := range e.views {
+		if l.view.EndedAt.IsZero() && len(l.view.Parties) > 0 {
+			list = append(list, l.view)
+		}
+	}
+	sortViews(list)
+	return list
+}
+
+// Call gives a call that lives.
+func (e *Engine) Call(id CallID) (CallView, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	l := e.views[id]
+	if l == nil || !l.view.EndedAt.IsZero() {
+		return CallView{}, false
+	}
+	return l.view, true
+}
+
+func (e *Engine) actorOf(id CallID) (*actor, CallView, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	l := e.views[id]
+	if l == nil || !l.view.EndedAt.IsZero() {
+		return nil, CallView{}, ErrCallNotFound
+	}
+	if e.down[l.actor.server] {
+		return nil, CallView{}, fmt.Errorf("%s: %w", l.actor.server, ErrSwitchUnavailable)
+	}
+	return l.actor, l.view, nil
+}
+
+func effectName(e Effect) string { return reflect.TypeOf(e).Name() }

@@ -1,0 +1,224 @@
+package bridge
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// Arrival is a channel that came to us.
+type Arrival struct {
+	Channel ChannelID
+	Up      bool
+	Trunk   string // the trunk that it came from, or
+	From    DN     // the DN that calls
+	Number  string
+	Name    string
+	Called  string
+	CallID  CallID // CallUUID that came with the call, empty for none
+}
+
+// Arrive begins a call with a channel that came to us. A channel that is known already is ignored.
+func (e *Engine) Arrive(in Arrival) {
+	e.mu.RLock()
+	_, known := e.arrivals[in.Channel]
+	e.mu.RUnlock()
+	if known {
+		return
+	}
+	now := time.Now()
+	var dest Destination
+	var refused error
+	if in.From != "" {
+		dest, refused = e.Plan.Dial(in.From, "", in.Called)
+	} else {
+		dest, refused = e.Plan.Inbound(in.Trunk, in.Called, now)
+	}
+	if refused != nil {
+		e.log.Info("number_refused", "called", in.Called, "from", in.Number, "trunk", in.Trunk, "reason", refused)
+	}
+	a := e.start(in.Channel.Server, in.Channel)
+	a.feed(Arrived{
+		Channel: in.Channel, Up: in.Up, From: in.From, Number: in.Number, Name: in.Name, Called: in.Called,
+		CallID: e.freeCallID(in.CallID), Dest: dest, Refused: refused,
+	})
+}
+
+// freeCallID gives the id that came with a call, unless it is not one or a living call has it.
+func (e *Engine) freeCallID(id CallID) CallID {
+	if len(id) != 32 || strings.ContainsFunc(string(id), func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		return ""
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.views[id] != nil {
+		return ""
+	}
+	return id
+}
+
+// Leg takes a change of a channel. Channels that belong to no interaction are ignored.
+func (e *Engine) Leg(change LegChanged) {
+	if a := e.owner(change.Channel); a != nil {
+		a.feed(change)
+	}
+}
+
+// owner finds the interaction of a channel: ours carry its id in front.
+func (e *Engine) owner(ch ChannelID) *actor {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if a := e.arrivals[ch]; a != nil {
+		return a
+	}
+	id, _, ours := strings.Cut(ch.ID, ".")
+	if !ours {
+		return nil
+	}
+	return e.actors[InteractionID(id)]
+}
+
+// Referral is a phone's wish to transfer its call.
+type Referral struct {
+	Channel  ChannelID
+	From     DN
+	To       string
+	Attended bool
+}
+
+// Refer takes a phone's REFER. Only the transfer without consultation is done; the other kind is declined.
+func (e *Engine) Refer(in Referral) {
+	a := e.owner(in.Channel)
+	if a == nil {
+		return
+	}
+	dest, err := e.Plan.Dial(in.From, "", in.To)
+	if err != nil || in.Attended || !dest.Treatment.IsZero() {
+		e.log.Info("refer_declined", "dn", in.From, "to", in.To, "attended", in.Attended, "error", err)
+		a.feed(doReferRefused{Channel: in.Channel})
+		return
+	}
+	a.feed(doTransfer{By: in.From, Dest: dest, Refer: true})
+}
+
+// Gap says that events of the server may be missing from now on. Calls stay as they are; commands are refused.
+func (e *Engine) Gap(server ServerID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.down[server] = true
+}
+
+// Snapshot is what a server has.
+type Snapshot struct {
+	Server   ServerID
+	Channels map[string]ChannelFact
+	Bridges  map[string][]string // channels by bridge
+}
+
+// Recovered ends a gap: the interactions are compared with what the server has, what nobody knows is taken up or removed.
+func (e *Engine) Recovered(snap Snapshot) {
+	e.mu.Lock()
+	e.down[snap.Server] = false
+	e.mu.Unlock()
+	for _, a := range e.actorsOn(snap.Server) {
+		a.feed(Reconciled{Channels: snap.Channels, Bridges: snap.Bridges})
+	}
+	for id, fact := range snap.Channels {
+		ch := ChannelID{Server: snap.Server, ID: id}
+		switch {
+		case e.owner(ch) != nil:
+		case fact.Arrived != nil:
+			e.Arrive(*fact.Arrived)
+		case strings.HasPrefix(id, e.prefix()):
+			e.clean("channel", id, func(ctx context.Context) error { return e.Switch.Hangup(ctx, ch, causeNormal) })
+		}
+	}
+	for id := range snap.Bridges {
+		e.mu.RLock()
+		_, known := e.actors[InteractionID(id)]
+		e.mu.RUnlock()
+		if !known && strings.HasPrefix(id, e.prefix()) {
+			br := BridgeID{Server: snap.Server, ID: id}
+			e.clean("bridge", id, func(ctx context.Context) error { return e.Switch.Destroy(ctx, br) })
+		}
+	}
+}
+
+// clean removes something of ours that no interaction knows.
+func (e *Engine) clean(kind, id string, remove func(context.Context) error) {
+	e.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(e.ctx, e.EffectTimeout)
+		defer cancel()
+		err := remove(ctx)
+		e.log.Warn("orphan_removed", "kind", kind, "id", id, "error", err)
+	})
+}
+
+// Lost says that the server is out of reach for good: its calls end with events.
+func (e *Engine) Lost(server ServerID) {
+	for _, a := range e.actorsOn(server) {
+		a.feed(SwitchLost{})
+	}
+}
+
+// actorsOn lists a server's interactions. Feeding them needs the lock released: an actor takes it to show its view.
+func (e *Engine) actorsOn(server ServerID) []*actor {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	var list []*actor
+	for _, a := range e.actors {
+		if a.server == server {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// Restore takes up the interactions of the journal. They wait for Recovered. The events of each one's last step
+// are published again, under the ids they had, since the end may have come between the record and the feed.
+func (e *Engine) Restore(list []Interaction) {
+	for _, i := range list {
+		if i.Finished {
+			for _, event := range i.Outbox {
+				e.Feed.Publish(event)
+			}
+			if err := e.Journal.Delete(string(i.ID)); err != nil {
+				e.log.Error("journal_write_failed", "interaction", i.ID, "error", err)
+			}
+			continue
+		}
+		e.restore(i)
+	}
+}
+
+func (e *Engine) restore(i Interaction) {
+	i.MakeReply = 0 // who waited for a reply died with us
+	if i.Call.Transfer != nil {
+		i.Call.Transfer.Reply = 0
+	}
+	a := newActor(e, i)
+	e.mu.Lock()
+	a.shown = i.view()
+	e.actors[i.ID] = a
+	e.views[i.Call.ID] = &live{actor: a, view: a.shown}
+	for _, p := range i.Call.Parties {
+		if p.Leg.alive() && !strings.HasPrefix(p.Leg.Channel.ID, string(i.ID)+".") {
+			e.arrivals[p.Leg.Channel] = a
+		}
+	}
+	e.mu.Unlock()
+	for _, p := range i.Call.Parties {
+		if !p.Leg.alive() {
+			continue
+		}
+		if p.DN != "" {
+			e.Agents.Occupy(p.DN, i.ID)
+		}
+		_ = e.caps.take(p.Cap, 0, p.Leg.Channel) // without a limit it can't fail
+	}
+	for _, event := range i.Outbox {
+		e.Feed.Publish(event)
+	}
+}

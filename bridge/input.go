@@ -1,0 +1,113 @@
+package bridge
+
+import "time"
+
+// Input is something that happens to an interaction: a fact of the switch, a command, a timer, a result.
+type Input interface{ isInput() }
+
+// Arrived is a channel that came to us and begins the interaction.
+type Arrived struct {
+	Channel ChannelID
+	Up      bool // it was answered before it reached us
+	From    DN   // the DN that calls, empty for a trunk
+	Number  string
+	Name    string
+	Called  string
+	CallID  CallID // from the trunk, empty: a new one
+	Dest    Destination
+	Refused error // why Called leads nowhere
+}
+
+// LegChanged is a change of a channel of ours.
+type LegChanged struct {
+	Channel ChannelID
+	Change  LegChange
+	Cause   int // Q.850, for LegIsGone
+}
+
+// LegChange says what a channel did.
+type LegChange string
+
+// What channels do.
+const (
+	LegIsCreated LegChange = "created"
+	LegIsRinging LegChange = "ringing"
+	LegIsUp      LegChange = "up"
+	LegIsHeld    LegChange = "held"
+	LegIsBack    LegChange = "retrieved"
+	LegIsGone    LegChange = "gone"
+)
+
+// LegFailed is the result of a CreateLeg or DialLeg that did not work.
+type LegFailed struct {
+	Channel ChannelID
+	Err     error
+}
+
+// Joined is the result of a JoinLegs.
+type Joined struct {
+	Parties []PartyID
+	Err     error
+}
+
+// RingTimeout is the end of the time that a party may ring.
+type RingTimeout struct{ Party PartyID }
+
+// Reconciled compares the interaction with what the switch really has, after a gap.
+type Reconciled struct {
+	Channels map[string]ChannelFact
+	Bridges  map[string][]string
+}
+
+// ChannelFact is a channel as the switch lists it.
+type ChannelFact struct {
+	State   LegChange // LegIsCreated (down), LegIsRinging or LegIsUp
+	Arrived *Arrival  // how it came to us, for channels that we did not make
+}
+
+// SwitchLost says that the server is out of reach for good: its calls are over.
+type SwitchLost struct{}
+
+// doMakeCall begins an interaction with a DN's own phone.
+type doMakeCall struct {
+	From  DN
+	Dest  Destination
+	Op    OpID
+	Reply int
+}
+
+// doHangup ends the call for everybody.
+type doHangup struct {
+	Op    OpID
+	Reply int
+}
+
+// doTransfer is a single-step transfer, by command or by the phone's REFER.
+type doTransfer struct {
+	By    DN
+	Dest  Destination
+	Refer bool
+	Op    OpID
+	Reply int
+}
+
+// doReferRefused answers a REFER whose target can't be called or whose kind we don't do.
+type doReferRefused struct{ Channel ChannelID }
+
+func (Arrived) isInput()        {}
+func (LegChanged) isInput()     {}
+func (LegFailed) isInput()      {}
+func (Joined) isInput()         {}
+func (RingTimeout) isInput()    {}
+func (Reconciled) isInput()     {}
+func (SwitchLost) isInput()     {}
+func (doMakeCall) isInput()     {}
+func (doHangup) isInput()       {}
+func (doTransfer) isInput()     {}
+func (doReferRefused) isInput() {}
+
+// stamped carries the time to the machine, which has no clock.
+type stamped struct {
+	At    time.Time
+	Input Input
+}

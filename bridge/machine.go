@@ -1,0 +1,259 @@
+package bridge
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// Q.850 causes that the engine uses.
+const (
+	causeUnallocated = 1
+	causeNormal      = 16
+	causeBusy        = 17
+	causeNoAnswer    = 19
+	causeAbsent      = 20
+	causeTemporary   = 41
+)
+
+// next is the state machine of an interaction: what a stamped input makes of a state, and what is to be done
+// about it. It is pure: it reads no clock and changes nothing that it was given. The events that it wants
+// published are in the new state's Outbox, so that state and events are persisted in one record.
+func next(state Interaction, in stamped) (Interaction, []Effect) {
+	if state.Finished {
+		return state, nil
+	}
+	s := &step{i: state.clone(), at: in.At}
+	before := s.i.view()
+	s.apply(in.Input)
+	s.settle(before)
+	return s.i, s.effects
+}
+
+// step is one run of the machine.
+type step struct {
+	i       Interaction
+	at      time.Time
+	effects []Effect
+}
+
+func (s *step) call() *Call { return &s.i.Call }
+
+func (s *step) do(e Effect) { s.effects = append(s.effects, e) }
+
+func (s *step) apply(in Input) {
+	switch in := in.(type) {
+	case Arrived:
+		s.arrived(in)
+	case LegChanged:
+		s.legChanged(in)
+	case LegFailed:
+		s.legFailed(in)
+	case Joined:
+		s.joined(in)
+	case RingTimeout:
+		s.ringTimeout(in)
+	case Reconciled:
+		s.reconciled(in)
+	case SwitchLost:
+		s.switchLost()
+	case doMakeCall:
+		s.makeCall(in)
+	case doHangup:
+		s.hangup(in)
+	case doTransfer:
+		s.transfer(in)
+	case doReferRefused:
+		s.do(ReferLeg{Channel: in.Channel})
+	}
+}
+
+// settle ends what has no parties left, and tells of the call's change.
+func (s *step) settle(before CallView) {
+	c := s.call()
+	living, legs := 0, 0
+	for i := range c.Parties {
+		if c.Parties[i].alive() {
+			living++
+		}
+		if c.Parties[i].Leg.alive() {
+			legs++
+		}
+	}
+	if living == 0 && c.EndedAt.IsZero() {
+		c.EndedAt = s.at
+	}
+	after := s.i.view()
+	if !reflect.DeepEqual(before, after) {
+		s.publish(Event{Kind: EventCallChanged, Audience: audience(before, after)})
+	}
+	if living == 0 && legs == 0 {
+		if c.Bridged {
+			s.do(DestroyBridge{Bridge: c.Bridge})
+		}
+		s.i.Finished = true
+	}
+}
+
+// arrived begins a call with a channel that came to us.
+func (s *step) arrived(in Arrived) {
+	c := s.call()
+	c.StartedAt, c.ANI, c.DNIS = s.at, in.Number, in.Called
+	if in.CallID != "" {
+		c.ID = in.CallID
+	}
+	c.Type = callType(in.From, in.Dest)
+	state := LegArrived
+	if in.Up {
+		state = LegUp
+	}
+	origin := s.join(Party{
+		DN: in.From, Number: in.Number, Name: in.Name, Role: RoleOrigination, State: PartyDialing,
+		Leg: Leg{Channel: in.Channel, State: state},
+	})
+	if in.From != "" {
+		s.do(OccupyDN{DN: in.From})
+	}
+	switch {
+	case in.Refused != nil:
+		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK})
+		s.release(origin, CallStateOK, causeUnallocated)
+	case !in.Dest.Treatment.IsZero():
+		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK})
+		s.handBack(origin, in.Dest.Treatment)
+	default:
+		id := origin.ID
+		s.ring(in.Dest, RoleDestination, 0)
+		s.tell(c.party(id), Event{Kind: EventDialing, CallState: CallStateOK})
+	}
+}
+
+// makeCall begins a call with the phone of the DN that asked for it.
+func (s *step) makeCall(in doMakeCall) {
+	c := s.call()
+	c.StartedAt, c.ANI, c.DNIS = s.at, string(in.From), in.Dest.Dialled
+	c.Type = callType(in.From, in.Dest)
+	s.i.MakeReply, s.i.MakeOp = in.Reply, in.Op
+	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest})
+	p.Leg = Leg{Channel: s.newChannel(), State: LegRequested}
+	s.do(CreateLeg{Leg: NewLeg{
+		Channel: p.Leg.Channel, To: Endpoint{DN: in.From}, CallerNum: in.Dest.Number, CallID: c.ID,
+	}})
+}
+
+func callType(from DN, dest Destination) CallType {
+	switch {
+	case from == "":
+		return CallInbound
+	case dest.Endpoint.DN != "":
+		return CallInternal
+	default:
+		return CallOutbound
+	}
+}
+
+// join adds a party to the call.
+func (s *step) join(p Party) *Party {
+	c := s.call()
+	p.ID = PartyID(len(c.Parties) + 1)
+	c.Parties = append(c.Parties, p)
+	return &c.Parties[len(c.Parties)-1]
+}
+
+// newChannel names the next channel that we make; the interaction's id in front lets a fact find its way.
+func (s *step) newChannel() ChannelID {
+	s.i.NextLeg++
+	return ChannelID{Server: s.i.Server, ID: fmt.Sprintf("%s.%d", s.i.ID, s.i.NextLeg)}
+}
+
+// ring calls a destination on behalf of the first living party.
+func (s *step) ring(dest Destination, role Role, third PartyID) *Party {
+	c := s.call()
+	var caller Party
+	if p := c.caller(third); p != nil {
+		caller = *p
+	}
+	number, name := caller.Number, caller.Name
+	if dest.CallerID != "" {
+		number, name = dest.CallerID, ""
+	}
+	p := s.join(Party{
+		DN: dest.Endpoint.DN, Number: dest.Number, Role: role, State: PartyAlerting, Third: third, Dest: dest, Cap: dest.Cap,
+	})
+	p.Leg = Leg{Channel: s.newChannel(), State: LegRequested}
+	s.do(CreateLeg{
+		Leg: NewLeg{
+			Channel: p.Leg.Channel, To: dest.Endpoint, Originator: caller.Leg.Channel,
+			CallerNum: number, CallerName: name, CallID: c.ID,
+		},
+		Cap: dest.Cap, Limit: dest.CapLimit,
+	})
+	return p
+}
+
+// hangup ends the call for everybody.
+func (s *step) hangup(in doHangup) {
+	s.failTransfer(&StateError{Call: s.i.Call.ID, Verb: "transfer", State: PartyReleased, Why: "the call was hung up meanwhile"})
+	s.clear(CallStateOK, causeNormal)
+	s.do(Reply{Token: in.Reply})
+}
+
+// clear releases every party.
+func (s *step) clear(why CallState, cause int) {
+	for i := range s.i.Call.Parties {
+		s.release(&s.i.Call.Parties[i], why, cause)
+	}
+}
+
+// release ends a party's part in the call and hangs up its leg. Its DN is told, if it was told of the call at all.
+func (s *step) release(p *Party, why CallState, cause int) {
+	if !p.alive() {
+		return
+	}
+	kind := EventReleased
+	if p.State == PartyRinging && why == CallStateAbandoned {
+		kind = EventAbandoned
+	}
+	if why == CallStateAbandoned {
+		why = CallStateOK
+	}
+	p.State = PartyReleased
+	if p.Told {
+		s.tell(p, Event{Kind: kind, CallState: why, Cause: cause})
+	}
+	if p.Leg.usable() {
+		p.Leg.State, p.Leg.Cause = LegLeaving, cause
+		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: cause})
+	}
+}
+
+// handBack gives the party's channel to the switch's own plan; for us the party has left.
+func (s *step) handBack(p *Party, to Treatment) {
+	s.do(ContinueLeg{Channel: p.Leg.Channel, To: to})
+	s.gone(p)
+	s.release(p, CallStateRedirected, 0)
+}
+
+// gone marks a leg as ended and returns what it had reserved.
+func (s *step) gone(p *Party) {
+	if !p.Leg.alive() {
+		return
+	}
+	p.Leg.State, p.Leg.Joined = LegGone, false
+	if p.DN != "" && s.i.Call.legsOf(p.DN) == 0 {
+		s.do(FreeDN{DN: p.DN})
+	}
+	if p.Cap != "" {
+		s.do(FreeCap{Cap: p.Cap, Channel: p.Leg.Channel})
+	}
+}
+
+// switchLost ends everything: the server with its channels is out of reach.
+func (s *step) switchLost() {
+	s.failTransfer(ErrSwitchUnavailable)
+	s.failMake(ErrSwitchUnavailable)
+	for i := range s.i.Call.Parties {
+		s.gone(&s.i.Call.Parties[i])
+	}
+	s.clear(CallStateDropped, causeTemporary)
+}

@@ -1,0 +1,271 @@
+package bridge
+
+import "errors"
+
+// legChanged takes a fact of the switch about one of the call's channels.
+func (s *step) legChanged(in LegChanged) {
+	p := s.call().byChannel(in.Channel)
+	if p == nil {
+		return
+	}
+	switch in.Change {
+	case LegIsCreated:
+		s.legCreated(p)
+	case LegIsRinging:
+		s.legRinging(p)
+	case LegIsUp:
+		s.legUp(p)
+	case LegIsHeld:
+		if p.State == PartyEstablished {
+			p.State = PartyHeld
+			s.tell(p, Event{Kind: EventHeld, CallState: CallStateOK})
+		}
+	case LegIsBack:
+		if p.State == PartyHeld {
+			p.State = PartyEstablished
+			s.tell(p, Event{Kind: EventRetrieved, CallState: CallStateOK})
+		}
+	case LegIsGone:
+		s.legGone(p, in.Cause)
+	}
+}
+
+// legCreated rings a channel that is there now. For a transfer this is the point of no return: the target's
+// channel exists, so the transferring party leaves.
+func (s *step) legCreated(p *Party) {
+	if p.Leg.State != LegRequested {
+		return
+	}
+	p.Leg.State = LegCreated
+	if !p.alive() {
+		return
+	}
+	if op := s.call().Transfer; op != nil && op.To == p.ID && !op.Committed {
+		s.commitTransfer(op)
+	}
+	if p.State == PartyInitiated {
+		s.replyMake(nil)
+	}
+	s.dial(p)
+}
+
+// dial rings a created channel and starts its timer.
+func (s *step) dial(p *Party) {
+	p.Leg.State = LegDialed
+	if p.Deadline.IsZero() {
+		p.Deadline = s.at.Add(p.Dest.Timeout)
+	}
+	var caller ChannelID
+	if other := s.call().peer(p.ID); other != nil {
+		caller = other.Leg.Channel
+	}
+	s.do(DialLeg{Channel: p.Leg.Channel, Caller: caller, Timeout: p.Deadline.Sub(s.at)})
+	s.do(StartTimer{Party: p.ID, At: p.Deadline})
+}
+
+func (s *step) legRinging(p *Party) {
+	if p.Leg.State != LegCreated && p.Leg.State != LegDialed {
+		return
+	}
+	p.Leg.State = LegRinging
+	if p.State != PartyAlerting {
+		return
+	}
+	p.State = PartyRinging
+	s.tell(p, Event{Kind: EventRinging, CallState: CallStateOK})
+	if s.call().Transfer != nil {
+		s.announce(p)
+		return
+	}
+	if caller := s.call().peer(p.ID); caller != nil && caller.Leg.usable() {
+		s.do(RingLeg{Channel: caller.Leg.Channel})
+	}
+}
+
+func (s *step) legUp(p *Party) {
+	if !p.Leg.usable() || p.Leg.State == LegUp {
+		return
+	}
+	p.Leg.State = LegUp
+	switch p.State {
+	case PartyInitiated:
+		p.State = PartyDialing
+		id := p.ID
+		s.ring(p.Dest, RoleDestination, 0)
+		p = s.call().party(id)
+		s.tell(p, Event{Kind: EventDialing, CallState: CallStateOK, Reference: s.i.MakeOp})
+	case PartyAlerting, PartyRinging:
+		s.connect(p)
+	case PartyDialing, PartyEstablished, PartyHeld, PartyReleased:
+	}
+}
+
+// connect puts a party that answered together with the one it was called for.
+func (s *step) connect(p *Party) {
+	caller := s.call().peer(p.ID)
+	if caller == nil || !caller.Leg.usable() {
+		s.release(p, CallStateOK, causeNormal)
+		return
+	}
+	if caller.Leg.State == LegArrived {
+		s.do(AnswerLeg{Channel: caller.Leg.Channel})
+	}
+	s.joinLegs(caller, p)
+}
+
+func (s *step) joinLegs(parties ...*Party) {
+	c := s.call()
+	c.Bridged = true
+	e := JoinLegs{Bridge: c.Bridge}
+	for _, p := range parties {
+		e.Channels = append(e.Channels, p.Leg.Channel)
+		e.Parties = append(e.Parties, p.ID)
+	}
+	s.do(e)
+}
+
+// joined makes those who can hear each other now established.
+func (s *step) joined(in Joined) {
+	c := s.call()
+	if in.Err != nil {
+		// One of them hung up meanwhile, which its own fact will tell, or the switch can't mix: the call can't go on either way.
+		s.clear(CallStateOK, causeTemporary)
+		return
+	}
+	for _, id := range in.Parties {
+		p := c.party(id)
+		if p == nil || !p.alive() {
+			continue
+		}
+		p.Leg.Joined = true
+		if p.State == PartyEstablished || p.State == PartyHeld {
+			continue
+		}
+		if c.Transfer != nil {
+			s.announce(p)
+		}
+		p.State, p.JoinedAt = PartyEstablished, s.at
+		if c.AnsweredAt.IsZero() {
+			c.AnsweredAt = s.at
+		}
+		s.tell(p, Event{Kind: EventEstablished, CallState: CallStateOK})
+	}
+	if op := c.Transfer; op != nil {
+		if to := c.party(op.To); to.Leg.Joined {
+			s.do(PlayMusic{Bridge: c.Bridge})
+			c.Transfer = nil
+		}
+	}
+}
+
+// legGone takes the end of a channel.
+func (s *step) legGone(p *Party, cause int) {
+	if !p.Leg.alive() {
+		return
+	}
+	asked := p.Leg.State == LegLeaving
+	s.gone(p)
+	if asked || !p.alive() {
+		return
+	}
+	p.Leg.Cause = cause
+	switch p.State {
+	case PartyAlerting, PartyRinging:
+		s.failed(p, cause, ErrUnreachable)
+	case PartyInitiated:
+		s.phoneFailed(p, cause, &TargetError{Number: p.Number, Rule: "phone", Why: "its phone did not take the call", Unreachable: true})
+	case PartyDialing, PartyEstablished, PartyHeld, PartyReleased:
+		s.left(p, cause)
+	}
+}
+
+// left ends the call after a party hung up: those who still ring see the call abandoned.
+func (s *step) left(p *Party, cause int) {
+	s.failTransfer(&StateError{Call: s.i.Call.ID, Verb: "transfer", State: PartyReleased, Why: "a party hung up meanwhile"})
+	s.release(p, CallStateOK, cause)
+	s.clear(CallStateAbandoned, causeNormal)
+}
+
+// legFailed takes the failure of a channel that was to be made or rung.
+func (s *step) legFailed(in LegFailed) {
+	p := s.call().byChannel(in.Channel)
+	if p == nil || !p.Leg.alive() {
+		return
+	}
+	dialed := p.Leg.State != LegRequested
+	if dialed && p.Leg.usable() {
+		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
+	}
+	s.gone(p)
+	switch {
+	case !p.alive():
+	case p.State == PartyInitiated:
+		s.phoneFailed(p, causeAbsent, in.Err)
+	default:
+		cause := causeAbsent
+		if errors.Is(in.Err, ErrBusy) {
+			cause = causeBusy
+		}
+		s.failed(p, cause, in.Err)
+	}
+}
+
+// phoneFailed ends a click-to-dial whose own phone can't be had.
+func (s *step) phoneFailed(p *Party, cause int, err error) {
+	s.tell(p, Event{Kind: EventError, Error: err.Error(), Cause: cause, Reference: s.i.MakeOp})
+	s.failMake(err)
+	p.Told = false // the error is the last word: there was no call to release
+	s.release(p, CallStateOK, cause)
+}
+
+// ringTimeout ends the ringing of a party that does not answer.
+func (s *step) ringTimeout(in RingTimeout) {
+	p := s.call().party(in.Party)
+	if p == nil || !p.alive() || s.at.Before(p.Deadline) {
+		return
+	}
+	switch p.State {
+	case PartyInitiated:
+		s.phoneFailed(p, causeNoAnswer, &TargetError{Number: p.Number, Rule: "calls.ring_timeout", Why: "its phone was not answered", Unreachable: true})
+	case PartyAlerting, PartyRinging:
+		if p.Leg.State != LegUp { // an answer that is being joined was in time
+			s.failed(p, causeNoAnswer, ErrNoAnswer)
+		}
+	case PartyDialing, PartyEstablished, PartyHeld, PartyReleased:
+	}
+}
+
+// failed goes on after a destination that could not be had: back to who transferred, to the fallback, or to the end.
+func (s *step) failed(p *Party, cause int, err error) {
+	c := s.call()
+	if op := c.Transfer; op != nil && op.To == p.ID {
+		s.transferFailed(op, p, cause, err)
+		return
+	}
+	why := callStateOf(cause)
+	s.release(p, why, cause)
+	caller := c.peer(p.ID)
+	if caller == nil {
+		s.clear(why, cause)
+		return
+	}
+	if cause == causeAbsent && !p.Dest.Fallback.IsZero() && caller.Leg.usable() {
+		s.handBack(caller, p.Dest.Fallback)
+		return
+	}
+	if cause == causeBusy {
+		s.tell(caller, Event{Kind: EventDestinationBusy, CallState: CallStateBusy, Cause: cause})
+	}
+	s.release(caller, why, cause)
+}
+
+func callStateOf(cause int) CallState {
+	switch cause {
+	case causeBusy:
+		return CallStateBusy
+	case causeNoAnswer:
+		return CallStateNoAnswer
+	default:
+		return CallStateOK
+	}
+}

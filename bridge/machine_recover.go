@@ -1,0 +1,85 @@
+package bridge
+
+import "slices"
+
+// reconciled brings the state in line with what the switch has, and does again what may not have been done:
+// every effect is safe to repeat.
+func (s *step) reconciled(in Reconciled) {
+	c := s.call()
+	for i := 0; i < len(c.Parties); i++ { // parties may be added on the way
+		s.reconcileLeg(c.Parties[i].ID, in)
+	}
+	s.rejoin(in)
+	if op := c.Transfer; op != nil && op.Committed && c.Bridged {
+		s.do(PlayMusic{Bridge: c.Bridge, On: true})
+	}
+}
+
+func (s *step) reconcileLeg(id PartyID, in Reconciled) {
+	p := s.call().party(id)
+	if !p.Leg.alive() {
+		return
+	}
+	fact, there := in.Channels[p.Leg.Channel.ID]
+	switch {
+	case !there && p.Leg.State == LegRequested && p.alive():
+		s.recreate(p)
+		return
+	case !there:
+		s.legGone(p, 0)
+		return
+	case p.Leg.State == LegLeaving:
+		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: p.Leg.Cause})
+		return
+	}
+	switch {
+	case p.Leg.State == LegRequested:
+		s.legCreated(p)
+	case p.Leg.State == LegDialed && fact.State == LegIsCreated:
+		s.dial(p)
+	case !p.Deadline.IsZero() && p.Leg.State != LegUp:
+		s.do(StartTimer{Party: p.ID, At: p.Deadline})
+	}
+	p = s.call().party(id)
+	switch fact.State {
+	case LegIsRinging:
+		s.legRinging(p)
+	case LegIsUp:
+		s.legUp(p)
+	case LegIsCreated, LegIsHeld, LegIsBack, LegIsGone:
+	}
+}
+
+// recreate asks again for a channel whose creation was asked for, but never happened.
+func (s *step) recreate(p *Party) {
+	c := s.call()
+	leg := NewLeg{Channel: p.Leg.Channel, To: p.Dest.Endpoint, CallID: c.ID, CallerNum: p.Dest.CallerID}
+	if p.State == PartyInitiated {
+		leg.To, leg.CallerNum = Endpoint{DN: p.DN}, p.Dest.Number
+	} else if caller := c.caller(p.Third); caller != nil {
+		leg.Originator = caller.Leg.Channel
+		if leg.CallerNum == "" {
+			leg.CallerNum, leg.CallerName = caller.Number, caller.Name
+		}
+	}
+	s.do(CreateLeg{Leg: leg, Cap: p.Cap, Limit: p.Dest.CapLimit})
+}
+
+// rejoin connects those who have answered and are not in the bridge.
+func (s *step) rejoin(in Reconciled) {
+	c := s.call()
+	inBridge := in.Bridges[c.Bridge.ID]
+	var up []*Party
+	missing := false
+	for i := range c.Parties {
+		p := &c.Parties[i]
+		if !p.alive() || p.Leg.State != LegUp {
+			continue
+		}
+		up = append(up, p)
+		missing = missing || !p.Leg.Joined || !slices.Contains(inBridge, p.Leg.Channel.ID)
+	}
+	if len(up) > 1 && missing {
+		s.joinLegs(up...)
+	}
+}

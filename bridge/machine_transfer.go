@@ -1,0 +1,123 @@
+package bridge
+
+// transfer begins a single-step transfer. The target's channel is made first: if that fails the call goes on as
+// it was; once the channel is there the transferring party leaves.
+func (s *step) transfer(in doTransfer) {
+	by, err := s.transferor(in.By)
+	if err != nil {
+		s.refuseTransfer(in, err)
+		return
+	}
+	op := &TransferOp{By: by.ID, Refer: in.Refer, Op: in.Op, Reply: in.Reply}
+	byID := by.ID
+	to := s.ring(in.Dest, RoleDestination, byID)
+	op.To = to.ID
+	s.call().Transfer = op
+}
+
+func (s *step) refuseTransfer(in doTransfer, err error) {
+	if in.Refer {
+		if p := s.call().livingDN(in.By); p != nil {
+			s.do(ReferLeg{Channel: p.Leg.Channel})
+		}
+	}
+	s.do(Reply{Token: in.Reply, Err: err})
+}
+
+// transferor finds the party that transfers, and says why it can't.
+func (s *step) transferor(by DN) (*Party, error) {
+	c := s.call()
+	p := c.livingDN(by)
+	if p == nil {
+		return nil, ErrNotAParty
+	}
+	refuse := func(why string) error {
+		return &StateError{Call: c.ID, Verb: "transfer", State: p.State, Why: why}
+	}
+	switch {
+	case p.State != PartyEstablished && p.State != PartyHeld:
+		return nil, refuse("an established call is needed")
+	case c.Transfer != nil:
+		return nil, refuse("a transfer is under way")
+	case c.peer(p.ID) == nil:
+		return nil, refuse("there is no single other party")
+	}
+	return p, nil
+}
+
+// commitTransfer lets the transferring party go: the target's channel is there.
+func (s *step) commitTransfer(op *TransferOp) {
+	c := s.call()
+	op.Committed = true
+	by := c.party(op.By)
+	s.do(PlayMusic{Bridge: c.Bridge, On: true})
+	if op.Refer {
+		s.do(ReferLeg{Channel: by.Leg.Channel, OK: true})
+	}
+	by.Leg.Joined = false
+	s.release(by, CallStateTransferred, causeNormal)
+	s.do(Reply{Token: op.Reply})
+	op.Reply = 0
+}
+
+// announce tells the party that stayed whom it is being connected to. Once per target.
+func (s *step) announce(to *Party) {
+	if to.Announced {
+		return
+	}
+	to.Announced = true
+	if stayed := s.call().peer(to.ID); stayed != nil {
+		e := Event{Kind: EventPartyChanged, CallState: CallStateTransferred, Other: to.view(s.call())}
+		if third := s.call().party(to.Third); third != nil {
+			e.Third = third.view(s.call())
+		}
+		s.tell(stayed, e)
+	}
+}
+
+// transferFailed goes on after a target that could not be had: before the commit the call stays as it was,
+// afterwards the transferring party is called back, and if that fails too the call ends.
+func (s *step) transferFailed(op *TransferOp, p *Party, cause int, err error) {
+	c := s.call()
+	if !op.Committed {
+		s.release(p, CallStateOK, cause)
+		s.failTransfer(err)
+		return
+	}
+	s.release(p, callStateOf(cause), cause)
+	by := c.party(op.By)
+	if op.Recalled || by == nil || by.DN == "" {
+		c.Transfer = nil
+		s.clear(CallStateOK, cause)
+		return
+	}
+	op.Recalled = true
+	dest := Destination{Endpoint: Endpoint{DN: by.DN}, Number: by.Number, Dialled: by.Number, Timeout: p.Dest.Timeout}
+	op.To = s.ring(dest, RoleDestination, 0).ID
+}
+
+// failTransfer answers the command that waits for a transfer which will not happen.
+func (s *step) failTransfer(err error) {
+	c := s.call()
+	op := c.Transfer
+	if op == nil {
+		return
+	}
+	if !op.Committed {
+		if op.Refer {
+			s.do(ReferLeg{Channel: c.party(op.By).Leg.Channel})
+		}
+		s.do(Reply{Token: op.Reply, Err: err})
+	}
+	c.Transfer = nil
+}
+
+// replyMake answers a click-to-dial command, once.
+func (s *step) replyMake(err error) {
+	if s.i.MakeReply != 0 {
+		s.do(Reply{Token: s.i.MakeReply, Err: err})
+		s.i.MakeReply = 0
+	}
+}
+
+func (s *step) failMake(err error) { s.replyMake(err) }

@@ -1,0 +1,107 @@
+package bridge
+
+import (
+	"context"
+	"time"
+)
+
+// Legs is what the engine asks of the switch about single channels. Every call has a deadline in its context;
+// what happens to a channel afterwards comes back as a fact (Engine.Leg). Hanging up or leaving a channel that
+// is gone is no error.
+type Legs interface {
+	// Create makes an outgoing channel under the id we chose and does not ring it yet.
+	Create(ctx context.Context, leg NewLeg) error
+	// Dial rings a created channel, for at most timeout.
+	Dial(ctx context.Context, ch, caller ChannelID, timeout time.Duration) error
+	Answer(ctx context.Context, ch ChannelID) error
+	// Ring lets the caller on ch hear that the destination rings.
+	Ring(ctx context.Context, ch ChannelID) error
+	// Hangup ends the channel with a Q.850 cause.
+	Hangup(ctx context.Context, ch ChannelID, cause int) error
+	// Continue hands the channel back to the switch's own plan, for what the engine does not do itself.
+	Continue(ctx context.Context, ch ChannelID, to Treatment) error
+	// ReferResult tells a phone what became of the transfer that it asked for.
+	ReferResult(ctx context.Context, ch ChannelID, ok bool) error
+}
+
+// Mixer is what the engine asks of the switch about bridges. A bridge that is gone is no error.
+type Mixer interface {
+	// Join makes the bridge if there is none under that id, and puts the channels into it.
+	Join(ctx context.Context, br BridgeID, chs []ChannelID) error
+	Music(ctx context.Context, br BridgeID, class string, on bool) error
+	Destroy(ctx context.Context, br BridgeID) error
+}
+
+// Switch is a PBX under our command.
+type Switch interface {
+	Legs
+	Mixer
+}
+
+// NewLeg is an outgoing channel to make.
+type NewLeg struct {
+	Channel    ChannelID
+	To         Endpoint
+	Originator ChannelID // the channel on whose behalf, zero for click-to-dial
+	CallerNum  string    // shown to the called party
+	CallerName string
+	CallID     CallID
+}
+
+// Endpoint is where an outgoing channel goes: a DN, or a number through a trunk.
+type Endpoint struct {
+	DN     DN
+	Trunk  string
+	Number string
+}
+
+// Treatment is a place in the switch's own dial plan.
+type Treatment struct {
+	Context   string
+	Extension string
+}
+
+// IsZero reports whether there is no treatment.
+func (t Treatment) IsZero() bool { return t == Treatment{} }
+
+// Plan says where a number leads. It does no I/O.
+type Plan interface {
+	// Inbound finds the destination of a number that a trunk delivered. The error is a *TargetError.
+	Inbound(trunk, called string, at time.Time) (Destination, error)
+	// Dial finds the destination of a number that a DN or a user dialled; an empty class is that of the DN. The error is a *TargetError.
+	Dial(from DN, class, number string) (Destination, error)
+}
+
+// Destination is where a call goes.
+type Destination struct {
+	Endpoint  Endpoint  // zero when Treatment is set
+	Treatment Treatment // done by the switch's own plan: messages, voicemail
+	Dialled   string    // the number as it was dialled
+	Number    string    // shown to other parties
+	CallerID  string    // number to show instead of the caller's own, empty: the caller's own
+	Cap       string    // counts against this cap, empty: none
+	CapLimit  int
+	Fallback  Treatment // when nobody can be reached there
+	Timeout   time.Duration
+}
+
+// Agents decides whether a DN can take another call.
+type Agents interface {
+	// Reserve counts a call at dn; the error says why it can't take one: ErrUnreachable or ErrBusy of this package's vocabulary.
+	Reserve(dn DN, interaction InteractionID) error
+	// Occupy counts a call that exists already, such as one the DN itself began.
+	Occupy(dn DN, interaction InteractionID)
+	// Free ends what Reserve or Occupy began. A second Free does nothing.
+	Free(dn DN, interaction InteractionID)
+}
+
+// Journal keeps the interactions through a restart. Put returns when the record would survive our own death.
+type Journal interface {
+	Put(id string, i Interaction) error
+	Delete(id string) error
+}
+
+// Feed takes events in the order in which they happen. Publish never waits.
+type Feed interface {
+	Publish(e Event)
+}

@@ -1,0 +1,54 @@
+package loop_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"sidecar/internal/loop"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestRunsInOrder(t *testing.T) {
+	t.Parallel()
+	l := loop.New(4)
+	var got []int
+	for i := range 100 {
+		require.True(t, l.Post(func() { got = append(got, i) }))
+	}
+	require.NoError(t, l.Do(t.Context(), func() {}))
+	require.Len(t, got, 100)
+	require.IsIncreasing(t, got)
+	l.Stop()
+	<-l.Done()
+}
+
+func TestStopFromInsideDropsTheRest(t *testing.T) {
+	t.Parallel()
+	l := loop.New(4)
+	ran := false
+	hold := make(chan struct{})
+	l.Post(func() { <-hold; l.Stop() })
+	l.Post(func() { ran = true })
+	close(hold)
+	<-l.Done()
+	require.False(t, ran)
+	require.False(t, l.Post(func() {}))
+	require.ErrorIs(t, l.Do(t.Context(), func() {}), loop.ErrClosed)
+}
+
+func TestDoObeysItsContext(t *testing.T) {
+	t.Parallel()
+	l := loop.New(4)
+	hold := make(chan struct{})
+	l.Post(func() { <-hold })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, l.Do(ctx, func() {}), context.Canceled)
+	close(hold)
+	l.Stop()
+	<-l.Done()
+}

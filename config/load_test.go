@@ -52,7 +52,7 @@ dial_rules:
     Night: {allow: ["+49"], max_concurrent: 2}
 `, "SIDECAR_HTTP_LISTEN=127.0.0.1:9001", "SIDECAR_NODE_ID=7", "SIDECAR_ASTERISK_0_PASSWORD=correct-horse",
 		"SIDECAR_ASTERISK_1_ID=east", "SIDECAR_ASTERISK_1_URL=http://127.0.0.2:8088", "SIDECAR_NETWORK_TRANSPORTS=tcp,udp",
-		"SIDECAR_DIAL_RULES_CLASSES_NIGHT_MAX_CONCURRENT=3", "SIDECAR_DIAL_RULES_ROLES_WALL_BOARD=Night",
+		"SIDECAR_DIAL_RULES_CLASSES_NIGHT_MAX_CONCURRENT=3", "SIDECAR_DIAL_RULES_ROLES_SUPERVISOR=Night",
 		"SIDECAR_DNS_0_OVERRIDES_6001_CLASS=Night", "HOME=/root", "SIDECAR_LOG_LEVEL=")
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:9001", cfg.HTTP.Listen)
@@ -73,7 +73,7 @@ dial_rules:
 	require.Equal(t, "Europe/Berlin", cfg.Schedules["Office"].Timezone)
 	require.Equal(t, config.DialClass{Allow: []string{"+49"}, MaxConcurrent: 3}, cfg.DialRules.Classes["Night"])
 	require.Contains(t, cfg.DialRules.Classes, "default")
-	require.Equal(t, "Night", cfg.DialRules.Roles["wall_board"])
+	require.Equal(t, "Night", cfg.DialRules.Roles["supervisor"])
 	require.Equal(t, "default", cfg.DialRules.Roles["agent"])
 
 	require.Equal(t, config.Origin{Layer: config.LayerEnvironment, Name: "SIDECAR_HTTP_LISTEN"}, sources.Of("http.listen"))

@@ -1,0 +1,34 @@
+package pjsipgen_test
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/config"
+)
+
+func TestEveryFileSaysThatItIsGeneratedAndFromWhat(t *testing.T) {
+	t.Parallel()
+	files, err := generate(t, config.Default())
+	require.NoError(t, err)
+	for name, f := range files {
+		head, _, _ := strings.Cut(string(f.Data), "\n\n")
+		require.Contains(t, head, "enerated", name)
+		require.Contains(t, head, "by sidecar v0 from test.yaml", name)
+	}
+}
+
+func TestFilesWithPasswordsAreForTheirOwnerOnly(t *testing.T) {
+	t.Parallel()
+	files, err := generate(t, config.Default())
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), files["pjsip.conf"].Mode)
+	for name, f := range files {
+		if strings.Contains(string(f.Data), "-secret-") {
+			require.Equal(t, fs.FileMode(0o600), f.Mode, name)
+		}
+	}
+}

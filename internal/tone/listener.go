@@ -15,7 +15,7 @@ const windowsInARow = 3
 var ErrClosed = errors.New("the audio stream has ended")
 
 // Listener cuts a stream of samples into windows and answers what was heard.
-// Write and Quiet belong to one goroutine, everything else may be called from any.
+// Its methods may be called from any goroutine.
 type Listener struct {
 	mu      sync.Mutex
 	partial []int16                          // the window being filled

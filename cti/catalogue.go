@@ -1,0 +1,140 @@
+package cti
+
+import (
+	"sidecar/agent"
+	"sidecar/bridge"
+)
+
+// MessageID is T-Library's number of a message.
+type MessageID int
+
+// Topic says whom an event concerns, and thereby which channel it is sent on.
+type Topic int
+
+// The topics.
+const (
+	TopicAgent Topic = iota + 1 // addressed to one DN: its calls and its own state
+	TopicCall                   // a call as a whole
+)
+
+// Kind is one row of the catalogue: an event that the feed can carry.
+type Kind struct {
+	Name        string // what clients see as "event"; empty: the state of the call
+	MessageType string // T-Library's name
+	MessageID   MessageID
+	Topic       Topic
+	Meaning     string
+}
+
+// Kinds lists every kind of event that the feed carries, in the order of the documentation.
+//
+// Names and numbers are those of T-Library; for /call/state they are its call-based notifications.
+func Kinds() []Kind {
+	calls, dns := callKinds(), dnKinds()
+	rows := make([]Kind, 0, len(calls)+len(dns)+2)
+	for i := range calls {
+		rows = append(rows, calls[i].Kind)
+	}
+	for i := range dns {
+		rows = append(rows, dns[i].Kind)
+	}
+	return append(rows, callChanged(), callDeleted())
+}
+
+type callKind struct {
+	Kind
+
+	of bridge.EventKind
+}
+
+type dnKind struct {
+	Kind
+
+	of agent.EventKind
+}
+
+// callKinds gives an array, not a slice, so that looking a row up costs no allocation.
+func callKinds() [13]callKind {
+	return [...]callKind{
+		ofCall(bridge.EventDialing, "EventDialing", 61, "the DN is calling somebody"),
+		ofCall(bridge.EventRinging, "EventRinging", 60, "the DN is being called and its phone rings"),
+		ofCall(bridge.EventNetworkReached, "EventNetworkReached", 62, "the DN's call has left through a trunk"),
+		ofCall(bridge.EventDestinationBusy, "EventDestinationBusy", 63, "the destination is busy; Released follows"),
+		ofCall(bridge.EventEstablished, "EventEstablished", 64, "the DN talks"),
+		ofCall(bridge.EventHeld, "EventHeld", 66, "the DN has put the call on hold"),
+		ofCall(bridge.EventRetrieved, "EventRetrieved", 67, "the DN has taken the call back from hold"),
+		ofCall(bridge.EventReleased, "EventReleased", 65, "the DN has left the call; CallState and Cause say why"),
+		ofCall(bridge.EventAbandoned, "EventAbandoned", 58, "the caller gave up while the DN was ringing"),
+		ofCall(bridge.EventPartyChanged, "EventPartyChanged", 68,
+			"the DN's partner was replaced by a transfer: OtherDN is the new one, ThirdPartyDN the one who transferred"),
+		ofCall(bridge.EventPartyAdded, "EventPartyAdded", 69, "OtherDN has joined the DN's call"),
+		ofCall(bridge.EventPartyDeleted, "EventPartyDeleted", 70, "OtherDN has left the DN's call, which goes on"),
+		ofCall(bridge.EventError, "EventError", 52,
+			"a command failed after it had been accepted; ErrorMessage says why, ReferenceID which"),
+	}
+}
+
+func dnKinds() [2]dnKind {
+	return [...]dnKind{
+		ofDN(agent.InService, "EventDNBackInService", 148, "the DN's phone is registered, it can be called"),
+		ofDN(agent.OutOfService, "EventDNOutOfService", 147, "the DN's phone is no longer registered"),
+	}
+}
+
+func ofCall(of bridge.EventKind, messageType string, id MessageID, meaning string) callKind {
+	return callKind{of: of, Kind: Kind{string(of), messageType, id, TopicAgent, meaning}}
+}
+
+func ofDN(of agent.EventKind, messageType string, id MessageID, meaning string) dnKind {
+	return dnKind{of: of, Kind: Kind{string(of), messageType, id, TopicAgent, meaning}}
+}
+
+// callChanged and callDeleted are T-Library's call-based notifications. The first stands for any change of a
+// living call, since ours always carries the whole call. Their events are named by the call's state.
+func callChanged() Kind {
+	return Kind{
+		"", "EventCallDataChanged", 161, TopicCall,
+		"a call was made, or anything about it has changed",
+	}
+}
+
+func callDeleted() Kind {
+	return Kind{string(StateReleased), "EventCallDeleted", 162, TopicCall, "a call has ended for everybody"}
+}
+
+// kindOfCall finds the row of a call event. A kind that has no row keeps its name and has no number.
+func kindOfCall(e *bridge.Event) Kind {
+	if e.Kind == bridge.EventCallChanged {
+		return kindOfChange(&e.Call)
+	}
+	return kindNamed(e.Kind)
+}
+
+func kindOfChange(c *bridge.CallView) Kind {
+	kind := callChanged()
+	if ended(c) {
+		kind = callDeleted()
+	}
+	kind.Name = string(callState(c))
+	return kind
+}
+
+func kindNamed(name bridge.EventKind) Kind {
+	rows := callKinds()
+	for i := range rows {
+		if rows[i].of == name {
+			return rows[i].Kind
+		}
+	}
+	return Kind{Name: string(name), MessageType: "Event" + string(name), Topic: TopicAgent}
+}
+
+func kindOfDN(name agent.EventKind) Kind {
+	rows := dnKinds()
+	for i := range rows {
+		if rows[i].of == name {
+			return rows[i].Kind
+		}
+	}
+	return Kind{Name: string(name), MessageType: "Event" + string(name), Topic: TopicAgent}
+}

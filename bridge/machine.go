@@ -217,7 +217,7 @@ func (s *step) release(p *Party, why CallState, cause int) {
 	if why == CallStateAbandoned {
 		why = CallStateOK
 	}
-	p.State = PartyReleased
+	p.State, p.LeftAt = PartyReleased, s.at
 	if p.Told {
 		s.tell(p, Event{Kind: kind, CallState: why, Cause: cause})
 	}

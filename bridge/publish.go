@@ -50,7 +50,9 @@ func (c *Call) otherFor(id PartyID) *Party {
 		if p.alive() {
 			return p
 		}
-		last = p
+		if last == nil || !p.LeftAt.Before(last.LeftAt) {
+			last = p
+		}
 	}
 	return last
 }

@@ -1,0 +1,172 @@
+package ariswitch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"sidecar/ari"
+	"sidecar/bridge"
+	"sidecar/internal/backoff"
+)
+
+// Engine takes the facts, in order.
+type Engine interface {
+	Arrive(in bridge.Arrival)
+	Leg(change bridge.LegChanged)
+	Refer(in bridge.Referral)
+	Gap(server bridge.ServerID)
+	Recovered(snap bridge.Snapshot)
+	Lost(server bridge.ServerID)
+}
+
+// Service takes the registration state of endpoints.
+type Service interface {
+	SetService(number string, inService bool)
+}
+
+// Feeder reads one Asterisk's events and tells the engine.
+type Feeder struct {
+	client    *ari.Client
+	server    bridge.ServerID
+	engine    Engine
+	service   Service
+	lostAfter time.Duration
+	log       *slog.Logger
+
+	// owned by Run
+	online map[string]bool // endpoints that were in service when last seen
+}
+
+// NewFeeder makes a feeder. LostAfter is how long a server may be out of reach before its calls are taken as ended.
+func NewFeeder(client *ari.Client, engine Engine, service Service, lostAfter time.Duration, log *slog.Logger) *Feeder {
+	server := bridge.ServerID(client.Server())
+	return &Feeder{
+		client: client, server: server, engine: engine, service: service, lostAfter: lostAfter,
+		log: log.With("server", server), online: map[string]bool{},
+	}
+}
+
+// Run feeds until the client is closed or ctx ends.
+func (f *Feeder) Run(ctx context.Context) {
+	lost := time.NewTimer(f.lostAfter) // nothing is connected yet
+	defer lost.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-lost.C:
+			f.log.Error("asterisk_lost", "after", f.lostAfter)
+			f.engine.Lost(f.server)
+			f.outOfService()
+		case event, ok := <-f.client.Events():
+			if !ok {
+				return
+			}
+			switch event := event.(type) {
+			case *ari.Connected:
+				if f.resync(ctx) {
+					lost.Stop()
+				}
+			case *ari.Disconnected:
+				f.log.Warn("asterisk_gap", "since", event.Since, "error", event.Err)
+				f.engine.Gap(f.server)
+				lost.Reset(f.lostAfter)
+			default:
+				f.feed(event)
+			}
+		}
+	}
+}
+
+// resync reads everything and lets the engine compare. It reports false when the connection went away meanwhile:
+// the next Connected brings it back here.
+func (f *Feeder) resync(ctx context.Context) bool {
+	pause := backoff.New(backoff.Policy{Min: 50 * time.Millisecond, Max: time.Second})
+	for {
+		snap, err := f.client.Snapshot(ctx, ari.Ask{})
+		if err == nil {
+			f.endpoints(snap.Endpoints)
+			f.engine.Recovered(snapshot(f.client.App(), snap))
+			f.log.Info("asterisk_connected", "channels", len(snap.Channels), "bridges", len(snap.Bridges))
+			return true
+		}
+		if ctx.Err() != nil || f.client.Status().State != ari.StateConnected {
+			return false
+		}
+		f.log.Warn("resync_failed", "error", err)
+		if backoff.Sleep(ctx, pause.Next()) != nil {
+			return false
+		}
+	}
+}
+
+// feed turns one event into a fact. Of the end of a channel only ChannelDestroyed counts: StasisEnd comes before it
+// and without the cause.
+func (f *Feeder) feed(event ari.Event) {
+	switch e := event.(type) {
+	case *ari.StasisStart:
+		if in, ok := arrival(f.server, e.Channel, e.Args); ok {
+			f.engine.Arrive(in)
+			return
+		}
+		f.leg(e.Channel.ID, bridge.LegIsCreated, 0)
+	case *ari.ChannelStateChange:
+		if c := change(e.Channel.State); c != bridge.LegIsCreated {
+			f.leg(e.Channel.ID, c, 0)
+		}
+	case *ari.ChannelHold:
+		f.leg(e.Channel.ID, bridge.LegIsHeld, 0)
+	case *ari.ChannelUnhold:
+		f.leg(e.Channel.ID, bridge.LegIsBack, 0)
+	case *ari.ChannelDestroyed:
+		f.leg(e.Channel.ID, bridge.LegIsGone, e.Cause)
+	case *ari.ChannelTransfer:
+		f.refer(e)
+	case *ari.EndpointStateChange:
+		f.endpoint(e.Endpoint)
+	case *ari.ContactStatusChange:
+		f.endpoint(e.Endpoint)
+	case *ari.PeerStatusChange:
+		f.endpoint(e.Endpoint)
+	}
+}
+
+func (f *Feeder) leg(id ari.ChannelID, c bridge.LegChange, cause int) {
+	f.engine.Leg(bridge.LegChanged{Channel: bridge.ChannelID{Server: f.server, ID: string(id)}, Change: c, Cause: cause})
+}
+
+func (f *Feeder) refer(e *ari.ChannelTransfer) {
+	source := e.ReferredBy.SourceChannel
+	f.engine.Refer(bridge.Referral{
+		Channel:  bridge.ChannelID{Server: f.server, ID: string(source.ID)},
+		From:     bridge.DN(endpointOf(source.Name)),
+		To:       e.ReferTo.RequestedDestination.Destination,
+		Attended: e.ReferTo.DestinationChannel != nil || e.ReferTo.RequestedDestination.ProtocolID != "",
+	})
+}
+
+func (f *Feeder) endpoints(list []ari.EndpointData) {
+	for _, e := range list {
+		f.endpoint(e)
+	}
+}
+
+func (f *Feeder) endpoint(e ari.EndpointData) {
+	if e.Technology != "PJSIP" {
+		return
+	}
+	online := e.State == ari.EndpointStateOnline
+	f.online[e.Resource] = online
+	f.service.SetService(e.Resource, online)
+}
+
+// outOfService takes every DN of a lost server out of service.
+func (f *Feeder) outOfService() {
+	for number, online := range f.online {
+		if online {
+			f.service.SetService(number, false)
+		}
+	}
+	clear(f.online)
+}

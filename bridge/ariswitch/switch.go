@@ -1,0 +1,194 @@
+package ariswitch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"sidecar/ari"
+	"sidecar/bridge"
+)
+
+// ErrUnknownServer is a channel or bridge of a server that is not configured.
+var ErrUnknownServer = errors.New("no Asterisk of that id is configured")
+
+// LegHeader is the SIP header by which a gateway leg and its channel find each other.
+const LegHeader = "X-Sidecar-Leg"
+
+// legVariable keeps the leg's id on the channel, so that a restart can match it again.
+const legVariable = "SIDECAR_LEG"
+
+// Switch commands Asterisk servers for the engine.
+type Switch struct {
+	clients map[bridge.ServerID]*ari.Client
+	paired  func(bridge.DN) bool
+}
+
+// New makes a switch of the clients. Paired tells for which DNs the phone's side is ours: only those are sent LegHeader.
+func New(clients []*ari.Client, paired func(bridge.DN) bool) *Switch {
+	s := &Switch{clients: map[bridge.ServerID]*ari.Client{}, paired: paired}
+	for _, c := range clients {
+		s.clients[bridge.ServerID(c.Server())] = c
+	}
+	return s
+}
+
+func (s *Switch) channels(server bridge.ServerID) (ari.Channels, error) {
+	c, ok := s.clients[server]
+	if !ok {
+		return ari.Channels{}, fmt.Errorf("%s: %w", server, ErrUnknownServer)
+	}
+	return c.Channels(), nil
+}
+
+// with runs a request on a channel's server.
+func (s *Switch) with(ch bridge.ChannelID, request func(ari.Channels, ari.ChannelID) error) error {
+	channels, err := s.channels(ch.Server)
+	if err != nil {
+		return err
+	}
+	return request(channels, ari.ChannelID(ch.ID))
+}
+
+// Create makes the channel. One that exists already under the id is the one asked for: a restart asks twice.
+func (s *Switch) Create(ctx context.Context, leg bridge.NewLeg) error {
+	err := s.with(leg.Channel, func(c ari.Channels, id ari.ChannelID) error {
+		_, err := c.Create(ctx, ari.ChannelCreateParams{
+			Endpoint: endpoint(leg.To), App: s.clients[leg.Channel.Server].App(), AppArgs: "leg",
+			ChannelID: id, Originator: ari.ChannelID(leg.Originator.ID), Variables: s.variables(leg),
+		})
+		return err
+	})
+	switch {
+	case errors.Is(err, ari.ErrConflict):
+		return nil
+	case errors.Is(err, ari.ErrAllocationFailed):
+		return fmt.Errorf("%s: %w", endpoint(leg.To), bridge.ErrUnreachable)
+	}
+	return err
+}
+
+// variables are set on the new channel before it is dialled. REFERs of its phone come to us; what the phone shows
+// as the caller is the channel's connected line.
+func (s *Switch) variables(leg bridge.NewLeg) ari.Vars {
+	v := map[string]string{
+		"PJSIP_TRANSFER_HANDLING()": "ari-only",
+		legVariable:                 leg.Channel.ID,
+	}
+	if leg.CallerNum != "" {
+		v["CONNECTEDLINE(num,i)"] = leg.CallerNum
+	}
+	if leg.CallerName != "" {
+		v["CONNECTEDLINE(name,i)"] = leg.CallerName
+	}
+	if leg.To.DN != "" && s.paired(leg.To.DN) {
+		v["PJSIP_HEADER(add,"+LegHeader+")"] = leg.Channel.ID
+	}
+	return ari.NewVars(v)
+}
+
+func endpoint(to bridge.Endpoint) string {
+	if to.DN != "" {
+		return "PJSIP/" + string(to.DN)
+	}
+	return "PJSIP/" + to.Number + "@" + to.Trunk
+}
+
+// Dial rings the channel. The engine ends the ringing itself; Asterisk's own limit is longer and only a safety net.
+func (s *Switch) Dial(ctx context.Context, ch, caller bridge.ChannelID, timeout time.Duration) error {
+	const margin = 5 * time.Second
+	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
+		return c.Dial(ctx, id, ari.ChannelDialParams{Caller: ari.ChannelID(caller.ID), Timeout: timeout + margin})
+	})
+}
+
+// Answer answers a channel that came to us.
+func (s *Switch) Answer(ctx context.Context, ch bridge.ChannelID) error {
+	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error { return c.Answer(ctx, id) })
+}
+
+// Ring lets the caller hear ringing.
+func (s *Switch) Ring(ctx context.Context, ch bridge.ChannelID) error {
+	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error { return c.Ring(ctx, id) })
+}
+
+// Hangup ends a channel. One that is gone is what was wanted.
+func (s *Switch) Hangup(ctx context.Context, ch bridge.ChannelID, cause int) error {
+	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
+		return unlessGone(c.Hangup(ctx, id, ari.ChannelHangupParams{ReasonCode: strconv.Itoa(cause)}))
+	})
+}
+
+// Continue lets the channel go on in the dialplan.
+func (s *Switch) Continue(ctx context.Context, ch bridge.ChannelID, to bridge.Treatment) error {
+	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
+		return unlessGone(c.ContinueInDialplan(ctx, id, ari.ChannelContinueInDialplanParams{
+			Context: to.Context, Extension: to.Extension, Priority: 1,
+		}))
+	})
+}
+
+// ReferResult tells the phone the end of its transfer, which lets it hang up.
+func (s *Switch) ReferResult(ctx context.Context, ch bridge.ChannelID, ok bool) error {
+	state := "channel_declined"
+	if ok {
+		state = "channel_answered"
+	}
+	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
+		return unlessGone(c.TransferProgress(ctx, id, ari.ChannelTransferProgressParams{States: state}))
+	})
+}
+
+// Join makes the bridge where it is missing and puts the channels into it.
+func (s *Switch) Join(ctx context.Context, br bridge.BridgeID, chs []bridge.ChannelID) error {
+	return s.mixer(br, func(b ari.Bridges, id ari.BridgeID) error {
+		// Creating a bridge under an id that exists changes nothing.
+		if _, err := b.CreateWithID(ctx, id, ari.BridgeCreateWithIDParams{Type: string(ari.BridgeTypeMixing), Name: br.ID}); err != nil {
+			return fmt.Errorf("create bridge: %w", err)
+		}
+		params := ari.BridgeAddChannelParams{}
+		for _, ch := range chs {
+			params.Channel = append(params.Channel, ari.ChannelID(ch.ID))
+		}
+		if err := b.AddChannel(ctx, id, params); err != nil {
+			return fmt.Errorf("add channels to bridge: %w", err)
+		}
+		return nil
+	})
+}
+
+// Music starts or ends music on hold for everybody in the bridge.
+func (s *Switch) Music(ctx context.Context, br bridge.BridgeID, class string, on bool) error {
+	return s.mixer(br, func(b ari.Bridges, id ari.BridgeID) error {
+		if on {
+			return b.StartMOH(ctx, id, ari.BridgeStartMOHParams{MOHClass: class})
+		}
+		err := b.StopMOH(ctx, id)
+		if errors.Is(err, ari.ErrConflict) { // there is no music to end
+			return nil
+		}
+		return unlessGone(err)
+	})
+}
+
+// Destroy removes the bridge; channels in it stay.
+func (s *Switch) Destroy(ctx context.Context, br bridge.BridgeID) error {
+	return s.mixer(br, func(b ari.Bridges, id ari.BridgeID) error { return unlessGone(b.Destroy(ctx, id)) })
+}
+
+func (s *Switch) mixer(br bridge.BridgeID, request func(ari.Bridges, ari.BridgeID) error) error {
+	c, ok := s.clients[br.Server]
+	if !ok {
+		return fmt.Errorf("%s: %w", br.Server, ErrUnknownServer)
+	}
+	return request(c.Bridges(), ari.BridgeID(br.ID))
+}
+
+func unlessGone(err error) error {
+	if errors.Is(err, ari.ErrNotFound) || errors.Is(err, ari.ErrGone) {
+		return nil
+	}
+	return err
+}

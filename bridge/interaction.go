@@ -58,6 +58,7 @@ type Party struct {
 	Role      Role
 	State     PartyState
 	JoinedAt  time.Time
+	LeftAt    time.Time
 	Told      bool    // its DN has seen an event of this call, so it must see a terminal one
 	Third     PartyID // who transferred the call to it
 	Announced bool    // the party that stayed was told of it

@@ -58,24 +58,38 @@ func expandPassword(pattern Secret, number string) (Secret, error) {
 	return Secret(password), nil
 }
 
-// passwordFromFile finds a DN's password in a file: lines of DN,PASSWORD, or one single line that is the password,
-// or the pattern with {dn}, of all DNs.
-func passwordFromFile(path, number string) (Secret, error) {
+// passwordTable is a file of passwords: lines of DN,PASSWORD, or one single line that is the password, or the
+// pattern with {dn}, of all DNs.
+type passwordTable struct {
+	byDN map[string]Secret
+	all  Secret
+}
+
+func readPasswords(path string) (*passwordTable, error) {
 	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return "", fmt.Errorf("password of DN %s: %w", number, err)
+		return nil, fmt.Errorf("passwords: %w", err)
 	}
+	table := &passwordTable{byDN: map[string]Secret{}}
 	lines := strings.Split(strings.TrimRight(string(content), "\r\n"), "\n")
 	for _, line := range lines {
-		dn, password, table := strings.Cut(strings.TrimRight(line, "\r"), ",")
+		line = strings.TrimRight(line, "\r")
+		number, password, pair := strings.Cut(line, ",")
 		switch {
-		case table && dn == number:
-			return expandPassword(Secret(password), number)
-		case !isDN(dn) && len(lines) == 1:
-			return expandPassword(Secret(strings.TrimRight(line, "\r")), number)
+		case pair && isDN(number):
+			table.byDN[number] = Secret(password)
+		case len(lines) == 1:
+			table.all = Secret(line)
 		}
 	}
-	return "", fmt.Errorf("password of DN %s: %w: %s has no line %s,PASSWORD", number, ErrPassword, path, number)
+	return table, nil
+}
+
+func (p *passwordTable) of(number string) (Secret, bool) {
+	if password, ok := p.byDN[number]; ok {
+		return password, true
+	}
+	return p.all, p.all != ""
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

@@ -1,6 +1,10 @@
 package config
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // Secret is a text that never prints: every way of formatting it gives a mask.
 type Secret string
@@ -18,7 +22,10 @@ func (s Secret) String() string {
 	return mask
 }
 
-// GoString hides the secret from %#v.
+// Format hides the secret from every verb: fmt asks String only for some, and prints the text itself for %d.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// GoString hides the secret from those who print Go syntax without fmt.
 func (s Secret) GoString() string { return s.String() }
 
 // LogValue hides the secret from slog.

@@ -24,8 +24,9 @@ const (
 type Secrets struct {
 	path string
 
-	mu   sync.Mutex
-	held secretsData
+	mu     sync.Mutex
+	held   secretsData
+	tables map[string]*passwordTable // by path; read once, and again after Ensure
 }
 
 // OpenSecrets opens the secrets of a data directory and makes both when they are not there. A file that is damaged,
@@ -86,7 +87,7 @@ func (s *Secrets) Phone(dn DN) (Secret, error) {
 		return s.one(dn.Number, func(d *secretsData) map[string]string { return d.Phones })
 	}
 	if path, ok := strings.CutPrefix(dn.Password.Reveal(), PasswordFilePrefix); ok {
-		return passwordFromFile(path, dn.Number)
+		return s.fromFile(path, dn.Number)
 	}
 	return expandPassword(dn.Password, dn.Number)
 }
@@ -117,6 +118,9 @@ func (s *Secrets) ForgetPhone(number string) error {
 
 // Ensure makes all secrets that these servers and DNs need, in one write.
 func (s *Secrets) Ensure(servers []Asterisk, dns []DN) error {
+	s.mu.Lock()
+	s.tables = nil
+	s.mu.Unlock()
 	return s.change(func(d *secretsData) bool {
 		changed := false
 		for _, server := range servers {
@@ -132,6 +136,28 @@ func (s *Secrets) Ensure(servers []Asterisk, dns []DN) error {
 		}
 		return changed
 	})
+}
+
+// fromFile keeps a file that it has read, because thousands of DNs may share it.
+func (s *Secrets) fromFile(path, number string) (Secret, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	table, ok := s.tables[path]
+	if !ok {
+		var err error
+		if table, err = readPasswords(path); err != nil {
+			return "", fmt.Errorf("password of DN %s: %w", number, err)
+		}
+		if s.tables == nil {
+			s.tables = map[string]*passwordTable{}
+		}
+		s.tables[path] = table
+	}
+	password, ok := table.of(number)
+	if !ok {
+		return "", fmt.Errorf("password of DN %s: %w: %s has no line %s,PASSWORD", number, ErrPassword, path, number)
+	}
+	return expandPassword(password, number)
 }
 
 func (s *Secrets) override(number string) (Secret, bool) {

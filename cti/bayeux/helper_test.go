@@ -293,3 +293,6 @@ const (
 	waitLimit = 10 * time.Second
 	waitStep  = time.Millisecond
 )
+
+// pass lets time go by, in a bubble where it costs none.
+func pass(d time.Duration) { <-time.After(d) }

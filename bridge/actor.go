@@ -81,8 +81,8 @@ func (a *actor) start(effect Effect) {
 		a.e.Agents.Free(effect.DN, a.id)
 	case OccupyDN:
 		a.e.Agents.Occupy(effect.DN, a.id)
-	case FreeCap:
-		a.e.caps.free(effect.Cap, effect.Channel)
+	case FreeCaps:
+		a.e.caps.free(effect.Channel)
 	default:
 		a.work.push(effect)
 	}
@@ -165,7 +165,7 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		err = sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On)
 	case DestroyBridge:
 		err = sw.Destroy(ctx, effect.Bridge)
-	case FreeDN, FreeCap, OccupyDN, StartTimer, Reply: // done by start
+	case FreeDN, FreeCaps, OccupyDN, StartTimer, Reply: // done by start
 	}
 	if err != nil && a.e.ctx.Err() == nil {
 		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
@@ -174,7 +174,7 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 
 // create reserves what the leg needs before it asks the switch.
 func (a *actor) create(ctx context.Context, effect CreateLeg) error {
-	if err := a.e.caps.take(effect.Cap, effect.Limit, effect.Leg.Channel); err != nil {
+	if err := a.e.caps.take(effect.Caps, effect.Leg.Channel); err != nil {
 		return err
 	}
 	if dn := effect.Leg.To.DN; dn != "" {

@@ -9,9 +9,8 @@ type Effect interface{ isEffect() }
 type (
 	// CreateLeg reserves the DN or the cap and creates the channel: LegFailed if it can't be done.
 	CreateLeg struct {
-		Leg   NewLeg
-		Cap   string
-		Limit int
+		Leg  NewLeg
+		Caps []Cap
 	}
 	// DialLeg rings the channel: LegFailed if it can't be done.
 	DialLeg struct {
@@ -50,12 +49,9 @@ type (
 	}
 	// DestroyBridge removes the bridge.
 	DestroyBridge struct{ Bridge BridgeID }
-	// FreeDN ends the DN's part in the interaction, FreeCap the channel's part in the cap.
-	FreeDN  struct{ DN DN }
-	FreeCap struct {
-		Cap     string
-		Channel ChannelID
-	}
+	// FreeDN ends the DN's part in the interaction, FreeCaps the channel's part in all caps.
+	FreeDN   struct{ DN DN }
+	FreeCaps struct{ Channel ChannelID }
 	// OccupyDN counts a call that the DN began itself.
 	OccupyDN struct{ DN DN }
 	// StartTimer arms the ringing timer of a party: RingTimeout.
@@ -81,7 +77,7 @@ func (JoinLegs) isEffect()      {}
 func (PlayMusic) isEffect()     {}
 func (DestroyBridge) isEffect() {}
 func (FreeDN) isEffect()        {}
-func (FreeCap) isEffect()       {}
+func (FreeCaps) isEffect()      {}
 func (OccupyDN) isEffect()      {}
 func (StartTimer) isEffect()    {}
 func (Reply) isEffect()         {}

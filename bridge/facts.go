@@ -216,7 +216,7 @@ func (e *Engine) restore(i Interaction) {
 		if p.DN != "" {
 			e.Agents.Occupy(p.DN, i.ID)
 		}
-		_ = e.caps.take(p.Cap, 0, p.Leg.Channel) // without a limit it can't fail
+		e.caps.hold(p.Dest.Caps, p.Leg.Channel)
 	}
 	for _, event := range i.Outbox {
 		e.Feed.Publish(event)

@@ -64,7 +64,6 @@ type Party struct {
 	Announced bool    // the party that stayed was told of it
 	Dest      Destination
 	Deadline  time.Time // ringing ends
-	Cap       string    // cap that it counts against
 	Leg       Leg
 }
 

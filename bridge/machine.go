@@ -178,7 +178,7 @@ func (s *step) ring(dest Destination, role Role, third PartyID) *Party {
 		number, name = dest.CallerID, ""
 	}
 	p := s.join(Party{
-		DN: dest.Endpoint.DN, Number: dest.Number, Role: role, State: PartyAlerting, Third: third, Dest: dest, Cap: dest.Cap,
+		DN: dest.Endpoint.DN, Number: dest.Number, Role: role, State: PartyAlerting, Third: third, Dest: dest,
 	})
 	p.Leg = Leg{Channel: s.newChannel(), State: LegRequested}
 	s.do(CreateLeg{
@@ -186,7 +186,7 @@ func (s *step) ring(dest Destination, role Role, third PartyID) *Party {
 			Channel: p.Leg.Channel, To: dest.Endpoint, Originator: caller.Leg.Channel,
 			CallerNum: number, CallerName: name, CallID: c.ID,
 		},
-		Cap: dest.Cap, Limit: dest.CapLimit,
+		Caps: dest.Caps,
 	})
 	return p
 }
@@ -243,8 +243,8 @@ func (s *step) gone(p *Party) {
 	if p.DN != "" && s.i.Call.legsOf(p.DN) == 0 {
 		s.do(FreeDN{DN: p.DN})
 	}
-	if p.Cap != "" {
-		s.do(FreeCap{Cap: p.Cap, Channel: p.Leg.Channel})
+	if len(p.Dest.Caps) > 0 {
+		s.do(FreeCaps{Channel: p.Leg.Channel})
 	}
 }
 

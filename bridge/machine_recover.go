@@ -62,7 +62,7 @@ func (s *step) recreate(p *Party) {
 			leg.CallerNum, leg.CallerName = caller.Number, caller.Name
 		}
 	}
-	s.do(CreateLeg{Leg: leg, Cap: p.Cap, Limit: p.Dest.CapLimit})
+	s.do(CreateLeg{Leg: leg, Caps: p.Dest.Caps})
 }
 
 // rejoin connects those who have answered and are not in the bridge.

@@ -99,7 +99,7 @@ func toDN(dn DN) Destination {
 }
 
 func toOutside(number string) Destination {
-	return Destination{Endpoint: Endpoint{Trunk: "t", Number: number}, Number: number, Dialled: number, Timeout: time.Minute, Cap: "class default", CapLimit: 2}
+	return Destination{Endpoint: Endpoint{Trunk: "t", Number: number}, Number: number, Dialled: number, Timeout: time.Minute, Caps: []Cap{{"class default", 2}}}
 }
 
 // inbound is a customer's call that rings at 5001.

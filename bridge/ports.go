@@ -79,10 +79,15 @@ type Destination struct {
 	Dialled   string    // the number as it was dialled
 	Number    string    // shown to other parties
 	CallerID  string    // number to show instead of the caller's own, empty: the caller's own
-	Cap       string    // counts against this cap, empty: none
-	CapLimit  int
+	Caps      []Cap     // what it counts against
 	Fallback  Treatment // when nobody can be reached there
 	Timeout   time.Duration
+}
+
+// Cap is a number of calls at once that may not be exceeded, such as those of a class of the dial rules or of a trunk.
+type Cap struct {
+	Name  string
+	Limit int
 }
 
 // Agents decides whether a DN can take another call.

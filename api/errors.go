@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"sidecar/auth"
+	"sidecar/bridge"
+)
+
+var (
+	errUnknownDN = errors.New("not a DN of this sidecar: see dns in the configuration")
+	errOpTaken   = errors.New("this operation id stands for another command already: choose a new one")
+)
+
+// sentinels says how an error that carries nothing more is answered.
+func sentinels() []struct {
+	err    error
+	status int
+	code   string
+	field  string
+} {
+	return []struct {
+		err    error
+		status int
+		code   string
+		field  string
+	}{
+		{bridge.ErrCallNotFound, http.StatusNotFound, "call_not_found", "id"},
+		{bridge.ErrSwitchUnavailable, http.StatusServiceUnavailable, "switch_unavailable", ""},
+		{bridge.ErrDraining, http.StatusServiceUnavailable, "draining", ""},
+		{bridge.ErrAmbiguousParty, http.StatusUnprocessableEntity, "ambiguous_party", "dn"},
+		{bridge.ErrNotAParty, http.StatusUnprocessableEntity, "not_a_party", "dn"},
+		{bridge.ErrUnreachable, http.StatusConflict, "unreachable", ""},
+		{bridge.ErrBusy, http.StatusConflict, "busy", ""},
+		{bridge.ErrNoAnswer, http.StatusConflict, "no_answer", ""},
+		{errUnknownDN, http.StatusUnprocessableEntity, "unknown_dn", "from"},
+		{errOpTaken, http.StatusConflict, "operation_id_taken", "Operation-Id"},
+		{auth.ErrNoToken, http.StatusUnauthorized, "no_token", ""},
+		{auth.ErrBadToken, http.StatusUnauthorized, "invalid_token", ""},
+		{auth.ErrTokenExpired, http.StatusUnauthorized, "token_expired", ""},
+		{auth.ErrTokenRevoked, http.StatusUnauthorized, "token_revoked", ""},
+		{auth.ErrBadCredentials, http.StatusUnauthorized, "bad_credentials", ""},
+		{auth.ErrOrigin, http.StatusForbidden, "foreign_origin", ""},
+		{auth.ErrUserNotFound, http.StatusNotFound, "user_not_found", "user"},
+		{auth.ErrUserExists, http.StatusConflict, "user_exists", "user"},
+		{auth.ErrLastAdmin, http.StatusConflict, "last_admin", ""},
+		{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", ""},
+		{context.Canceled, http.StatusServiceUnavailable, "canceled", ""},
+	}
+}
+
+// retrySoon is how many seconds a client waits before it tries again what may work then.
+const retrySoon = 2
+
+// problem is the one place where an error becomes an answer. What it does not know is our fault: it is logged, and
+// the client learns no more than that.
+func (s *server) problem(ctx context.Context, err error) *Problem {
+	p := typedProblem(err)
+	if p == nil {
+		p = sentinelProblem(err)
+	}
+	if p == nil {
+		s.Log.ErrorContext(ctx, "request failed", "error", err, "request_id", infoOf(ctx).id)
+		p = newProblem(http.StatusInternalServerError, "internal", "something went wrong here: the log has it under the request id")
+	}
+	p.RequestID = infoOf(ctx).id
+	return p
+}
+
+// answer writes an error where huma does not.
+func (s *server) answer(w http.ResponseWriter, r *http.Request, err error) {
+	s.problem(r.Context(), err).write(w)
+}
+
+// typedProblem knows the errors that carry a field, a rule or a state.
+func typedProblem(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if e, ok := errors.AsType[*bridge.StateError](err); ok {
+		p := newProblem(http.StatusConflict, "state_conflict", e.Error())
+		p.State = string(e.State)
+		return p
+	}
+	if e, ok := errors.AsType[*fromError](err); ok {
+		return targetProblem(e.target, "from")
+	}
+	if e, ok := errors.AsType[*bridge.TargetError](err); ok {
+		return targetProblem(e, "to")
+	}
+	if e, ok := errors.AsType[*auth.BackoffError](err); ok {
+		return newProblem(http.StatusTooManyRequests, "too_many_failures", e.Error()).header("Retry-After", strconv.Itoa(e.Seconds()))
+	}
+	if e, ok := errors.AsType[*auth.FieldError](err); ok {
+		return newProblem(http.StatusUnprocessableEntity, "invalid_field", e.Error()).at(e.Field, e.Rule)
+	}
+	if e, ok := errors.AsType[*auth.ForbiddenError](err); ok {
+		p := newProblem(http.StatusForbidden, "forbidden", e.Error())
+		if e.Field != "" {
+			p.at(e.Field, "must be a DN that you may use")
+		}
+		return p
+	}
+	return nil
+}
+
+func targetProblem(e *bridge.TargetError, field string) *Problem {
+	if e.Unreachable {
+		return newProblem(http.StatusConflict, "unreachable", e.Error()).at(field, e.Rule)
+	}
+	return newProblem(http.StatusUnprocessableEntity, "impossible_number", e.Error()).at(field, e.Rule)
+}
+
+func sentinelProblem(err error) *Problem {
+	for _, known := range sentinels() {
+		if !errors.Is(err, known.err) {
+			continue
+		}
+		p := newProblem(known.status, known.code, known.err.Error())
+		if known.field != "" {
+			p.at(known.field, known.err.Error())
+		}
+		switch known.status {
+		case http.StatusUnauthorized:
+			p.header("WWW-Authenticate", challenge(known.err))
+		case http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			p.header("Retry-After", strconv.Itoa(retrySoon))
+		}
+		return p
+	}
+	return nil
+}
+
+// challenge follows RFC 6750, section 3: no error code when there was no token at all.
+func challenge(err error) string {
+	const realm = `Bearer realm="sidecar"`
+	if errors.Is(err, auth.ErrNoToken) || errors.Is(err, auth.ErrBadCredentials) {
+		return realm
+	}
+	return fmt.Sprintf(`%s, error="invalid_token", error_description=%q`, realm, err.Error())
+}
+
+// fromError is a TargetError about the DN that was to call, not about the number to be called.
+type fromError struct{ target *bridge.TargetError }
+
+func (e *fromError) Error() string { return e.target.Error() }
+
+func (e *fromError) Unwrap() error { return e.target }
+
+// aboutFrom tells whether a TargetError is about the calling DN.
+func aboutFrom(err error, from bridge.DN) error {
+	if e, ok := errors.AsType[*bridge.TargetError](err); ok && e.Number == string(from) && e.Unreachable {
+		return &fromError{target: e}
+	}
+	return err
+}

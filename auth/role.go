@@ -1,0 +1,55 @@
+package auth
+
+import (
+	"slices"
+	"strings"
+)
+
+// Role is what a user is in the contact center.
+type Role string
+
+// The roles.
+const (
+	RoleAgent      Role = "agent"
+	RoleSupervisor Role = "supervisor"
+	RoleAdmin      Role = "admin"
+)
+
+// Verb is something a role may or may not do.
+type Verb string
+
+// The verbs.
+const (
+	VerbViewCalls    Verb = "view calls"
+	VerbMakeCall     Verb = "make a call"
+	VerbHangup       Verb = "hang up"
+	VerbTransfer     Verb = "transfer"
+	VerbViewDNs      Verb = "view DNs"
+	VerbActForOthers Verb = "act for other DNs" // those that the principal sees
+	VerbManageUsers  Verb = "manage users"
+)
+
+// rolesFor is the table role x verb. DN scope comes on top: see Principal.
+func rolesFor(v Verb) []Role {
+	switch v {
+	case VerbViewCalls, VerbMakeCall, VerbHangup, VerbTransfer, VerbViewDNs:
+		return []Role{RoleAgent, RoleSupervisor, RoleAdmin}
+	case VerbActForOthers:
+		return []Role{RoleSupervisor, RoleAdmin}
+	case VerbManageUsers:
+		return []Role{RoleAdmin}
+	}
+	return nil
+}
+
+// Can reports whether the role may use the verb at all.
+func (r Role) Can(v Verb) bool { return slices.Contains(rolesFor(v), r) }
+
+// ParseRole reads a role by name.
+func ParseRole(name string) (Role, error) {
+	switch r := Role(strings.ToLower(strings.TrimSpace(name))); r {
+	case RoleAgent, RoleSupervisor, RoleAdmin:
+		return r, nil
+	}
+	return "", &FieldError{Field: "role", Rule: "must be agent, supervisor or admin"}
+}

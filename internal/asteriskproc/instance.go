@@ -145,7 +145,7 @@ func (i *Instance) CLI(ctx context.Context, command string) (string, error) {
 
 // CLICommand is the shell command that runs one Asterisk command in this instance: append it, quoted.
 func (i *Instance) CLICommand() string {
-	return strings.Join(i.root.command(context.Background(), "-C", i.lay.asteriskConf(), "-r", "-x").Args, " ")
+	return i.root.loader + " " + strings.Join(i.root.args("-C", i.lay.asteriskConf(), "-r", "-x"), " ")
 }
 
 // waitBooted polls for the control socket and then asks Asterisk itself to say when it has booted.

@@ -39,7 +39,7 @@ func newLayout(conf, state string) (layout, error) {
 	}
 	l := layout{conf: conf, state: state, etc: filepath.Join(state, "etc"), run: filepath.Join(state, "run")}
 	for _, dir := range []string{"etc", "run", "log", "spool", "lib", "db", "keys/keys", "cache", "data"} {
-		if err := os.MkdirAll(filepath.Join(state, dir), 0o750); err != nil {
+		if err = os.MkdirAll(filepath.Join(state, dir), 0o750); err != nil {
 			return layout{}, fmt.Errorf("make a directory for asterisk: %w", err)
 		}
 	}
@@ -116,7 +116,7 @@ func (l layout) linkConf() error {
 		return fmt.Errorf("list the configuration of asterisk: %w", err)
 	}
 	for _, e := range old {
-		if err := os.RemoveAll(filepath.Join(l.etc, e.Name())); err != nil {
+		if err = os.RemoveAll(filepath.Join(l.etc, e.Name())); err != nil {
 			return fmt.Errorf("clear the configuration of asterisk: %w", err)
 		}
 	}
@@ -192,7 +192,7 @@ func (l layout) writeLogger() error {
 	const section = "[logfiles]"
 	full := fullLogName + " => notice,warning,error,verbose(3)"
 	text := section + "\n" + full + "\n"
-	own, err := os.ReadFile(filepath.Join(l.conf, "logger.conf")) //nolint:gosec // the caller's own configuration
+	own, err := os.ReadFile(filepath.Join(l.conf, "logger.conf"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -218,7 +218,7 @@ func link(target, name string) error {
 }
 
 func writeFile(name, text string) error {
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil { //nolint:gosec // our own state directory
 		return fmt.Errorf("write a file for asterisk: %w", err)
 	}
 	return nil

@@ -28,7 +28,7 @@ func spawn(cmd *exec.Cmd, console string) (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
-	go func() {
+	go func() { // joined by whoever waits for done: every end does
 		defer close(p.done)
 		// The kernel ties Pdeathsig to the thread that forked (golang/go#27505), so this one stays until the child is gone.
 		runtime.LockOSThread()

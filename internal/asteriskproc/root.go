@@ -73,6 +73,9 @@ func (r Root) shareDir() string { return filepath.Join(r.dir, "usr", "share", "a
 
 // command runs the tree's asterisk by the tree's loader: the host's libc may be older than the one it was built for.
 func (r Root) command(ctx context.Context, args ...string) *exec.Cmd {
-	args = append([]string{"--library-path", r.libs, filepath.Join(r.dir, "usr", "sbin", "asterisk")}, args...)
-	return exec.CommandContext(ctx, r.loader, args...) //nolint:gosec // the loader of the tree that we unpacked
+	return exec.CommandContext(ctx, r.loader, r.args(args...)...) //nolint:gosec // the loader of the tree that we unpacked
+}
+
+func (r Root) args(args ...string) []string {
+	return append([]string{"--library-path", r.libs, filepath.Join(r.dir, "usr", "sbin", "asterisk")}, args...)
 }

@@ -81,14 +81,14 @@ func PortRange(t testing.TB, n int) int {
 
 // lockBlock returns nil if somebody else holds the block.
 func lockBlock(dir string, block int) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(block)), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // our own directory
+	f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(block)), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of ports: %w", err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		return nil, f.Close() //nolint:nilnil // somebody else's block is no error
+		return nil, f.Close()
 	case err != nil:
 		return nil, errors.Join(fmt.Errorf("lock ports: %w", err), f.Close())
 	}

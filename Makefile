@@ -1,0 +1,74 @@
+# The one door to everything that builds, checks, runs or tests this project. Scripts do the work; CI calls only make.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Outside a git checkout (a source archive) the version is "dev".
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO_TEST := go test -race -shuffle=on -tags e2e -timeout 20m -p 2
+FUZZTIME ?= 10s
+BENCHTIME ?= 1s
+SOAKTIME ?= 30m
+export FUZZTIME SOAKTIME
+
+.PHONY: help build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln soak compose-test e2e clean
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/sidecar, static
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/sidecar
+
+deps: ## install what make test needs and this machine lacks
+	@scripts/deps.sh test
+
+deps-run:
+	@scripts/deps.sh run
+
+up: deps-run ## Asterisk and the sidecar on this host, until Ctrl-C
+	@scripts/up.sh
+
+demo: deps-run ## a call between SIP phones of a running `make up`, with its events
+	@scripts/demo.sh
+
+down: ## stop a running `make up`
+	@scripts/down.sh
+
+test: deps check build ## everything, with the real parts and the race detector
+	$(GO_TEST) ./...
+
+e2e: deps build ## only the end-to-end tests
+	$(GO_TEST) ./e2e/...
+
+soak: deps build ## many calls for SOAKTIME (30m)
+	go test -race -tags 'e2e soak' -run Soak -timeout 0 ./e2e/...
+
+check: ## format, lint, module files, generated files, house rules
+	@scripts/check.sh
+
+fmt: ## format the Go sources
+	@"$$(scripts/tools.sh)/golangci-lint" fmt ./...
+
+vuln: ## known faults in the dependencies (asks the Go vulnerability database)
+	@"$$(scripts/tools.sh)/govulncheck" ./...
+
+gen: ## write the generated files
+	@scripts/gen.sh
+
+gen-check: ## fail if a generated file is not what its generator makes
+	@scripts/gen.sh --check
+
+bench: ## benchmarks, with allocations
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+fuzz: ## each fuzz test for FUZZTIME (10s)
+	@scripts/fuzz.sh
+
+compose-test: ## the compose file with a real Docker engine
+	scripts/compose-test.sh
+
+clean: ## remove build output (not var/, which holds state)
+	rm -rf bin dist

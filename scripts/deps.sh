@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Gets what this machine lacks. Idempotent: where everything is there it only looks.
+#   deps.sh run    what `make up` needs: Go, Asterisk, curl
+#   deps.sh test   besides: a C compiler (go test -race), SIPp, Node.js with the listeners' packages, the tools
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+
+readonly node_major=20
+
+check_go() {
+  local want have
+  want=$(awk '$1 == "go" { print $2; exit }' "$top/go.mod")
+  command -v go >/dev/null ||
+    die "Go is missing: install Go $want or newer (https://go.dev/dl/) and put its bin directory into PATH"
+  # With GOTOOLCHAIN=auto an older Go fetches the one that go.mod asks for; this says what the build would use.
+  have=$(cd "$top" && go env GOVERSION 2>/dev/null) || have=$(GOTOOLCHAIN=local GOFLAGS='' go version | awk '{ print $3 }')
+  [[ $(printf '%s\n' "$want" "${have#go}" | sort -V | head -n 1) == "$want" ]] ||
+    die "Go is too old: found ${have#go}, needed is $want or newer (https://go.dev/dl/, or set GOTOOLCHAIN=auto)"
+}
+
+# Each line: the command to look for, the Debian package that brings it.
+missing_packages() {
+  local command package
+  while read -r command package; do
+    command -v "$command" >/dev/null || printf '%s\n' "$package"
+  done
+  # The keyring that Asterisk's packages are verified with is no command.
+  [[ -r /usr/share/keyrings/debian-archive-keyring.gpg || -r /usr/share/keyrings/debian-archive-keyring.pgp ]] ||
+    printf 'debian-archive-keyring\n'
+}
+
+install_packages() {
+  local packages=("$@") as_root=()
+  ((${#packages[@]})) || return 0
+  command -v apt-get >/dev/null ||
+    die "missing: ${packages[*]} (names of Debian packages); this machine has no apt-get, install them by hand"
+  if ((EUID != 0)); then
+    sudo -n true 2>/dev/null ||
+      die "missing: ${packages[*]}; run as root: apt-get install ${packages[*]}"
+    as_root=(sudo -n)
+  fi
+  note "installing ${packages[*]}"
+  local log
+  log=$(mktemp)
+  if ! { "${as_root[@]}" apt-get update -qq &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    rm -f -- "$log"
+    die "apt-get could not install ${packages[*]}"
+  fi
+  rm -f -- "$log"
+}
+
+check_node() {
+  local have
+  have=$(node --version)
+  have=${have#v}
+  ((${have%%.*} >= node_major)) ||
+    die "Node.js is too old: found $have, needed is $node_major or newer (Debian 13 and newer bring it)"
+}
+
+# The packages are installed again when the lock file is not the one they were installed from.
+node_packages() {
+  local dir=$top/e2e/node stamp sum
+  [[ -r $dir/package.json ]] || return 0
+  stamp=$dir/node_modules/.sidecar-lock
+  sum=$(sha256sum <"$dir/package-lock.json")
+  [[ -r $stamp && $(<"$stamp") == "$sum" ]] && return
+  note "installing the packages of e2e/node"
+  (cd "$dir" && npm ci --no-fund --no-audit --loglevel=error >&2) || die "npm ci failed in e2e/node"
+  printf '%s\n' "$sum" >"$stamp"
+}
+
+main() {
+  local missing
+  case ${1-} in
+    run)
+      mapfile -t missing < <(printf '%s\n' 'curl curl' | missing_packages)
+      install_packages "${missing[@]}"
+      check_go
+      ;;
+    test)
+      mapfile -t missing < <(printf '%s\n' 'curl curl' 'gcc gcc' 'sipp sip-tester' 'node nodejs' 'npm npm' | missing_packages)
+      # gcc without the C library's headers can't build the race detector's part.
+      [[ -r /usr/include/stdlib.h ]] || missing+=(libc6-dev)
+      install_packages "${missing[@]}"
+      check_go
+      check_node
+      node_packages
+      "$top/scripts/tools.sh" >/dev/null
+      ;;
+    *) die "usage: deps.sh run|test" ;;
+  esac
+  (cd "$top" && go mod download) || die "go mod download failed"
+  "$top/scripts/asterisk-install.sh" >/dev/null
+}
+
+main "$@"

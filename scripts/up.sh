@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Runs Asterisk and the sidecar on this host until Ctrl-C. State is kept in ./var (SIDECAR_VAR names another directory).
+set -euo pipefail
+# Background jobs get process groups of their own: the terminal's Ctrl-C reaches only this script, which then ends both in
+# order, the sidecar first.
+set -m
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+
+cd "$top"
+var=${SIDECAR_VAR:-$top/var}
+config=$var/sidecar.yaml
+pidfile=$var/up.pid
+readonly ready_seconds=60
+asterisk_pid='' sidecar_pid='' stopping=''
+
+# Written once; from then on it belongs to whoever runs the system.
+write_config() {
+  [[ -e $config ]] && return
+  note "writing $config"
+  cat >"$config" <<YAML
+# Configuration of \`make up\`: written once, yours to change. \`bin/sidecar config show --config $config\` prints what is in effect;
+# sidecar.example.yaml explains every key.
+data_dir: $var/data
+
+asterisk:
+  - id: pbx1
+    url: http://127.0.0.1:8089
+    config_dir: $var/asterisk/etc
+
+# Desk phones (or softphones) that register with Asterisk.
+dns:
+  - numbers: ["5001-5020"]
+    owner: phone
+
+# The customer of \`make demo\` calls from here.
+trunks:
+  - name: demo
+    kind: peer
+    host: 127.0.0.1:5080
+
+routes:
+  - number: "*"
+    trunk: demo
+    to: dn:5001
+YAML
+  chmod 600 "$config"
+}
+
+# The address that the sidecar listens on, from the effective configuration.
+base_url() {
+  local listen
+  listen=$(bin/sidecar config show --config "$config" | sed -nE 's/^ *listen: *"?([^" #]+:[0-9]+)"?.*/\1/p' | head -n 1)
+  printf 'http://%s\n' "${listen:-127.0.0.1:8090}" | sed 's#//0\.0\.0\.0:#//127.0.0.1:#; s#//:#//127.0.0.1:#'
+}
+
+# Children are told to end should this script be killed without a chance to end them.
+child() {
+  if command -v setpriv >/dev/null; then
+    exec setpriv --pdeathsig TERM -- "$@"
+  fi
+  exec "$@"
+}
+
+alive() { [[ -n $1 ]] && kill -0 "$1" 2>/dev/null; }
+
+# shellcheck disable=SC2317 # called by the trap
+# Ends a child and waits for it; one that won't go within 15 s is killed.
+finish() {
+  local pid=$1 name=$2 i
+  alive "$pid" || return 0
+  kill -TERM "$pid" 2>/dev/null || true
+  for ((i = 0; i < 150; i++)); do
+    alive "$pid" || break
+    sleep 0.1
+  done
+  if alive "$pid"; then
+    note "$name did not stop, killing it"
+    kill -KILL "$pid" 2>/dev/null || true
+  fi
+  wait "$pid" 2>/dev/null || true
+}
+
+# shellcheck disable=SC2317 # called by the trap
+end() {
+  local code=$?
+  trap - EXIT
+  trap '' INT TERM
+  [[ -z $asterisk_pid$sidecar_pid ]] || note stopping
+  finish "$sidecar_pid" sidecar
+  finish "$asterisk_pid" asterisk
+  rm -f -- "$pidfile"
+  [[ -z $stopping ]] || code=0
+  exit "$code"
+}
+
+# Which of both has died, or nothing.
+dead() {
+  alive "$asterisk_pid" || { printf 'Asterisk (log: %s)\n' "$var/asterisk/log/full"; return; }
+  alive "$sidecar_pid" || printf 'the sidecar (log: %s)\n' "$var/sidecar.log"
+}
+
+wait_ready() {
+  local url=$1 who deadline=$((SECONDS + ready_seconds))
+  until curl -fsS -o "$var/ready.txt" --max-time 2 "$url/readyz" 2>/dev/null; do
+    who=$(dead)
+    [[ -z $who ]] || { tail -n 20 "$var/sidecar.log" >&2; die "ended while starting: $who"; }
+    ((SECONDS < deadline)) || { tail -n 20 "$var/sidecar.log" >&2; die "not ready after $ready_seconds s: $(curl -sS --max-time 2 "$url/readyz" 2>&1)"; }
+    sleep 0.2
+  done
+  rm -f -- "$var/ready.txt"
+}
+
+main() {
+  local url who started=$SECONDS
+  umask 077
+  mkdir -p "$var"
+  exec 8>"$var/.lock"
+  flock -n 8 || die "already running (pid $(cat "$pidfile" 2>/dev/null || echo unknown)); stop it with make down"
+  make build
+  CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/ ./internal/tools/asteriskrun
+  write_config
+  bin/sidecar generate --config "$config" --out "$var/asterisk/etc"
+
+  trap end EXIT
+  trap 'stopping=yes; exit 0' INT TERM
+  printf '%s\n' "$$" >"$pidfile"
+
+  # The lock (descriptor 8) is this script's alone: a child that outlives it must not hold it.
+  child bin/asteriskrun -conf "$var/asterisk/etc" -state "$var/asterisk" >>"$var/asterisk.out" 2>&1 </dev/null 8>&- &
+  asterisk_pid=$!
+  child bin/sidecar serve --config "$config" >>"$var/sidecar.log" 2>&1 </dev/null 8>&- &
+  sidecar_pid=$!
+
+  url=$(base_url)
+  wait_ready "$url"
+  note "ready after $((SECONDS - started)) s"
+  printf '\n  REST API      %s/api/v1\n  description   %s/openapi.json\n  events        %s/cometd\n  health        %s/readyz\n' "$url" "$url" "$url" "$url"
+  printf '  sidecar log   %s\n  asterisk log  %s\n\n' "$var/sidecar.log" "$var/asterisk/log/full"
+  bin/sidecar user bootstrap --config "$config"
+  printf '\nA call to look at: make demo (in another terminal). Ctrl-C or make down ends both.\n'
+
+  wait -n "$asterisk_pid" "$sidecar_pid" || true
+  who=$(dead)
+  tail -n 5 "$var/asterisk.out" "$var/sidecar.log" >&2
+  die "ended by itself: ${who:-one of both}; stopping the other"
+}
+
+main "$@"

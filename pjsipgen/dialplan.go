@@ -10,16 +10,22 @@ import (
 	"sidecar/config"
 )
 
-// anyNumber matches every number that may be dialled.
-const anyNumber = "_[+*#0-9A-Za-z]!"
+// Patterns of numbers that may be dialled. A single letter is none: h would run when a channel has hung up.
+const (
+	digitsPattern = "_[+*#0-9]!"
+	wordsPattern  = "_[A-Za-z]."
+)
 
-// allowedForFilter is numberChars as FILTER writes it.
-const allowedForFilter = "+*#0-9A-Za-z_."
+// What FILTER lets through: numberChars, and what an id of a leg or channel consists of.
+const (
+	filterNumber = "+*#0-9A-Za-z_."
+	filterLeg    = `0-9A-Za-z_.\-`
+)
 
 func (b *builder) dialplan(p PJSIP) Dialplan {
 	b.check.name(b.field("app"), b.server.App)
 	d := Dialplan{
-		Head: b.head, App: b.server.App, Any: anyNumber, Allowed: allowedForFilter,
+		Head: b.head, App: b.server.App, Digits: digitsPattern, Words: wordsPattern, Allowed: filterNumber, LegChars: filterLeg,
 		AgentContexts: b.agentContexts(), TrunkContexts: []string{ContextTrunk, ContextGenesys},
 		DNs: p.DNs, Trunks: p.Trunks,
 		Emergency: b.cfg.DialRules.Emergency, EmergencyTrunk: b.defaultTrunk(),
@@ -144,7 +150,7 @@ func (b *builder) routes(trunk string) []Route {
 	var taken []string
 	for i, r := range b.cfg.Routes {
 		field := fmt.Sprintf("routes[%d]", i)
-		prefix, isPrefix := strings.CutSuffix(r.Number, config.AnyNumber)
+		prefix := strings.TrimSuffix(r.Number, config.AnyNumber)
 		if prefix != "" && !b.check.number(field+".number", prefix) || r.Number == "" {
 			continue
 		}
@@ -156,16 +162,26 @@ func (b *builder) routes(trunk string) []Route {
 			continue
 		}
 		taken = append(taken, r.Number)
-		exten := prefix
-		switch {
-		case isPrefix && prefix == "":
-			exten = anyNumber
-		case isPrefix:
-			exten = "_" + pattern(prefix) + "!"
+		for _, exten := range extensions(r.Number) {
+			routes = append(routes, b.route(field, r, exten))
 		}
-		routes = append(routes, b.route(field, r, exten))
 	}
 	return routes
+}
+
+// extensions writes a route's number as the dialplan does.
+func extensions(number string) []string {
+	prefix, isPrefix := strings.CutSuffix(number, config.AnyNumber)
+	switch {
+	case !isPrefix:
+		return []string{number}
+	case prefix == "":
+		return []string{digitsPattern, wordsPattern}
+	case len(prefix) == 1 && !madeOf(prefix, digitChars):
+		return []string{"_" + pattern(prefix) + "."} // not the prefix alone, which could be h
+	default:
+		return []string{"_" + pattern(prefix) + "!"}
+	}
 }
 
 func covers(earlier, later string) bool {

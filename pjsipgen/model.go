@@ -80,15 +80,16 @@ type DN struct {
 
 // Trunk is a SIP peer.
 type Trunk struct {
-	Name, Context, Transport string
-	Codecs                   string
-	TrustsIdentity           bool
-	FromUser, FromDomain     string
-	Username                 string // empty: no authentication
-	Password                 config.Secret
-	Contact                  string
-	Match                    []string
-	ServerURI, ClientURI     string // empty: no registration
+	Name, Kind           string
+	Context, Transport   string
+	Codecs               string
+	TrustsIdentity       bool
+	FromUser, FromDomain string
+	Username             string // empty: no authentication
+	Password             config.Secret
+	Contact              string
+	Match                []string
+	ServerURI, ClientURI string // empty: no registration
 
 	CallerID, Strip, Prepend string
 	StripLength              int
@@ -119,7 +120,8 @@ type Target struct {
 type Dialplan struct {
 	Head
 	App                      string
-	Any, Allowed             string
+	Digits, Words            string   // patterns of numbers
+	Allowed, LegChars        string   // characters of numbers and of legs, for FILTER
 	AgentContexts            []string // besides from-agents
 	TrunkContexts            []string
 	DNs                      []DN

@@ -7,7 +7,7 @@ import "slices"
 func modules(voicemail bool) []string {
 	list := slices.Concat(
 		[]string{
-			"app_bridgewait", "app_dial", "app_echo", "app_milliwatt", "app_mixmonitor", "app_playback", "app_playtones",
+			"app_bridgewait", "app_dial", "app_echo", "app_exec", "app_milliwatt", "app_mixmonitor", "app_playback", "app_playtones",
 			"app_stack", "app_stasis", "app_verbose", "bridge_builtin_features", "bridge_holding", "bridge_native_rtp",
 			"bridge_simple", "bridge_softmix", "chan_audiosocket", "chan_bridge_media", "chan_pjsip", "chan_rtp",
 			"chan_websocket", "codec_a_mu", "codec_alaw", "codec_g722", "codec_gsm", "codec_opus_open_source",

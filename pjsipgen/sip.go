@@ -140,7 +140,7 @@ func (b *builder) trunk(field string, t config.Trunk, transports []Transport) Tr
 	host, port := splitTrunkHost(t.Host, transport)
 	b.check.hostPort(field+".host", net.JoinHostPort(host, port))
 	out := Trunk{
-		Name: t.Name, Context: ContextTrunk, Transport: transport, Codecs: b.codecs(field+".codecs", t.Codecs),
+		Name: t.Name, Kind: t.Kind, Context: ContextTrunk, Transport: transport, Codecs: b.codecs(field+".codecs", t.Codecs),
 		Contact: sipURI("", host, port, transport), Match: b.match(field, t, host, port),
 		CallerID: t.CallerID, Strip: t.Strip, StripLength: len(t.Strip), Prepend: t.Prepend, MaxCalls: t.MaxCalls,
 	}
@@ -190,7 +190,7 @@ func splitTrunkHost(host, transport string) (name, port string) {
 	return strings.Trim(host, "[]"), "5060"
 }
 
-// match says from where the trunk's calls come. A trunk on a loopback address, or on the sidecar's, shares it with
+// match says from where the trunk's calls come. A trunk on the sidecar's address, or on Asterisk's own, shares it with
 // phones and is told from them by its port.
 func (b *builder) match(field string, t config.Trunk, host, port string) []string {
 	for i, m := range t.Match {
@@ -202,8 +202,8 @@ func (b *builder) match(field string, t config.Trunk, host, port string) []strin
 	if len(t.Match) > 0 {
 		return t.Match
 	}
-	addr, err := netip.ParseAddr(host)
-	if err == nil && (addr.IsLoopback() || host == b.cfg.Network.SidecarAddress) {
+	own, _, _ := net.SplitHostPort(b.cfg.Network.SIPListen)
+	if host == b.cfg.Network.SidecarAddress || host == own {
 		return []string{net.JoinHostPort(host, port)}
 	}
 	return []string{host}

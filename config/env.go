@@ -226,3 +226,13 @@ func compareNumbered(a, b string) int {
 		return cmp.Compare(p, q)
 	})
 }
+
+// FileFromEnv gives the configuration file that SIDECAR_CONFIG names, or nothing.
+func FileFromEnv(env []string) string {
+	for _, entry := range slices.Backward(env) {
+		if path, ok := strings.CutPrefix(entry, EnvConfigFile+"="); ok {
+			return path
+		}
+	}
+	return ""
+}

@@ -1,0 +1,99 @@
+package gws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"sidecar/cti"
+	"sidecar/cti/bayeux"
+)
+
+// The channels of the integration guide's dialect.
+const (
+	ChannelAgentEvents = "/user/agent/events"
+	ChannelCallState   = "/call/state"
+)
+
+func topicOf(channel string) (topic cti.Topic, ok bool) {
+	switch channel {
+	case ChannelAgentEvents:
+		return cti.TopicAgent, true
+	case ChannelCallState:
+		return cti.TopicCall, true
+	default:
+		return 0, false
+	}
+}
+
+// policy decides for the guide's dialect.
+type policy struct {
+	auth Authenticator
+}
+
+// Handshake lets in whoever shows a good token.
+func (p *policy) Handshake(ctx context.Context, r *http.Request, raw json.RawMessage) (bayeux.Principal, error) {
+	token, from, err := handshakeToken(r, raw)
+	if err != nil {
+		return nil, &bayeux.DeniedError{Reason: "a token is needed", Err: err}
+	}
+	principal, err := p.auth.Authenticate(ctx, token)
+	if err != nil {
+		return nil, &bayeux.DeniedError{Reason: "the token is not valid", Err: err}
+	}
+	return &member{id: principal.ID, how: from, token: token, principal: &principal}, nil
+}
+
+// Authorize wants the token of every request as long as the client is one that can send it: a handshake by header
+// or cookie is followed by requests with one. A client that put its token into the handshake's ext sends none
+// later; what it is known by is the session's id, and a cookie that its browser adds may be of another login.
+//
+// A newer token of the same principal takes the place of the old one.
+func (p *policy) Authorize(ctx context.Context, r *http.Request, who bayeux.Principal) error {
+	m, ok := who.(*member)
+	if !ok {
+		return bayeux.ErrForeignSession
+	}
+	token := headerToken(r)
+	if token == "" && m.how != fromExt {
+		token = cookieToken(r)
+	}
+	if token == "" && m.how != fromExt {
+		return errNoToken
+	}
+	if token == "" {
+		token = m.credential()
+	}
+	return p.check(ctx, m, token)
+}
+
+// check renews what the member may see if the token is good and the member's own.
+func (p *policy) check(ctx context.Context, m *member, token string) error {
+	principal, err := p.auth.Authenticate(ctx, token)
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	if principal.ID != m.id {
+		return bayeux.ErrForeignSession
+	}
+	m.renew(token, &principal)
+	return nil
+}
+
+// Subscribe allows the two channels by name. A pattern would take in channels that come later.
+func (p *policy) Subscribe(_ context.Context, _ bayeux.Principal, channel string) error {
+	if _, ok := topicOf(channel); ok {
+		return nil
+	}
+	reason := "there are " + ChannelAgentEvents + " and " + ChannelCallState + " only"
+	if bayeux.IsWild(channel) {
+		reason = "subscribe to " + ChannelAgentEvents + " and " + ChannelCallState + " by name, not by pattern"
+	}
+	return &bayeux.DeniedError{Reason: reason, Err: errChannel}
+}
+
+// Publish refuses everything: the feed goes one way.
+func (p *policy) Publish(context.Context, bayeux.Principal, string) error {
+	return &bayeux.DeniedError{Reason: "clients don't publish here", Err: errPublish}
+}

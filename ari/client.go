@@ -175,6 +175,9 @@ func (c *Client) shut() {
 // emit delivers one of the client's own events, waiting for room: these are the
 // ones a consumer can't do without.
 func (c *Client) emit(ctx context.Context, e Event) error {
+	if err := ctx.Err(); err != nil {
+		return err //nolint:wrapcheck // only tells run to end
+	}
 	e.setServer(c.cfg.Server)
 	c.offerWatches(e)
 	select {

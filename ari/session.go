@@ -146,15 +146,10 @@ func (c *Client) serve(ctx context.Context, conn *websocket.Conn) error {
 		return err
 	}
 	begun := time.Now()
-	if err := c.emit(ctx, hello); err != nil {
+	if err := c.open(l, hello); err != nil {
+		l.bye()
 		return err
 	}
-	// Waiting for room in the queue was not the peer's silence.
-	if err := l.touch(); err != nil {
-		return err
-	}
-	c.sock.attach(l)
-	c.setState(StateConnected, nil)
 	c.log.Info("connected to asterisk", "version", hello.Version, "restarted", hello.Restarted)
 	err = c.receive(l, early)
 	c.sock.detach(fmt.Errorf("%w: %w", ErrConnectionLost, err))
@@ -162,6 +157,22 @@ func (c *Client) serve(ctx context.Context, conn *websocket.Conn) error {
 	c.lastSession = time.Since(begun)
 	c.setState(StateConnecting, err)
 	return c.farewell(ctx, l, err)
+}
+
+// open lets requests through and announces the connection, in this order: who
+// hears of the connection may use it. A consumer that has no room for the news
+// is not waited for, because it may itself wait for an answer that only receive
+// can read.
+func (c *Client) open(l *link, hello *Connected) error {
+	if len(c.events) == cap(c.events) { // only this goroutine adds to it
+		return fmt.Errorf("%w: its consumer has not caught up since the last gap", ErrQueueFull)
+	}
+	c.sock.attach(l)
+	c.setState(StateConnected, nil)
+	hello.setServer(c.cfg.Server)
+	c.offerWatches(hello)
+	c.events <- hello
+	return nil
 }
 
 // farewell tells the consumer of the gap and returns its cause.

@@ -46,7 +46,7 @@ func (p *Phone) Dial(ctx context.Context, number string, options ...DialOption) 
 		req.SetDestination(p.opts.Server)
 	}
 	c.invite = req
-	tx, err := p.client.TransactionRequest(ctx, req)
+	tx, err := p.transact(ctx, req)
 	if err != nil {
 		c.finish(EndCause{Local: true, Reason: err.Error()})
 		return nil, fmt.Errorf("dial %q: %w", number, err)
@@ -192,7 +192,7 @@ func (c *Call) finalResponse(ctx context.Context, tx sip.ClientTransaction, req 
 				c.log.Debug("challenge_not_answered", "error", err)
 				return res, nil
 			}
-			if tx, err = c.phone.client.TransactionRequest(ctx, next); err != nil {
+			if tx, err = c.phone.transact(ctx, next); err != nil {
 				return nil, fmt.Errorf("send INVITE with credentials: %w", err)
 			}
 			req = next
@@ -218,11 +218,11 @@ func (c *Call) acknowledge(tx sip.ClientTransaction, invite *sip.Request, res *s
 	ack := c.dialog.request(sip.ACK, invite.CSeq().SeqNo)
 	c.mu.Unlock()
 	tx.OnRetransmission(func(*sip.Response) {
-		if err := c.phone.client.WriteRequest(ack.Clone()); err != nil {
+		if err := c.phone.write(ack.Clone()); err != nil {
 			c.log.Debug("ack_failed", "error", err)
 		}
 	})
-	if err := c.phone.client.WriteRequest(ack.Clone()); err != nil {
+	if err := c.phone.write(ack.Clone()); err != nil {
 		return fmt.Errorf("send ACK: %w", err)
 	}
 	return nil
@@ -257,7 +257,7 @@ func (c *Call) sendCancel(ctx context.Context) {
 	req.SetBody(nil)
 	req.SetDestination(invite.Destination())
 	// The client fills in what is missing, and with it the socket to send from; the Via must stay the INVITE's.
-	if _, err := c.phone.client.Do(ctx, req); err != nil {
+	if _, err := c.phone.roundTrip(ctx, req); err != nil {
 		c.log.Debug("cancel_failed", "error", err)
 	}
 }

@@ -104,7 +104,7 @@ func (c *Call) reinvite(ctx context.Context, direction Direction) (*sip.Response
 	defer c.endOffer()
 	before := c.media.want(direction)
 	req := c.inviteRequest()
-	tx, err := c.phone.client.TransactionRequest(ctx, req)
+	tx, err := c.phone.transact(ctx, req)
 	if err != nil {
 		c.media.want(before)
 		return nil, fmt.Errorf("send re-INVITE: %w", err)
@@ -137,7 +137,9 @@ func (c *Call) endOffer() {
 }
 
 // Refer asks the peer to call a number instead (blind transfer, RFC 3515), or a
-// whole URI, and returns when it has accepted to try. WaitReferResult tells what came of it.
+// whole URI, and returns when it has accepted to try. WaitReferResult tells what
+// came of it. The call stays up: after a success hang it up, as phones do
+// (Asterisk keeps the transferring leg for a minute otherwise).
 func (c *Call) Refer(ctx context.Context, target string) error {
 	if c.State() != Established {
 		return fmt.Errorf("refer to %q: %w: %s", target, ErrState, c.State())

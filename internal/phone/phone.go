@@ -28,13 +28,16 @@ type Phone struct {
 	log    *slog.Logger
 	ip     netip.Addr
 	local  netip.AddrPort
-	conn   net.PacketConn
+	socket *socket
 	agent  *sipgo.UserAgent
 	client *sipgo.Client
 	ctx    context.Context //nolint:containedctx // the phone's life, which outlasts the call of New
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	reg    registration
+
+	sending     sync.RWMutex // held for reading while something is handed to sipgo
+	sendingOver bool
 
 	mu      sync.Mutex
 	closing bool             // no new calls
@@ -58,7 +61,7 @@ func New(ctx context.Context, opts Options) (*Phone, error) {
 	}
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort() //nolint:errcheck,forcetypeassert // a UDP socket has a UDPAddr
 	p := &Phone{
-		opts: opts, log: opts.Logger.With("phone", opts.User), ip: bind.Addr(), conn: conn,
+		opts: opts, log: opts.Logger.With("phone", opts.User), ip: bind.Addr(), socket: newSocket(conn),
 		local: netip.AddrPortFrom(bind.Addr(), local.Port()),
 		calls: map[string]*Call{}, arrived: make(chan struct{}),
 	}
@@ -72,50 +75,6 @@ func New(ctx context.Context, opts Options) (*Phone, error) {
 		p.dropDead()
 	})
 	return p, nil
-}
-
-// listen builds the SIP stack on the socket and waits until it reads from it.
-func (p *Phone) listen() error {
-	var err error
-	p.agent, err = sipgo.NewUA(
-		sipgo.WithUserAgent(p.opts.User), sipgo.WithUserAgentHostname(p.ip.String()),
-		sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(p.log)),
-		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(p.log)),
-	)
-	if err != nil {
-		return fmt.Errorf("start the SIP stack: %w", err)
-	}
-	// All requests leave from the socket we listen on: peers that know a phone by its address depend on it.
-	p.client, err = sipgo.NewClient(p.agent, sipgo.WithClientConnectionAddr(p.local.String()), sipgo.WithClientNAT(), sipgo.WithClientLogger(p.log))
-	if err != nil {
-		return fmt.Errorf("start the SIP client: %w", err)
-	}
-	server, err := sipgo.NewServer(p.agent, sipgo.WithServerLogger(p.log))
-	if err != nil {
-		return fmt.Errorf("start the SIP server: %w", err)
-	}
-	p.handle(server)
-	socket := &readySocket{PacketConn: p.conn, ready: make(chan struct{})}
-	p.wg.Go(func() {
-		if err := server.ServeUDP(socket); err != nil {
-			p.log.Debug("sip_listener_ended", "error", err)
-		}
-	})
-	<-socket.ready
-	return nil
-}
-
-// readySocket tells when it is read for the first time. Only then does sipgo
-// know the socket: a request sent before would try to bind its address again.
-type readySocket struct {
-	net.PacketConn
-	once  sync.Once
-	ready chan struct{}
-}
-
-func (s *readySocket) ReadFrom(b []byte) (int, net.Addr, error) {
-	s.once.Do(func() { close(s.ready) })
-	return s.PacketConn.ReadFrom(b) //nolint:wrapcheck // sipgo compares with net.ErrClosed
 }
 
 // Addr is the address that the phone signals from.
@@ -209,13 +168,7 @@ func (p *Phone) dropDead() {
 	for _, c := range calls {
 		c.finish(EndCause{Local: true, Reason: "the phone was closed"})
 	}
-	// Both only say that something was closed already.
-	if err := p.agent.Close(); err != nil {
-		p.log.Debug("sip_close_failed", "error", err)
-	}
-	if err := p.conn.Close(); err != nil {
-		p.log.Debug("sip_socket_close_failed", "error", err)
-	}
+	p.closeStack()
 }
 
 // enter counts a handler or goroutine in, so that Kill waits for it; false when the phone
@@ -287,20 +240,4 @@ func (p *Phone) deliver(c *Call) bool {
 
 func (p *Phone) contact() *sip.ContactHeader {
 	return &sip.ContactHeader{Address: sip.Uri{Scheme: "sip", User: p.opts.User, Host: p.ip.String(), Port: int(p.local.Port())}}
-}
-
-// do sends a request other than INVITE, answers a challenge, and returns the final response.
-func (p *Phone) do(ctx context.Context, req *sip.Request, nextSeq func() uint32) (*sip.Response, error) {
-	for {
-		res, err := p.client.Do(ctx, req)
-		if err != nil {
-			return nil, fmt.Errorf("send %s: %w", req.Method, err)
-		}
-		if !challenged(res) {
-			return res, nil
-		}
-		if req, err = p.authorise(req, res, nextSeq()); err != nil {
-			return nil, err
-		}
-	}
 }

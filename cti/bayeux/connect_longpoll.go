@@ -26,8 +26,8 @@ func (lp *longPoll) serveConnect(s *Session, m *message, alone bool, before []js
 		interval = within(m.Advice.Interval, interval, lp.server.opts.MaxInterval)
 		timeout = within(m.Advice.Timeout, timeout, timeout)
 	}
-	answered := false
-	defer func() { s.endConnect(h, interval, answered) }()
+	answered, told := false, false
+	defer func() { s.endConnect(h, interval, answered, told) }()
 
 	select {
 	case s.turn <- struct{}{}:
@@ -62,7 +62,7 @@ func (lp *longPoll) serveConnect(s *Session, m *message, alone bool, before []js
 		s.putBack(events)
 		return
 	}
-	answered = true
+	answered, told = true, reason != ""
 }
 
 // connectReply says whether, when and how the client goes on.

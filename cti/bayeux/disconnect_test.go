@@ -77,6 +77,30 @@ func TestDisconnect50ByTheServer(t *testing.T) {
 	})
 }
 
+// hookWriter does something while a reply is being written.
+type hookWriter struct {
+	*httptest.ResponseRecorder
+	during func()
+}
+
+func (w hookWriter) Write(b []byte) (int, error) {
+	w.during()
+	return w.ResponseRecorder.Write(b)
+}
+
+func TestDisconnect50WhileAReplyIsWritten(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, bayeux.Options{})
+	c := connected(t, s, "anna")
+	session := only(t, s, "anna")
+	w := hookWriter{httptest.NewRecorder(), func() { session.Close("logged out") }}
+	s.ServeHTTP(w, c.request(t.Context(), c.encode(c.connectMsg(), c.connectMsg())))
+	require.NotContains(t, w.Body.String(), "/meta/disconnect", "the reply was on its way")
+	events, reply := c.poll()
+	require.Equal(t, []msg{{"channel": "/meta/disconnect", "successful": true}}, events)
+	requireAdvice(t, reply, "none")
+}
+
 func TestDisconnect51ConcurrentWithPublish(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, bayeux.Options{MaxSessionsPerPrincipal: 1000})

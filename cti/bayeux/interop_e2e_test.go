@@ -23,6 +23,9 @@ import (
 
 const listenerDir = "../../e2e/node"
 
+// nodeLimit bounds the waiting for a Node process, which starts slowly on a busy machine.
+const nodeLimit = time.Minute
+
 // site is a Bayeux server on a port of its own that can be restarted there.
 type site struct {
 	t      *testing.T
@@ -133,7 +136,7 @@ func (l *listener) next() msg {
 	case m, ok := <-l.lines:
 		require.True(l.t, ok, "the listener has ended")
 		return m
-	case <-time.After(waitLimit):
+	case <-time.After(nodeLimit):
 		require.FailNow(l.t, "nothing from the listener")
 		return nil
 	}

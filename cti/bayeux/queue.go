@@ -115,9 +115,9 @@ func (s *Session) putBack(events []json.RawMessage) {
 	}
 }
 
-// endConnect starts the clock of the session after a connect was answered or given up. A parting session whose
-// client has been told ends here for good.
-func (s *Session) endConnect(h *hold, interval time.Duration, answered bool) {
+// endConnect starts the clock of the session after a connect was answered or given up. A parting session ends here for
+// good if its client has been told: if the answer was taken before the farewell, the next one brings it.
+func (s *Session) endConnect(h *hold, interval time.Duration, answered, told bool) {
 	s.mu.Lock()
 	s.connected = s.connected || answered
 	if s.hold != h {
@@ -127,7 +127,7 @@ func (s *Session) endConnect(h *hold, interval time.Duration, answered bool) {
 	s.hold = nil
 	s.interval = interval
 	s.deadline = time.Now().Add(interval + s.server.opts.MaxInterval)
-	told := answered && s.state == stateParting
+	told = told && s.state == stateParting
 	if told {
 		s.state = stateClosed
 	}

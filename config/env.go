@@ -14,8 +14,10 @@ const envPrefix = "SIDECAR_"
 // EnvConfigFile names the configuration file where no --config is given.
 const EnvConfigFile = "SIDECAR_CONFIG"
 
-// toolVariables are the variables that carry no setting: the name of the file, and the cache of the scripts.
-func toolVariables() []string { return []string{EnvConfigFile, "SIDECAR_CACHE"} }
+// toolVariables are the variables that carry no setting: the name of the file, and the directories of the scripts.
+func toolVariables() []string {
+	return []string{EnvConfigFile, "SIDECAR_CACHE", "SIDECAR_VAR", "SIDECAR_APT_ETC"}
+}
 
 // environment lays the SIDECAR_ variables over the configuration. A variable's name is the path of its setting in
 // upper case, with _ between the parts: SIDECAR_HTTP_LISTEN, SIDECAR_ASTERISK_0_PASSWORD. An empty variable counts as

@@ -102,23 +102,21 @@ func (c *checker) path(key, value string) {
 	}
 }
 
-// listener judges host:port. The host must be an address when something other than us listens there.
-func (c *checker) listener(key, value string, lowest int, host func(string) bool, rule string) (string, int, bool) {
+// hostPort judges host:port; host says which hosts are right, and rule is told otherwise.
+func (c *checker) hostPort(key, value string, lowest int, host func(string) bool, rule string) {
 	name, portText, err := net.SplitHostPort(value)
 	if err != nil {
 		c.add(key, value, ruleHostPort)
-		return "", 0, false
+		return
 	}
 	port, err := strconv.Atoi(portText)
 	if err != nil || port < lowest || port > maxPort {
 		c.add(key, value, ruleHostPort+", with a port from "+strconv.Itoa(lowest)+" to "+strconv.Itoa(maxPort))
-		return "", 0, false
+		return
 	}
 	if !host(name) {
 		c.add(key, value, rule)
-		return "", 0, false
 	}
-	return name, port, true
 }
 
 func isAddress(host string) bool {

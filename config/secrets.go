@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -12,10 +13,10 @@ import (
 const SecretsFile = "secrets.json"
 
 const (
-	// secretAlphabet has no letters and digits that people mistake for each other (0 O, 1 l I, o).
-	secretAlphabet = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-	secretLength   = 24 // 139 bits
-	tokenKeyBytes  = 32
+	// alphabet has no letters and digits that people mistake for each other (0 O, 1 l I, o).
+	alphabet      = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+	secretLength  = 24 // 139 bits
+	tokenKeyBytes = 32
 )
 
 // Secrets are the passwords and keys that are made once, with the first need, and kept in the data directory.
@@ -57,7 +58,7 @@ func (s *Secrets) Path() string { return s.path }
 func (s *Secrets) TokenKey() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]byte(nil), s.held.TokenKey...)
+	return slices.Clone(s.held.TokenKey)
 }
 
 // Asterisk gives our random ARI password for the server with that id.
@@ -194,14 +195,14 @@ func makeSecret(secrets map[string]string, name string) bool {
 // RandomPassword makes a password of letters and digits that people can read to each other.
 func RandomPassword() Secret {
 	// Bytes from the last multiple of the alphabet's length on are thrown away: the letters stay equally likely.
-	const limit = 256 - 256%len(secretAlphabet)
+	const limit = 256 - 256%len(alphabet)
 	letters := make([]byte, 0, secretLength)
 	random := make([]byte, secretLength)
 	for len(letters) < secretLength {
 		_, _ = rand.Read(random) // never fails: it ends the program instead
 		for _, b := range random {
 			if int(b) < limit && len(letters) < secretLength {
-				letters = append(letters, secretAlphabet[int(b)%len(secretAlphabet)])
+				letters = append(letters, alphabet[int(b)%len(alphabet)])
 			}
 		}
 	}

@@ -94,7 +94,7 @@ func TestEnsureMakesAllInOneWrite(t *testing.T) {
 	before, err := os.Stat(secrets.Path())
 	require.NoError(t, err)
 	for _, dn := range dns {
-		_, err := secrets.Phone(dn)
+		_, err = secrets.Phone(dn)
 		require.NoError(t, err)
 		_, err = secrets.Upstream(dn)
 		require.NoError(t, err)

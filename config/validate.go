@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ func (c *Config) check() []Problem {
 func (c *checker) http() {
 	h := c.cfg.HTTP
 	anyHost := func(host string) bool { return host == "" || c.isHost(host) }
-	c.listener("http.listen", h.Listen, 0, anyHost, ruleHostPort)
+	c.hostPort("http.listen", h.Listen, 0, anyHost, ruleHostPort)
 	for i, origin := range h.AllowedOrigins {
 		if !isOrigin(origin) {
 			c.add(indexed("http.allowed_origins", i), origin, "write one exact origin, such as https://desktop.example.com")
@@ -60,7 +61,7 @@ func (c *checker) http() {
 func (c *checker) directory() {
 	dns, err := c.cfg.ExpandDNs()
 	if err != nil {
-		if invalid, ok := err.(*ValidationError); ok { //nolint:errorlint // ExpandDNs gives it unwrapped
+		if invalid := (*ValidationError)(nil); errors.As(err, &invalid) {
 			c.problems = append(c.problems, invalid.Problems...)
 		}
 	} else {

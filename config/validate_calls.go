@@ -36,7 +36,7 @@ func (c *checker) trunks() {
 
 func (c *checker) trunk(key string, t *Trunk) {
 	c.oneOf(key+".kind", t.Kind, trunkKinds()...)
-	c.listener(key+".host", t.Host, 1, c.isHost, ruleHostPort)
+	c.hostPort(key+".host", t.Host, 1, c.isHost, ruleHostPort)
 	c.trunkTransport(key+".transport", t.Transport)
 	for i, match := range t.Match {
 		if !isNet(match) && !c.isHost(match) {

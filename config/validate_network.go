@@ -70,7 +70,7 @@ func (c *checker) ariURL(key, text string) {
 func (c *checker) network() {
 	n := &c.cfg.Network
 	const ruleBind = "write the address to bind, not a name, with a port, such as 0.0.0.0:5060"
-	c.listener("network.sip_listen", n.SIPListen, 1, isAddress, ruleBind)
+	c.hostPort("network.sip_listen", n.SIPListen, 1, isAddress, ruleBind)
 	if len(n.Transports) == 0 {
 		c.add("network.transports", "", "at least one transport is needed: udp, tcp")
 	}
@@ -81,7 +81,7 @@ func (c *checker) network() {
 		}
 	}
 	if n.TLS.Listen != "" {
-		c.listener("network.tls.listen", n.TLS.Listen, 1, isAddress, ruleBind)
+		c.hostPort("network.tls.listen", n.TLS.Listen, 1, isAddress, ruleBind)
 		c.path("network.tls.cert_file", n.TLS.CertFile)
 		c.path("network.tls.key_file", n.TLS.KeyFile)
 	}

@@ -107,7 +107,7 @@ func TestLoadNamesVariableOfBrokenRule(t *testing.T) {
 
 func TestLoadIgnoresVariablesOfTools(t *testing.T) {
 	t.Parallel()
-	_, _, err := load(t, "", "SIDECAR_CONFIG=x.yaml", "SIDECAR_CACHE=/x", "SIDECARS=1")
+	_, _, err := load(t, "", "SIDECAR_CONFIG=x.yaml", "SIDECAR_CACHE=/x", "SIDECAR_VAR=/x", "SIDECARS=1")
 	require.NoError(t, err)
 }
 

@@ -38,7 +38,7 @@ func (p *Plan) Dial(className, caller, number string) (Target, error) {
 	if !known {
 		return Target{}, refuse(number, RuleClass, "the caller's class %q is not defined, outside calls need one", className)
 	}
-	if err := c.permit(number, normalised); err != nil {
+	if err = c.permit(number, normalised); err != nil {
 		return Target{}, err
 	}
 	if !c.hasTrunk {

@@ -2,6 +2,7 @@ package numbering
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"sidecar/config"
@@ -40,7 +41,7 @@ func New(cfg *config.Config, dns []config.DN) (*Plan, error) {
 		rewrites:  slices.Clone(cfg.DialRules.Normalise),
 		emergency: make(map[string]bool, len(cfg.DialRules.Emergency)),
 		classes:   make(map[string]class, len(cfg.DialRules.Classes)),
-		roles:     make(map[string]string, len(cfg.DialRules.Roles)),
+		roles:     maps.Clone(cfg.DialRules.Roles),
 	}
 	p.fallback, p.hasTrunk = cfg.OutboundTrunk("")
 	for _, dn := range dns {
@@ -53,9 +54,6 @@ func New(cfg *config.Config, dns []config.DN) (*Plan, error) {
 		c := class{DialClass: rules, name: name}
 		c.trunk, c.hasTrunk = cfg.OutboundTrunk(name)
 		p.classes[name] = c
-	}
-	for role, name := range cfg.DialRules.Roles {
-		p.roles[role] = name
 	}
 	for i, configured := range cfg.Routes {
 		r := route{Route: configured}

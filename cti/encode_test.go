@@ -18,7 +18,7 @@ import (
 	"sidecar/cti"
 )
 
-var update = flag.Bool("update", false, "write golden files and docs/cti-events.md anew") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "write golden files and docs/cti-events.md anew")
 
 func TestEncodeGolden(t *testing.T) {
 	t.Parallel()
@@ -157,7 +157,7 @@ func golden(t *testing.T, file string, got []byte) {
 		require.NoError(t, os.WriteFile(file, got, 0o600))
 		return
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // a file of ours
+	want, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(want, got), "%s differs, -update writes it anew; got:\n%s", file, got)
 }

@@ -286,8 +286,7 @@ func TestNextEndsWithItsContextAndWithClose(t *testing.T) {
 
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, err := s.Next(t.Context())
-			if err == nil {
+			if _, reason := s.Next(t.Context()); reason == nil {
 				t.Error("Next returned without a reason")
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,7 +138,8 @@ func (p *pump) resume(since cti.Cursor) error {
 }
 
 func (p *pump) follow(since cti.Cursor) error {
-	sub, err := p.client.guide.opts.Feed.Subscribe(cti.SubscribeOptions{Since: since, Filter: p.wants})
+	o := &p.client.guide.opts
+	sub, err := o.Feed.Subscribe(cti.SubscribeOptions{Since: since, Filter: p.wants, Buffer: o.Buffer})
 	if err != nil {
 		return fmt.Errorf("feed: %w", err)
 	}
@@ -147,15 +149,7 @@ func (p *pump) follow(since cti.Cursor) error {
 
 // wants is the audience check, made anew for every event.
 func (p *pump) wants(e *cti.Event) bool {
-	if e.Topic != p.topic {
-		return false
-	}
-	for _, dn := range e.Audience {
-		if p.client.member.sees(dn) {
-			return true
-		}
-	}
-	return false
+	return e.Topic == p.topic && slices.ContainsFunc(e.Audience, p.client.member.sees)
 }
 
 // run ends with the session or its subscription, or with the feed.

@@ -25,6 +25,7 @@ type Options struct {
 	HoldTime      time.Duration // how long a connect is held, 30 s
 	SessionLife   time.Duration // how long a session lives without a connect, 60 s
 	QueueSize     int           // messages that may wait for a client, 32768: must hold a whole snapshot
+	Buffer        int           // events that may wait between the feed and a channel of a session, the feed's default
 	Recheck       time.Duration // how often the tokens of the sessions are looked at, 10 s
 }
 

@@ -83,14 +83,14 @@ func (s *stand) set(calls ...bridge.CallView) {
 
 // rig is the dialect on a real feed. Tokens: "agent1" (5001), "agent2" (5002), "boss" (a team of both).
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	feed   *cti.Feed
 	people *people
 	stand  *stand
 	guide  *gws.Guide
 }
 
-func newRig(t *testing.T, fo cti.FeedOptions, o gws.Options) *rig {
+func newRig(t testing.TB, fo cti.FeedOptions, o gws.Options) *rig {
 	t.Helper()
 	r := &rig{
 		t:    t,
@@ -160,7 +160,7 @@ type message struct {
 func (m message) ok() bool { return m.Successful != nil && *m.Successful }
 
 // event is the data of a message.
-func (m message) event(t *testing.T) cti.Event {
+func (m message) event(t testing.TB) cti.Event {
 	t.Helper()
 	var e cti.Event
 	require.NoError(t, json.Unmarshal(m.Data, &e), string(m.Data))
@@ -173,7 +173,7 @@ func (m message) event(t *testing.T) cti.Event {
 
 // desktop is a long-polling client.
 type desktop struct {
-	t      *testing.T
+	t      testing.TB
 	url    string
 	http   *http.Client
 	header http.Header
@@ -182,7 +182,7 @@ type desktop struct {
 	inbox  []message
 }
 
-func newDesktop(t *testing.T, url, token string) *desktop {
+func newDesktop(t testing.TB, url, token string) *desktop {
 	t.Helper()
 	d := &desktop{t: t, url: url, http: &http.Client{Transport: &http.Transport{}}, header: http.Header{}}
 	t.Cleanup(d.http.CloseIdleConnections)

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -49,35 +50,57 @@ func (d *Directory) Bootstrap(ctx context.Context, file string, dns []string) ([
 	return append(admins, others...), err
 }
 
-// addFirst hashes on all processors, since a system has many first users, then adds them all or none. The
-// passwords are in the file before the users exist: a password that nobody knows can't come to be.
+// Import adds all users or none; it fails with ErrUserExists when a name is taken. Users without a password get a
+// random one, which is in file (0600).
+func (d *Directory) Import(ctx context.Context, file string, users []NewUser) ([]User, error) {
+	return d.addAll(ctx, file, slices.Clone(users), func(added []User) error {
+		if len(added) == len(users) {
+			return nil
+		}
+		taken := without(users, added)
+		return fmt.Errorf("user %q: %w", taken[0].Name, ErrUserExists)
+	})
+}
+
 func (d *Directory) addFirst(ctx context.Context, file string, have []User, wanted []NewUser) ([]User, error) {
-	missing := without(wanted, have)
-	if len(missing) == 0 {
+	return d.addAll(ctx, file, without(wanted, have), func([]User) error { return nil })
+}
+
+// addAll hashes on all processors, since a system has many first users, then adds them in one go. Random passwords
+// are in the file before the users exist: a password that nobody knows can't come to be.
+func (d *Directory) addAll(ctx context.Context, file string, users []NewUser, check func(added []User) error) ([]User, error) {
+	if len(users) == 0 {
 		return nil, nil
 	}
-	ready := make([]User, len(missing))
-	passwords := make(map[string]string, len(missing))
+	ready := make([]User, len(users))
+	passwords := map[string]string{}
 	group, groupCtx := errgroup.WithContext(ctx)
-	for i := range missing {
-		missing[i].Password = RandomPassword()
-		passwords[missing[i].Name] = missing[i].Password
+	for i, n := range users {
+		if n.Password == "" {
+			n.Password = RandomPassword()
+			passwords[n.Name] = n.Password
+		}
 		group.Go(func() error {
 			var err error
-			ready[i], err = d.prepare(groupCtx, missing[i])
-			return err
+			if ready[i], err = d.prepare(groupCtx, n); err != nil {
+				return fmt.Errorf("user %q: %w", n.Name, err)
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("make the first users: %w", err)
+		return nil, err
 	}
 	var added []User
 	err := d.store.AddUsers(ctx, ready, func(a []User) error {
+		if err := check(a); err != nil {
+			return err
+		}
 		added = a
 		return writeCredentials(file, a, passwords)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make the first users: %w", err)
+		return nil, fmt.Errorf("add users: %w", err)
 	}
 	return added, nil
 }

@@ -26,9 +26,10 @@ func without(wanted []NewUser, have []User) []NewUser {
 	return slices.DeleteFunc(slices.Clone(wanted), func(n NewUser) bool { return taken[strings.ToLower(n.Name)] })
 }
 
-// writeCredentials puts the users' passwords into the file, in place of lines that it had for them. The file is
+// writeCredentials puts the passwords that it knows into the file, in place of lines that it had for them. The file is
 // replaced as a whole, so that a crash leaves the old one or the new one.
 func writeCredentials(file string, users []User, passwords map[string]string) error {
+	users = slices.DeleteFunc(slices.Clone(users), func(u User) bool { return passwords[u.Name] == "" })
 	if len(users) == 0 {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 
 // Characters of dialled numbers: no comma, bracket, brace, ampersand or space, which mean something in a dialplan.
 const (
-	numberChars = "+*#0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_."
+	numberChars = "+*#0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-"
 	digitChars  = "+*#0123456789"
 	nameChars   = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
 	hostChars   = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-.:"

@@ -18,7 +18,7 @@ const (
 
 // What FILTER lets through: numberChars, and what an id of a leg or channel consists of.
 const (
-	filterNumber = "+*#0-9A-Za-z_."
+	filterNumber = `+*#0-9A-Za-z_.\-`
 	filterLeg    = `0-9A-Za-z_.\-`
 )
 
@@ -28,7 +28,7 @@ func (b *builder) dialplan(p PJSIP) Dialplan {
 		Head: b.head, App: b.server.App, Digits: digitsPattern, Words: wordsPattern, Allowed: filterNumber, LegChars: filterLeg,
 		AgentContexts: b.agentContexts(), TrunkContexts: []string{ContextTrunk, ContextGenesys},
 		DNs: p.DNs, Trunks: p.Trunks,
-		Emergency: b.cfg.DialRules.Emergency, EmergencyTrunk: b.defaultTrunk(),
+		Emergency: b.cfg.DialRules.Emergency,
 		Normalise: b.normalise(), Classes: b.classes(), Schedules: b.schedules(),
 		RingTimeout: seconds(b.cfg.Calls.RingTimeout), DialTimeout: seconds(b.cfg.Calls.DialTimeout),
 	}
@@ -61,17 +61,13 @@ func (b *builder) agentContexts() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// defaultTrunk carries what no class sends elsewhere; emergency calls need one in any case.
+// defaultTrunk carries outside numbers that a fallback or a route names.
 func (b *builder) defaultTrunk() string {
-	name := b.cfg.DialRules.DefaultTrunk
-	if name != "" {
+	if name := b.cfg.DialRules.DefaultTrunk; name != "" {
 		b.knownTrunk("dial_rules.default_trunk", name)
-		return name
 	}
-	if len(b.cfg.Trunks) > 0 {
-		return b.cfg.Trunks[0].Name
-	}
-	return ""
+	trunk, _ := b.cfg.OutboundTrunk("")
+	return trunk.Name
 }
 
 func (b *builder) knownTrunk(field, name string) {
@@ -99,12 +95,15 @@ func (b *builder) classes() []Class {
 		c := b.cfg.DialRules.Classes[name]
 		field := "dial_rules.classes." + name
 		b.check.name(field, name)
-		out := Class{Name: name, MaxConcurrent: c.MaxConcurrent, Trunk: c.Trunk}
-		if c.Trunk == "" {
-			out.Trunk = b.defaultTrunk()
-		} else {
+		if c.Trunk != "" {
 			b.knownTrunk(field+".trunk", c.Trunk)
 		}
+		trunk, _ := b.cfg.OutboundTrunk(name)
+		out := Class{Name: name, MaxConcurrent: c.MaxConcurrent, Trunk: trunk.Name}
+		if trunk.Name == "" && len(b.cfg.Trunks) > 0 {
+			trunk = b.cfg.Trunks[0] // an emergency call rather takes any trunk than none
+		}
+		out.UrgentTrunk, out.UrgentCallerID = trunk.Name, trunk.CallerID
 		permit := map[string]bool{}
 		for i, prefix := range c.Allow {
 			b.prefix(fmt.Sprintf("%s.allow[%d]", field, i), prefix)
@@ -117,7 +116,11 @@ func (b *builder) classes() []Class {
 		out.PermitsOthers = permit[config.AnyNumber]
 		delete(permit, config.AnyNumber)
 		for _, prefix := range slices.Sorted(maps.Keys(permit)) {
-			out.Rules = append(out.Rules, ClassRule{Prefix: pattern(prefix), Class: name, Permit: permit[prefix]})
+			rule := ClassRule{Pattern: "_" + pattern(prefix) + "!", Class: name, Permit: permit[prefix]}
+			out.Rules = append(out.Rules, rule)
+			if !rule.Permit || strings.ContainsAny(prefix, "*#") {
+				out.Services = append(out.Services, rule)
+			}
 		}
 		classes = append(classes, out)
 	}

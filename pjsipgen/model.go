@@ -127,7 +127,6 @@ type Dialplan struct {
 	DNs                      []DN
 	Trunks                   []Trunk
 	Emergency                []string
-	EmergencyTrunk           string
 	Normalise                []Rewrite
 	Classes                  []Class
 	Schedules                []Schedule
@@ -143,18 +142,21 @@ type Rewrite struct {
 
 // Class is a class of the dial rules.
 type Class struct {
-	Name          string
-	Rules         []ClassRule
-	PermitsOthers bool // numbers that no rule names
-	MaxConcurrent int
-	Trunk         string
+	Name           string
+	Rules          []ClassRule
+	Services       []ClassRule // for numbers with * or #
+	PermitsOthers  bool        // numbers that no rule names
+	MaxConcurrent  int
+	Trunk          string // empty: no outside calls
+	UrgentTrunk    string // of emergency calls
+	UrgentCallerID string
 }
 
 // ClassRule permits or refuses the numbers with a prefix.
 type ClassRule struct {
-	Prefix string // as a dialplan pattern
-	Class  string
-	Permit bool
+	Pattern string
+	Class   string
+	Permit  bool
 }
 
 // Schedule is a set of opening hours.
@@ -162,6 +164,7 @@ type Schedule struct {
 	Name, Timezone string
 	Holidays       []string
 	Hours          []Hours
+	Late           []Hours // after midnight, belonging to the day before
 }
 
 // Hours are opening hours as GotoIfTime writes them.

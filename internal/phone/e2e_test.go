@@ -56,7 +56,7 @@ func startPBX(t *testing.T, change func(pjsip string) string) *pbx {
 	})
 	require.NoError(t, os.WriteFile(filepath.Join(conf, "extensions.conf"), []byte(dialplan), 0o600))
 	file := filepath.Join(conf, "pjsip.conf")
-	pjsip, err := os.ReadFile(file) //nolint:gosec // made above
+	pjsip, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, []byte(change(string(pjsip))), 0o600))
 	b.Instance = asterisk.Start(t, asterisk.Options{ConfDir: conf})

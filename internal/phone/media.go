@@ -71,7 +71,7 @@ func newMedia(ip netip.Addr, opts *Options) (*media, error) {
 		conn: conn, id: rand.Uint64() >> 2, codecs: opts.Codecs, listener: tone.NewListener(), log: opts.Logger, //nolint:gosec // an id, no secret
 		wanted: SendRecv, onDigit: func(byte) {}, cancel: func() {},
 	}
-	local := conn.LocalAddr().(*net.UDPAddr).AddrPort() //nolint:errcheck,forcetypeassert // a UDPConn has a UDPAddr
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort() // a UDPConn has a UDPAddr
 	m.local = netip.AddrPortFrom(ip, local.Port())
 	m.setTone(opts.Tone)
 	return m, nil

@@ -59,7 +59,7 @@ func New(ctx context.Context, opts Options) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the SIP socket: %w", err)
 	}
-	local := conn.LocalAddr().(*net.UDPAddr).AddrPort() //nolint:errcheck,forcetypeassert // a UDP socket has a UDPAddr
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort() // a UDP socket has a UDPAddr
 	p := &Phone{
 		opts: opts, log: opts.Logger.With("phone", opts.User), ip: bind.Addr(), socket: newSocket(conn),
 		local: netip.AddrPortFrom(bind.Addr(), local.Port()),
@@ -191,13 +191,12 @@ func (p *Phone) isClosing() bool {
 
 // background runs f on a goroutine that Kill waits for.
 func (p *Phone) background(f func()) error {
-	if !p.enter() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dead {
 		return ErrClosed
 	}
-	go func() {
-		defer p.wg.Done()
-		f()
-	}()
+	p.wg.Go(f)
 	return nil
 }
 

@@ -80,7 +80,7 @@ func TestLateOfferAndOutOfOrder(t *testing.T) {
 	media, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = media.Close() })
-	answer := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 8\r\n", media.LocalAddr().(*net.UDPAddr).Port) //nolint:errcheck,forcetypeassert // a UDP socket
+	answer := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 8\r\n", media.LocalAddr().(*net.UDPAddr).Port)
 	sdp := "Content-Type: application/sdp\r\n"
 	raw.send("ACK", 5, sdp, answer)
 	require.NoError(t, media.SetReadDeadline(time.Now().Add(patience)))

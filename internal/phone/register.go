@@ -26,7 +26,7 @@ type registration struct {
 // Register binds the phone to its number for the given time and keeps the
 // binding alive until Unregister, Close or Kill. It returns when the registrar
 // has accepted or refused.
-func (p *Phone) Register(ctx context.Context, expires time.Duration) error {
+func (p *Phone) Register(ctx context.Context, expires time.Duration) error { //nolint:contextcheck // the refresher lives as long as the phone
 	granted, err := p.register(ctx, expires)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ type registrar struct {
 
 func startRegistrar(t *testing.T, password string) *registrar {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0") //nolint:noctx // closed by the cleanup
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ua, err := sipgo.NewUA()
 	require.NoError(t, err)

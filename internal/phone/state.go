@@ -123,21 +123,20 @@ func (c *Call) bumpLocked() {
 	c.changed = make(chan struct{})
 }
 
-// setState moves the call on and reports whether that was allowed.
-func (c *Call) setState(to State) bool {
+// setState moves the call on. What comes too late (a 180 that the 200 overtook) changes nothing.
+func (c *Call) setState(to State) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.setStateLocked(to)
+	c.setStateLocked(to)
 }
 
-func (c *Call) setStateLocked(to State) bool {
+func (c *Call) setStateLocked(to State) {
 	if !c.state.next(to) {
-		return false
+		return
 	}
 	c.state = to
 	c.reached[to] = true
 	c.bumpLocked()
-	return true
 }
 
 // finish ends the call once: the first cause stays. It never blocks and sends

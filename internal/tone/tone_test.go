@@ -34,7 +34,7 @@ func mix(parts ...[]int16) []int16 {
 func TestPresent(t *testing.T) {
 	t.Parallel()
 	noise := make([]int16, tone.WindowSize)
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible noise
+	r := rand.New(rand.NewPCG(1, 2))
 	for i := range noise {
 		noise[i] = int16(r.IntN(16000) - 8000)
 	}

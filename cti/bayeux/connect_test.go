@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sidecar/cti/bayeux"
@@ -218,12 +219,7 @@ func TestConnect23AbortKeepsQueue(t *testing.T) {
 	})
 }
 
-// brokenWriter fails where a closed connection would.
-type brokenWriter struct{ *httptest.ResponseRecorder }
-
 var errBroken = errors.New("connection reset by the test")
-
-func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 
 func TestConnect23FailedWriteKeepsQueue(t *testing.T) {
 	t.Parallel()
@@ -231,10 +227,14 @@ func TestConnect23FailedWriteKeepsQueue(t *testing.T) {
 	c := connected(t, s, "anna")
 	session := only(t, s, "anna")
 	require.NoError(t, session.Deliver(event(t, "/a", 1)))
-	s.ServeHTTP(brokenWriter{httptest.NewRecorder()}, c.request(t.Context(), c.encode(c.connectMsg())))
-	require.NoError(t, session.Deliver(event(t, "/a", 2)))
+	broken := hookWriter{httptest.NewRecorder(), func() error {
+		assert.NoError(t, session.Deliver(event(t, "/a", 2)))
+		return errBroken
+	}}
+	s.ServeHTTP(broken, c.request(t.Context(), c.encode(c.connectMsg())))
+	require.NoError(t, session.Deliver(event(t, "/a", 3)))
 	events, _ := c.poll()
-	require.Equal(t, []msg{{"channel": "/a", "data": 1.0}, {"channel": "/a", "data": 2.0}}, events)
+	require.Equal(t, []msg{{"channel": "/a", "data": 1.0}, {"channel": "/a", "data": 2.0}, {"channel": "/a", "data": 3.0}}, events)
 }
 
 func TestConnect24ExpiresAfterMaxInterval(t *testing.T) {
@@ -289,8 +289,10 @@ func TestConnect25Batch(t *testing.T) {
 			synctest.Wait()
 			require.False(t, held.finished())
 		})
+		began := time.Now()
 		events, _ := held.last()
 		require.Len(t, events, 3)
+		require.Zero(t, time.Since(began))
 
 		c.subscribe([]string{"/a", "/b"})
 		held = c.connect()
@@ -434,7 +436,9 @@ func TestConnect29OverflowEndsSession(t *testing.T) {
 			require.NoError(t, session.Deliver(event(t, "/a", 1), event(t, "/a", 2), event(t, "/a", 3)))
 			require.ErrorIs(t, session.Deliver(event(t, "/a", 4)), bayeux.ErrOverflow)
 		})
+		began := time.Now()
 		reply = held.one()
+		require.Zero(t, time.Since(began))
 		require.Equal(t, "402::session_unknown", reply["error"])
 		requireAdvice(t, reply, "handshake")
 	})

@@ -11,7 +11,7 @@ import (
 	"sidecar/cti/bayeux"
 )
 
-// The numbers in the names are those of the conformance list that doc.go sums up.
+// The numbers in the names are those of conformance.md.
 
 func TestHandshake01Minimal(t *testing.T) {
 	t.Parallel()
@@ -231,6 +231,12 @@ func TestHandshake14Origins(t *testing.T) {
 		c.header.Set("Origin", origin)
 		require.Equal(t, http.StatusForbidden, c.post(handshakeMsg()).Code, origin)
 	}
+	hostless := c.request(t.Context(), c.encode(handshakeMsg())) // HTTP/1.0
+	hostless.Host = ""
+	hostless.Header.Set("Origin", "null")
+	refused := httptest.NewRecorder()
+	s.ServeHTTP(refused, hostless)
+	require.Equal(t, http.StatusForbidden, refused.Code)
 	c.header.Set("Origin", "https://desk.example.com")
 	require.Equal(t, "https://desk.example.com", c.post(handshakeMsg()).Header().Get("Access-Control-Allow-Origin"))
 	c.header.Set("Origin", "http://example.com") // the host that httptest requests name
@@ -247,7 +253,8 @@ func TestSessionsPerPrincipal(t *testing.T) {
 
 	third := connected(t, s, "anna") // takes the place of the one that never connected
 	require.Len(t, s.Sessions("anna"), 2)
-	_, reply := left.poll()
+	events, reply := left.poll()
+	require.Empty(t, events)
 	require.Equal(t, "402::session_unknown", reply["error"])
 	requireAdvice(t, reply, "handshake")
 

@@ -39,10 +39,13 @@ func TestPublish40BadMessages(t *testing.T) {
 		"/service":       "405::channel_invalid",
 		"/meta/nonsense": "404::channel_unknown",
 	} {
-		require.Equal(t, want, c.publish(channel, 1)["error"], channel)
+		reply := c.publish(channel, 1)
+		require.Equal(t, want, reply["error"], channel)
+		require.NotContains(t, reply["channel"], "<", "what is no channel is not echoed")
 	}
-	reply := c.post(msg{"channel": "/open/a", "clientId": c.id}).one()
+	reply := c.post(msg{"channel": "/open/a", "clientId": c.id, "subscription": "/a"}).one()
 	require.Equal(t, "400::data_missing", reply["error"])
+	require.NotContains(t, reply, "subscription")
 	reply = c.post(msg{"channel": "/open/a", "clientId": c.id, "id": "a b", "data": 1}).one()
 	require.Equal(t, "405::message_id_invalid", reply["error"])
 }
@@ -115,4 +118,20 @@ func TestPublish47ServiceAnswerIsCorrelated(t *testing.T) {
 	require.Equal(t, []msg{{"channel": "/service/echo", "id": "7", "data": msg{"you said": "hi"}}}, events)
 	events, _ = berta.poll()
 	require.Empty(t, events)
+}
+
+// generous allows every subscription.
+type generous struct{ house }
+
+func (*generous) Subscribe(context.Context, bayeux.Principal, string) error { return nil }
+
+func TestPublish47ServiceReachesNobodyElse(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, bayeux.Options{Policy: &generous{}})
+	anna, berta := connected(t, s, "anna"), connected(t, s, "berta")
+	require.Equal(t, true, berta.subscribe("/**")["successful"])
+	require.Equal(t, true, anna.publish("/service/echo", "secret")["successful"])
+	require.Equal(t, true, anna.publish("/open/room", "public")["successful"])
+	events, _ := berta.poll()
+	require.Equal(t, []msg{{"channel": "/open/room", "data": "public"}}, events)
 }

@@ -8,8 +8,18 @@ import (
 
 // attemptKey is what failed logins are counted for.
 type attemptKey struct {
-	user, address string // one of them may be empty: counted whatever the other is
+	kind          attemptKind
+	user, address string
 }
+
+// attemptKind tells the keys apart also when a user or an address is empty.
+type attemptKind int
+
+const (
+	byPair attemptKind = iota
+	byUser
+	byAddress
+)
 
 type attempts struct {
 	failed int
@@ -45,7 +55,9 @@ func newBackoff(now func() time.Time) *backoff {
 func attemptKeys(user, address string) [3]attemptKey {
 	user = strings.ToLower(user[:min(len(user), 64)])
 	address = address[:min(len(address), 64)]
-	return [3]attemptKey{{user, address}, {user: user}, {address: address}}
+	return [3]attemptKey{
+		{kind: byPair, user: user, address: address}, {kind: byUser, user: user}, {kind: byAddress, address: address},
+	}
 }
 
 // begin counts a login as failed in advance, so that logins sent at once can't all pass before the first fails.

@@ -71,14 +71,18 @@ func (s *step) legRinging(p *Party) {
 	if p.State != PartyAlerting {
 		return
 	}
+	s.rings(p)
+	if caller := s.call().peer(p.ID); s.call().Transfer == nil && caller != nil && caller.Leg.usable() {
+		s.do(RingLeg{Channel: caller.Leg.Channel})
+	}
+}
+
+// rings tells that a party is being rung.
+func (s *step) rings(p *Party) {
 	p.State = PartyRinging
 	s.tell(p, Event{Kind: EventRinging, CallState: CallStateOK})
 	if s.call().Transfer != nil {
 		s.announce(p)
-		return
-	}
-	if caller := s.call().peer(p.ID); caller != nil && caller.Leg.usable() {
-		s.do(RingLeg{Channel: caller.Leg.Channel})
 	}
 }
 
@@ -94,7 +98,10 @@ func (s *step) legUp(p *Party) {
 		s.ring(p.Dest, RoleDestination, 0)
 		p = s.call().party(id)
 		s.tell(p, Event{Kind: EventDialing, CallState: CallStateOK, Reference: s.i.MakeOp})
-	case PartyAlerting, PartyRinging:
+	case PartyAlerting:
+		s.rings(p) // a phone may answer without ringing, but no client knows an answer without a Ringing
+		s.connect(p)
+	case PartyRinging:
 		s.connect(p)
 	case PartyDialing, PartyEstablished, PartyHeld, PartyReleased:
 	}

@@ -138,6 +138,16 @@ func TestInboundAnswered(t *testing.T) {
 	require.True(t, s.state.Finished)
 }
 
+func TestAnswerWithoutRinging(t *testing.T) {
+	t.Parallel()
+	s := newScript(t).in(
+		Arrived{Channel: ch("cust"), Number: "030123", Called: "8000", Dest: toDN("5001")},
+		leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsUp),
+	)
+	require.Equal(t, []string{"5001: Ringing OK other=030123"}, s.events())
+	require.Equal(t, []string{"AnswerLeg", "JoinLegs"}, s.effects())
+}
+
 func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	s := inbound(t).in(gone("cust", 16))

@@ -144,8 +144,8 @@ func (s *Switch) ReferResult(ctx context.Context, ch bridge.ChannelID, ok bool) 
 // Join makes the bridge where it is missing and puts the channels into it.
 func (s *Switch) Join(ctx context.Context, br bridge.BridgeID, chs []bridge.ChannelID) error {
 	return s.mixer(br, func(b ari.Bridges, id ari.BridgeID) error {
-		// Creating a bridge under an id that exists changes nothing.
-		if _, err := b.CreateWithID(ctx, id, ari.BridgeCreateWithIDParams{Type: string(ari.BridgeTypeMixing), Name: br.ID}); err != nil {
+		_, err := b.CreateWithID(ctx, id, ari.BridgeCreateWithIDParams{Type: string(ari.BridgeTypeMixing), Name: br.ID})
+		if err != nil && !errors.Is(err, ari.ErrConflict) { // one that exists under our id is ours
 			return fmt.Errorf("create bridge: %w", err)
 		}
 		params := ari.BridgeAddChannelParams{}

@@ -48,6 +48,16 @@ func TestExpandDNsLaysOverrideOverGroupOverDefaults(t *testing.T) {
 	require.Equal(t, "default", byNumber["5000"].Class)
 }
 
+func TestExpandedDNsShareNothing(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	dns, err := cfg.ExpandDNs()
+	require.NoError(t, err)
+	dns[0].Codecs[0] = "opus"
+	require.Equal(t, "ulaw", dns[1].Codecs[0])
+	require.Equal(t, "ulaw", cfg.DNs[0].Codecs[0])
+}
+
 func TestExpandDNsRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -73,6 +83,10 @@ func TestExpandDNsRefuses(t *testing.T) {
 		"too many in a range": {
 			[]config.DNGroup{{Numbers: []string{"100000000000000-999999999999999"}}},
 			`dns[0].numbers[0]: "100000000000000-999999999999999": at most 100000 DNs are possible`,
+		},
+		"one too many in a range": {
+			[]config.DNGroup{{Numbers: []string{"100000-200000"}}},
+			`dns[0].numbers[0]: "100000-200000": at most 100000 DNs are possible`,
 		},
 		"too many together": {
 			[]config.DNGroup{{Numbers: []string{"100000-199999", "5001"}}},

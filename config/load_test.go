@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,6 +18,18 @@ func load(t *testing.T, yaml string, env ...string) (*config.Config, *config.Sou
 	path := filepath.Join(t.TempDir(), "sidecar.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(yaml), 0o600))
 	return config.Load(path, append(env, "SIDECAR_DATA_DIR="+t.TempDir()))
+}
+
+func TestLoadCountsVariablesOfAList(t *testing.T) {
+	t.Parallel()
+	env := make([]string, 0, 12)
+	for i := range 12 {
+		env = append(env, fmt.Sprintf("SIDECAR_DNS_%d_NUMBERS=%d", i, 6000+i))
+	}
+	cfg, _, err := load(t, "", env...)
+	require.NoError(t, err)
+	require.Len(t, cfg.DNs, 12)
+	require.Equal(t, []string{"6011"}, cfg.DNs[11].Numbers)
 }
 
 func TestLoadWithoutFileGivesTheDefault(t *testing.T) {

@@ -53,6 +53,7 @@ func TestLoadAddsManagedDNs(t *testing.T) {
 	require.Equal(t, config.LayerManaged, sources.Of("dns[1].owner").Layer)
 	require.Regexp(t, `^dns\.yaml:\d+$`, sources.Of("dns[1].owner").Name)
 	require.Equal(t, config.LayerDefault, sources.Of("dns[0].owner").Layer)
+	require.Equal(t, config.LayerDefault, sources.Of("dns").Layer)
 }
 
 func TestLoadNamesBothPlacesOfADuplicateManagedDN(t *testing.T) {

@@ -51,6 +51,7 @@ func TestHoursOpen(t *testing.T) {
 		"night that begins on a holiday":    {night, "2026-12-26 03:00", false},
 		"always at midnight":                {always, "2026-11-21 00:00", true},
 		"always before midnight":            {always, "2026-11-21 23:59", true},
+		"whole days":                        {config.Schedule{Timezone: "UTC", Weekly: []string{"sun 00:00-00:00"}}, "2026-11-22 23:59", true},
 		"until midnight":                    {midnight, "2026-11-22 23:59", true},
 		"past midnight":                     {midnight, "2026-11-24 00:00", false},
 	}

@@ -191,7 +191,7 @@ func TestOpenSecretsLeavesUnusableFileAlone(t *testing.T) {
 	for name, content := range map[string]string{
 		"cut off":     `{"version":1,"token_key":"`,
 		"empty":       "",
-		"other keys":  `{"version":1,"passwords":{"5001":"hunter2hunter2"}}`,
+		"other keys":  `{"version":1,"token_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","passwords":{"5001":"hunter2hunter2"}}`,
 		"no key":      `{"version":1}`,
 		"new version": `{"version":2}`,
 	} {

@@ -27,6 +27,15 @@ type requestInfo struct {
 	address string // of the client
 	secure  bool   // came by TLS
 	user    string // once known
+	control *http.ResponseController
+}
+
+// bodyRead ends the time limit that huma sets for reading the body. It would go on to count while a command runs,
+// and net/http takes a connection that reaches it for one that the client has closed: it ends the request's context.
+func (i *requestInfo) bodyRead() {
+	if i.control != nil {
+		_ = i.control.SetReadDeadline(time.Time{}) // not every connection has one
+	}
 }
 
 type infoKey struct{}
@@ -44,6 +53,7 @@ func (s *server) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		info := newInfo(r)
+		info.control = http.NewResponseController(w)
 		r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
 		out := &recorder{ResponseWriter: w}
 		out.Header().Set(requestIDHeader, info.id)

@@ -62,6 +62,7 @@ func register[I, O any](s *server, e endpoint, handle func(ctx context.Context, 
 	}
 	op.Responses = s.problemResponses(e)
 	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		infoOf(ctx).bodyRead()
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, s.problem(ctx, err)

@@ -53,7 +53,18 @@
 // Create with an endpoint that has no contact, or does not exist, is
 // ErrAllocationFailed and leaves no channel and no event. Create under an id
 // that is in use is ErrConflict, so repeating a create after a lost answer is
-// safe.
+// safe; but a failed allocation can be reported as a conflict too, see
+// StagedChannel.Exec.
+//
+// A bridge's application hears ChannelEnteredBridge and ChannelLeftBridge of its
+// channels, but BridgeDestroyed only when subscribed to bridge:ID, which
+// StagedBridge.Exec does. Snoop channels end with StasisEnd and without
+// ChannelDestroyed. Of a Local channel the application hears both halves, the
+// second under the id with ";2" behind it. Both halves are in GET /channels.
+//
+// A playback is known for a short time after its PlaybackFinished. A recording
+// can't be cancelled before its RecordingStarted (500). Stored recordings' files
+// come over HTTP only.
 //
 // PJSIP_TRANSFER_HANDLING() = ari-only, set on the channel of the phone that
 // will send the REFER, turns a REFER into ChannelTransfer: referred_by names the

@@ -3,6 +3,7 @@
 package ari_test
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ const (
 	liveServer   = ari.ServerID("pbx-1")
 	livePassword = ari.Secret("a-password-only-tests-know")
 	// patience bounds waits for real parts; no test asserts how long one took.
-	patience = 30 * time.Second
+	patience = 10 * time.Second
 )
 
 // lab is a real Asterisk of one test.
@@ -58,7 +59,10 @@ func newLab(t *testing.T, extra map[string]string) *lab {
 	for name, text := range extra {
 		appendTo(t, filepath.Join(conf, name), text)
 	}
-	return &lab{Instance: asterisk.Start(t, asterisk.Options{ConfDir: conf}), t: t, ports: ports, conf: conf}
+	l := &lab{Instance: asterisk.Start(t, asterisk.Options{ConfDir: conf}), t: t, ports: ports, conf: conf}
+	// A package's maintainer script makes this one; without it recordings fail.
+	require.NoError(t, os.MkdirAll(filepath.Join(l.StateDir(), "spool", "recording"), 0o700))
+	return l
 }
 
 func appendTo(t *testing.T, path, text string) {
@@ -124,4 +128,21 @@ func next[E ari.Event](t *testing.T, from <-chan ari.Event, conds ...func(E) boo
 			require.FailNow(t, "no such event", "%T", zero)
 		}
 	}
+}
+
+// detached is a context for cleaning up, when the test's own has ended.
+func (tp *tap) detached() context.Context { return context.WithoutCancel(tp.t.Context()) }
+
+// local puts a Local channel, whose other half answers and waits, into the
+// application.
+func (tp *tap) local() *ari.ChannelHandle {
+	tp.t.Helper()
+	data, err := tp.Channels().Originate(tp.t.Context(), ari.ChannelOriginateParams{
+		Endpoint: "Local/wait@test", App: tp.App(), ChannelID: ari.NewChannelID(),
+	})
+	require.NoError(tp.t, err)
+	wait(tp, func(e *ari.StasisStart) bool { return e.Channel.ID == data.ID })
+	h := tp.Channel(data.ID)
+	tp.t.Cleanup(func() { _ = h.Hangup(tp.detached(), ari.ChannelHangupParams{}) })
+	return h
 }

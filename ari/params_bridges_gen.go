@@ -18,7 +18,7 @@ func (p BridgeCreateParams) put(r *request) {
 	putString(r, "type", p.Type, false)
 	putString(r, "bridgeId", p.BridgeID, false)
 	putString(r, "name", p.Name, false)
-	r.setBody("variables", p.Variables, len(p.Variables) > 0)
+	r.setBody("", p.Variables, len(p.Variables) > 0)
 }
 
 // BridgeCreateWithIDParams are the parameters of POST /bridges/{bridgeId}.

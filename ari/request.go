@@ -171,8 +171,12 @@ func (c *Client) do(ctx context.Context, r *request) error {
 	return err
 }
 
-// download performs an operation whose result is not JSON.
+// download performs an operation whose result is not JSON. Asterisk gives files
+// over HTTP only (406 inside the socket).
 func (c *Client) download(ctx context.Context, r *request) ([]byte, error) {
+	if c.http != nil {
+		return sendOver(ctx, c.http, c.cfg.Timeout, r)
+	}
 	return c.send(ctx, r)
 }
 

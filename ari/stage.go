@@ -1,6 +1,10 @@
 package ari
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // StagedChannel is a channel that does not exist yet but already has an id and
 // somebody listening: stage, create, dial.
@@ -28,8 +32,18 @@ func (c *Client) StageChannel(params ChannelCreateParams) *StagedChannel {
 }
 
 // Exec creates the channel. It does not ring yet: that is Dial.
+//
+// Asterisk 22.10.1 tells "id in use" from "allocation failed" by an errno that
+// an earlier request on the same connection may have left behind, so a conflict
+// is believed only when the channel is really there.
 func (s *StagedChannel) Exec(ctx context.Context) (ChannelData, error) {
-	return s.c().Channels().Create(ctx, s.params)
+	data, err := s.c().Channels().Create(ctx, s.params)
+	if errors.Is(err, ErrConflict) {
+		if _, missing := s.Get(ctx); errors.Is(missing, ErrNotFound) {
+			return data, fmt.Errorf("%w, reported as: %w", ErrAllocationFailed, err)
+		}
+	}
+	return data, err
 }
 
 func (s *StagedChannel) c() *Client { return s.ChannelHandle.c }
@@ -56,7 +70,19 @@ func (c *Client) StageBridge(id BridgeID, params BridgeCreateWithIDParams) *Stag
 	}
 }
 
-// Exec creates the bridge.
+// Exec creates the bridge and subscribes the application to it: Asterisk tells an
+// application of channels that enter and leave a bridge it made, but of the
+// bridge's own end only when subscribed. If only the subscription fails, the
+// bridge exists and the error says so.
 func (s *StagedBridge) Exec(ctx context.Context) (BridgeData, error) {
-	return s.BridgeHandle.c.Bridges().CreateWithID(ctx, s.ID(), s.params)
+	c := s.BridgeHandle.c
+	data, err := c.Bridges().CreateWithID(ctx, s.ID(), s.params)
+	if err != nil {
+		return data, err
+	}
+	source := "bridge:" + string(s.ID())
+	if _, err := c.Applications().Subscribe(ctx, c.App(), ApplicationSubscribeParams{EventSource: []string{source}}); err != nil {
+		return data, fmt.Errorf("bridge %s is created but not subscribed: %w", s.ID(), err)
+	}
+	return data, nil
 }

@@ -26,7 +26,7 @@ func member(resource, op string, p arispec.Param) (field, stmt, comment string) 
 		}
 		// A containers parameter is one key of the body, an object is all of it.
 		key := p.Name
-		if p.Type == "object" {
+		if p.Type == "object" || bareBody(resource, op) {
 			key = ""
 		}
 		return name + " " + t, fmt.Sprintf("r.setBody(%q, p.%s, len(p.%s) > 0)", key, name, name), comment

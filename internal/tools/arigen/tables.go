@@ -75,6 +75,13 @@ func paramType(resource, op, param string) string {
 	return ""
 }
 
+// bareBody names the operation whose container Asterisk 22.10.1 takes for the
+// whole body, against its own description: POST /bridges answers 400 "Each object
+// value in 'variables' must include string field 'value'" to the described form.
+func bareBody(resource, op string) bool {
+	return resource == "bridges" && op == "create"
+}
+
 // duration names the unit of parameters that are spans of time.
 func duration(param string) (goName, unit string) {
 	switch param {

@@ -53,7 +53,7 @@ func parse(args []string, errs io.Writer) (settings, error) {
 	flags.StringVar(&s.first.number, "first", "5001", "`DN` that answers")
 	flags.StringVar(&s.second.number, "second", "5002", "`DN` that the call is transferred to")
 	flags.StringVar(&credentials, "credentials", "", "`FILE` with users and passwords, as the sidecar writes it")
-	flags.StringVar(&secrets, "dn-secrets", "", "JSON `FILE` with the phones' passwords: [{\"dn\":\"5001\",\"password\":\"...\"}]")
+	flags.StringVar(&secrets, "dn-secrets", "", "JSON `FILE` with the phones' passwords: [{\"dn\":\"5001\",\"password\":\"...\"}], or what dn export --secrets --format json writes")
 	flags.DurationVar(&s.timeout, "timeout", time.Minute, "give up after `TIME`")
 	if err := flags.Parse(args); err != nil {
 		return s, fmt.Errorf("read the command line: %w", err)

@@ -47,12 +47,16 @@ func (s *settings) complete(configFile, credentials, secrets string) error {
 			return err
 		}
 	}
-	for flag, value := range map[string]string{
-		"--api": s.api, "--sip": s.sip, "--customer": s.customer, "--credentials": credentials,
-		"--dn-secrets (for --first)": s.first.password, "--dn-secrets (for --second)": s.second.password,
+	for _, needed := range [][2]string{
+		{"--api", s.api},
+		{"--sip", s.sip},
+		{"--customer", s.customer},
+		{"--credentials", credentials},
+		{"--dn-secrets with DN " + s.first.number, s.first.password},
+		{"--dn-secrets with DN " + s.second.number, s.second.password},
 	} {
-		if value == "" {
-			return fmt.Errorf("%s: %w; give it or --config", flag, errMissing)
+		if needed[1] == "" {
+			return fmt.Errorf("%s: %w; give it or --config", needed[0], errMissing)
 		}
 	}
 	return s.readCredentials(credentials)
@@ -107,6 +111,7 @@ func (s *settings) readSecrets(file string) error {
 	}
 	var list []struct {
 		DN       string `json:"dn"`
+		Number   string `json:"number"` // as "sidecar dn export --secrets" writes it
 		Password string `json:"password"`
 	}
 	if err := json.Unmarshal(text, &list); err != nil {
@@ -114,7 +119,7 @@ func (s *settings) readSecrets(file string) error {
 	}
 	for _, entry := range list {
 		for _, a := range []*agent{&s.first, &s.second} {
-			if entry.DN == a.number {
+			if entry.DN == a.number || entry.Number == a.number {
 				a.password = entry.Password
 			}
 		}

@@ -20,8 +20,8 @@ func (r *ring) add(e *Entry) {
 	r.head++
 	size := uint64(len(r.entries))
 	r.entries[r.head%size] = e
-	if r.head > size && r.floor < r.head-size {
-		r.floor = r.head - size
+	if r.head > size {
+		r.floor = max(r.floor, r.head-size)
 	}
 }
 

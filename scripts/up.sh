@@ -85,7 +85,9 @@ finish() {
 end() {
   local code=$?
   trap - EXIT
-  trap '' INT TERM
+  trap '' INT TERM HUP
+  # Nothing may keep this from ending both, not even a terminal that is gone.
+  set +e
   [[ -z $asterisk_pid$sidecar_pid ]] || note stopping
   finish "$sidecar_pid" sidecar
   finish "$asterisk_pid" asterisk
@@ -123,7 +125,7 @@ main() {
   bin/sidecar generate --config "$config" --out "$var/asterisk/etc"
 
   trap end EXIT
-  trap 'stopping=yes; exit 0' INT TERM
+  trap 'stopping=yes; exit 0' INT TERM HUP
   printf '%s\n' "$$" >"$pidfile"
 
   # The lock (descriptor 8) is this script's alone: a child that outlives it must not hold it.

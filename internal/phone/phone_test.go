@@ -336,3 +336,18 @@ func TestBadOptions(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 }
+
+// A CANCEL may leave only after a provisional response: the phone keeps it until then.
+func TestCallerGivesUpBeforeAnyResponse(t *testing.T) {
+	t.Parallel()
+	alice, bob := start(t, phone.Options{User: "alice"}), start(t, phone.Options{User: "bob", Answer: phone.Manual})
+	ctx := soon(t)
+	out, err := alice.Dial(ctx, uri(bob))
+	require.NoError(t, err)
+	require.NoError(t, out.Hangup(ctx))
+	require.Equal(t, "CANCEL", out.EndCause().Method)
+	in, err := bob.WaitCall(ctx)
+	require.NoError(t, err)
+	_, err = in.WaitEnd(ctx)
+	require.NoError(t, err)
+}

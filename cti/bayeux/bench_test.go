@@ -94,6 +94,7 @@ func serve(b *testing.B, opts bayeux.Options) (*bayeux.Server, string) {
 // fetch is a client on one connection that connects until it has seen n events. It counts by the channel's
 // name, to cost little beside the server.
 func fetch(b *testing.B, addr string, s *bayeux.Server, n int, ready func()) {
+	b.Helper()
 	c := newClient(b, s, "anna")
 	c.handshake()
 	c.subscribe("/call/state")

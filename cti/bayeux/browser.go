@@ -21,6 +21,7 @@ func browserOf(r *http.Request) string {
 // browsers take over TLS alone.
 func (s *Server) setBrowser(w http.ResponseWriter, r *http.Request, value string) {
 	secure := r.TLS != nil || s.opts.SecureCookies
+	//nolint:gosec // Secure follows the connection: a browser on plain http would not send the cookie back
 	c := &http.Cookie{Name: browserCookie, Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
 	if secure && crossOrigin(r) {
 		c.SameSite = http.SameSiteNoneMode

@@ -16,16 +16,14 @@ const (
 	metaDisconnect  = "/meta/disconnect"
 )
 
-// marks are the characters besides letters and digits that Bayeux 1.0 allows in a channel segment.
-const marks = "-_!~()$@"
-
-// clientMarks are those that the JavaScript clients from 5.x on allow on top.
-const clientMarks = " #+.{}"
+// marks are the characters besides letters and digits in a channel segment: those of Bayeux 1.0, then those that the
+// JavaScript clients from 5.x on allow on top.
+const marks = "-_!~()$@" + " #+.{}"
 
 // ValidChannel reports whether an event can be published to the name: segments of letters, digits and marks, no
 // wildcard, neither /meta/ nor /service/.
 func ValidChannel(name string) bool {
-	return validName(name, marks+clientMarks) && !isMeta(name) && !isService(name)
+	return validName(name) && !isMeta(name) && !isService(name)
 }
 
 // ValidPattern reports whether the name can be subscribed to: a channel, or one whose last segment is "*" (one
@@ -33,9 +31,9 @@ func ValidChannel(name string) bool {
 func ValidPattern(name string) bool {
 	parent, ok := wildParent(name)
 	if !ok {
-		return validName(name, marks+clientMarks)
+		return validName(name)
 	}
-	return parent == "" || validName(parent, marks+clientMarks)
+	return parent == "" || validName(parent)
 }
 
 // IsWild reports whether the name is a pattern for several channels.
@@ -84,7 +82,7 @@ func wildParent(name string) (string, bool) {
 	return "", false
 }
 
-func validName(name, extra string) bool {
+func validName(name string) bool {
 	if len(name) < 2 || len(name) > maxChannelLength || name[0] != '/' || name[len(name)-1] == '/' {
 		return false
 	}
@@ -96,7 +94,7 @@ func validName(name, extra string) bool {
 			}
 			continue
 		}
-		if !isAlphanumeric(c) && strings.IndexByte(extra, c) < 0 {
+		if !isAlphanumeric(c) && strings.IndexByte(marks, c) < 0 {
 			return false
 		}
 	}

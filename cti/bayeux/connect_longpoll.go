@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -12,7 +13,7 @@ const duplicateStatus = http.StatusConflict
 
 // serveConnect holds the connect until there is something to say, and says it. Connects of one session take turns,
 // so that events put back after a failed write are sent before newer ones.
-func (lp *longPoll) serveConnect(s *Session, m *message, alone bool, before []json.RawMessage) {
+func (lp *longPoll) serveConnect(ctx context.Context, s *Session, m *message, alone bool, before []json.RawMessage) {
 	h, first := s.beginConnect()
 	if h == nil {
 		r := m.fail(wireUnknownSession)
@@ -35,7 +36,7 @@ func (lp *longPoll) serveConnect(s *Session, m *message, alone bool, before []js
 	case <-h.superseded:
 		lp.failDuplicate()
 		return
-	case <-lp.r.Context().Done():
+	case <-ctx.Done():
 		return
 	}
 
@@ -43,13 +44,13 @@ func (lp *longPoll) serveConnect(s *Session, m *message, alone bool, before []js
 	if alone && !first && timeout > 0 {
 		release, ok := lp.server.holds.acquire(lp.r)
 		if ok {
-			h.wait(lp.r.Context(), timeout)
+			h.wait(ctx, timeout)
 			release()
 		} else {
 			crowded, interval = true, lp.server.opts.MultiSessionInterval
 		}
 	}
-	if lp.r.Context().Err() != nil {
+	if ctx.Err() != nil {
 		return // the client has gone; its events wait for the next connect
 	}
 	events, reason, current := s.take(h)
@@ -78,7 +79,9 @@ func (lp *longPoll) connectReply(m *message, reason CloseReason, interval time.D
 	case ReasonOverflow, ReasonExpired, ReasonReplaced:
 		r = m.fail(wireUnknownSession)
 		r.Advice = lp.server.adviseHandshake()
-	default: // the client's own goodbye, or the application's
+	case ReasonDisconnect:
+		r.Advice = lp.server.advise(reconnectNone, 0)
+	default: // one of the application's own
 		r.Advice = lp.server.advise(reconnectNone, 0)
 	}
 	return r

@@ -248,3 +248,26 @@ func TestServerTimeouts(t *testing.T) {
 		web.Close()
 	}
 }
+
+func TestHooksAreOrderedPerSession(t *testing.T) {
+	steps := make(chan string, 4)
+	hooks := bayeux.Hooks{
+		OnSession: func(s *bayeux.Session) {
+			s.Close("not today")
+			synctest.Wait() // OnClose would run now
+			steps <- "session"
+		},
+		OnClose: func(*bayeux.Session, bayeux.CloseReason) { steps <- "close" },
+	}
+	inBubble(t, bayeux.Options{Hooks: hooks}, func(t *testing.T, s *bayeux.Server) {
+		c := newClient(t, s, "anna")
+		c.handshake()
+		synctest.Wait()
+		require.Len(t, steps, 2)
+		require.Equal(t, "session", <-steps)
+		require.Equal(t, "close", <-steps)
+		events, reply := c.poll()
+		require.Equal(t, "/meta/disconnect", events[0]["channel"])
+		requireAdvice(t, reply, "none")
+	})
+}

@@ -15,8 +15,8 @@
 //	mux.Handle("/cometd", server)
 //	mux.Handle("/cometd/", server)
 //
-// A held connect lasts up to [Options].Timeout. The server lifts the read deadline and sets the write deadline of
-// the requests it holds, so the http.Server around it may have timeouts of its own.
+// A held connect lasts up to [Options].Timeout. The server sets the deadlines of its requests itself, so the
+// http.Server around it may have shorter timeouts.
 //
 // # Order and loss
 //

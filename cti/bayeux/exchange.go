@@ -1,8 +1,10 @@
 package bayeux
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -20,7 +22,7 @@ func (s *Server) exchange(r *http.Request) *exchange {
 }
 
 // session finds the session that a message speaks for, or says why it may not.
-func (x *exchange) session(m *message) (s *Session, wireError string) {
+func (x *exchange) session(ctx context.Context, m *message) (s *Session, wireError string) {
 	if m.ClientID == "" {
 		return nil, wireClientIDMissing
 	}
@@ -30,7 +32,7 @@ func (x *exchange) session(m *message) (s *Session, wireError string) {
 	}
 	wireError, ok = x.authorized[s]
 	if !ok {
-		wireError = x.authorize(s)
+		wireError = x.authorize(ctx, s)
 		x.authorized[s] = wireError
 	}
 	if wireError != "" {
@@ -40,11 +42,11 @@ func (x *exchange) session(m *message) (s *Session, wireError string) {
 	return s, ""
 }
 
-func (x *exchange) authorize(s *Session) (wireError string) {
+func (x *exchange) authorize(ctx context.Context, s *Session) (wireError string) {
 	if x.server.opts.BindCookie && browserOf(x.r) != s.browser {
 		return wireUnknownSession
 	}
-	err := x.server.opts.Policy.Authorize(x.r.Context(), x.r, s.principal)
+	err := x.server.opts.Policy.Authorize(ctx, x.r, s.principal)
 	switch {
 	case err == nil:
 		return ""
@@ -57,17 +59,17 @@ func (x *exchange) authorize(s *Session) (wireError string) {
 }
 
 // answer handles every message but handshakes and connects.
-func (x *exchange) answer(m *message) *reply {
+func (x *exchange) answer(ctx context.Context, m *message) *reply {
 	if wireError := m.check(); wireError != "" {
 		return m.fail(wireError)
 	}
-	s, wireError := x.session(m)
+	s, wireError := x.session(ctx, m)
 	if wireError != "" {
 		return m.fail(wireError)
 	}
 	switch {
 	case m.Channel == metaSubscribe:
-		return x.subscribe(s, m)
+		return x.subscribe(ctx, s, m)
 	case m.Channel == metaUnsubscribe:
 		return x.unsubscribe(s, m)
 	case m.Channel == metaDisconnect:
@@ -76,7 +78,7 @@ func (x *exchange) answer(m *message) *reply {
 	case isMeta(m.Channel):
 		return m.fail(wireMetaUnknown)
 	default:
-		return x.publish(s, m)
+		return x.publish(ctx, s, m)
 	}
 }
 
@@ -85,7 +87,7 @@ func (m *message) check() (wireError string) {
 	switch {
 	case m.Channel == "":
 		return wireChannelMissing
-	case !validName(m.Channel, marks+clientMarks):
+	case !validName(m.Channel):
 		m.Channel = "" // not echoed: it may be anything
 		return wireChannelInvalid
 	case !m.validID():
@@ -95,7 +97,7 @@ func (m *message) check() (wireError string) {
 	}
 }
 
-func (x *exchange) subscribe(s *Session, m *message) *reply {
+func (x *exchange) subscribe(ctx context.Context, s *Session, m *message) *reply {
 	channels, wireError := m.subscriptions()
 	if wireError != "" {
 		return m.fail(wireError)
@@ -108,7 +110,7 @@ func (x *exchange) subscribe(s *Session, m *message) *reply {
 		if isService(c) {
 			continue // a service channel is a conversation: nothing is ever published to it
 		}
-		if err := x.server.opts.Policy.Subscribe(x.r.Context(), s.principal, c); err != nil {
+		if err := x.server.opts.Policy.Subscribe(ctx, s.principal, c); err != nil {
 			x.server.opts.Logger.Info("bayeux subscription denied", "session", s.Ref(), "principal", s.principal.ID(),
 				"channel", c, "error", err)
 			return m.fail(denied("subscribe_denied", err))
@@ -137,10 +139,8 @@ func (x *exchange) unsubscribe(s *Session, m *message) *reply {
 	if wireError != "" {
 		return m.fail(wireError)
 	}
-	for _, c := range channels {
-		if isMeta(c) {
-			return m.fail(wireUnsubscribeFailed)
-		}
+	if slices.ContainsFunc(channels, isMeta) {
+		return m.fail(wireUnsubscribeFailed)
 	}
 	x.server.registry.unsubscribe(s, channels)
 	return m.succeed()
@@ -148,20 +148,20 @@ func (x *exchange) unsubscribe(s *Session, m *message) *reply {
 
 // publish passes a client's message on. Its id and client id stay here: the one means nothing to others, the other is
 // a secret.
-func (x *exchange) publish(s *Session, m *message) *reply {
+func (x *exchange) publish(ctx context.Context, s *Session, m *message) *reply {
 	if IsWild(m.Channel) || m.Channel == "/service" {
 		return m.fail(wireChannelInvalid)
 	}
 	if len(m.Data) == 0 {
 		return m.fail(wireDataMissing)
 	}
-	if err := x.server.opts.Policy.Publish(x.r.Context(), s.principal, m.Channel); err != nil {
+	if err := x.server.opts.Policy.Publish(ctx, s.principal, m.Channel); err != nil {
 		x.server.opts.Logger.Info("bayeux publish denied", "session", s.Ref(), "principal", s.principal.ID(),
 			"channel", m.Channel, "error", err)
 		return m.fail(denied("publish_denied", err))
 	}
 	if hook := x.server.opts.Hooks.OnMessage; hook != nil {
-		hook(x.r.Context(), s, Event{Channel: m.Channel, Data: m.Data, ID: m.idText()})
+		hook(ctx, s, Event{Channel: m.Channel, Data: m.Data, ID: m.idText()})
 	}
 	if isService(m.Channel) {
 		return m.succeed()

@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -18,7 +19,7 @@ const crowdedRetry = 5 * time.Second
 
 // handshake opens a session. A refused one has no client id, and an advice that stops the client unless coming back can help:
 // without one, clients would try for ever.
-func (x *exchange) handshake(m *message, browser string) (*reply, *Session) {
+func (x *exchange) handshake(ctx context.Context, m *message, browser string) (*reply, *Session) {
 	if !m.validID() {
 		return x.refuse(m, wireIDInvalid, reconnectNone, 0), nil
 	}
@@ -28,7 +29,7 @@ func (x *exchange) handshake(m *message, browser string) (*reply, *Session) {
 	if !slices.Contains(m.SupportedConnectionTypes, typeLongPolling) {
 		return x.refuse(m, wireTransport, reconnectNone, 0), nil
 	}
-	principal, err := x.server.opts.Policy.Handshake(x.r.Context(), x.r, m.Ext)
+	principal, err := x.server.opts.Policy.Handshake(ctx, x.r, m.Ext)
 	if err != nil {
 		return x.refuseDenied(m, err), nil
 	}

@@ -1,6 +1,7 @@
 package bayeux_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -54,9 +55,7 @@ func TestHandshake03NoCommonTransportOrVersion(t *testing.T) {
 		"400::version_unsupported":         {"version": "2.0"},
 	} {
 		m := handshakeMsg()
-		for k, v := range change {
-			m[k] = v
-		}
+		maps.Copy(m, change)
 		got := c.post(m).one()
 		require.Equal(t, false, got["successful"])
 		require.Equal(t, want, got["error"])

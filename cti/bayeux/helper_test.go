@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -166,6 +167,7 @@ type client struct {
 }
 
 func newClient(t testing.TB, server http.Handler, token string) *client {
+	t.Helper()
 	return &client{t: t, server: server, token: token, header: http.Header{}}
 }
 
@@ -178,9 +180,7 @@ func (c *client) request(ctx context.Context, body string) *http.Request {
 	if c.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: "BAYEUX_BROWSER", Value: c.cookie})
 	}
-	for k, v := range c.header {
-		r.Header[k] = v
-	}
+	maps.Copy(r.Header, c.header)
 	return r
 }
 
@@ -246,6 +246,7 @@ func (c *client) connectMsg() msg {
 
 // connected opens a session and has its first connect answered.
 func connected(t testing.TB, server http.Handler, token string) *client {
+	t.Helper()
 	t.Helper()
 	c := newClient(t, server, token)
 	c.handshake()

@@ -26,7 +26,7 @@ func NewEvent(channel string, data any) (Event, error) {
 
 // encode makes the bytes that are shared by all the queues that the event enters.
 func (e Event) encode() (json.RawMessage, error) {
-	if !ValidChannel(e.Channel) && !(isService(e.Channel) && validName(e.Channel, marks+clientMarks)) {
+	if !validName(e.Channel) || isMeta(e.Channel) {
 		return nil, fmt.Errorf("%w: %q", ErrChannel, e.Channel)
 	}
 	if len(e.Data) == 0 {

@@ -118,8 +118,8 @@ func (s *Session) Close(reason CloseReason) { s.end(reason, true) }
 
 // end moves an open session to its end; only the first call does anything. With a farewell the session stays known
 // until its client has heard of it.
-func (s *Session) end(reason CloseReason, farewell bool) bool {
-	return s.endIf(reason, farewell, func() bool { return true })
+func (s *Session) end(reason CloseReason, farewell bool) {
+	s.endIf(reason, farewell, func() bool { return true })
 }
 
 // endIf is end under a condition, which is looked at under the session's lock.
@@ -195,8 +195,8 @@ func (s *Session) expire(now time.Time) {
 }
 
 // replace ends the session unless a connect is under way.
-func (s *Session) replace() bool {
-	return s.endIf(ReasonReplaced, false, func() bool { return s.hold == nil })
+func (s *Session) replace() {
+	s.endIf(ReasonReplaced, false, func() bool { return s.hold == nil })
 }
 
 // idleSince orders the sessions of a principal by how long nobody has come for them; ok is false while

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sidecar/cti/bayeux"
@@ -155,21 +156,15 @@ func TestSubscribe39UnknownSessionGivesNoAdvice(t *testing.T) {
 }
 
 func TestSubscribeHookSnapshotLeavesInOneResponse(t *testing.T) {
-	var server *bayeux.Server
 	hooks := bayeux.Hooks{OnSubscribe: func(s *bayeux.Session, channel string) {
-		if !s.Subscribed(channel) {
-			panic("asked before the subscription took effect")
-		}
+		assert.True(t, s.Subscribed(channel), "asked before the subscription took effect")
 		for i := range 3 {
-			if err := s.Deliver(bayeux.Event{Channel: channel, Data: []byte(fmt.Sprint(i))}); err != nil {
-				panic(err)
-			}
+			assert.NoError(t, s.Deliver(bayeux.Event{Channel: channel, Data: fmt.Append(nil, i)}))
 			synctest.Wait() // a held connect that was woken would be answered now
 		}
 	}}
 	inBubble(t, bayeux.Options{Hooks: hooks}, func(t *testing.T, s *bayeux.Server) {
-		server = s
-		c := connected(t, server, "anna")
+		c := connected(t, s, "anna")
 		held := c.connect()
 		synctest.Wait()
 		c.subscribe([]string{"/a", "/b"})

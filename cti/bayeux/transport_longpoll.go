@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.exit()
-	lp.serve(messages)
+	lp.serve(r.Context(), messages)
 }
 
 // longPoll is one request.
@@ -49,15 +50,11 @@ type longPoll struct {
 	control *http.ResponseController
 }
 
-// read bounds the time that the body takes, and lifts all limits after it: a read deadline of the http.Server that
-// passes during a hold would look like a client that went away. Writers without deadlines (tests) have none to lift.
+// read bounds the time that the body takes. net/http lifts the deadline when the body has been read, so that it doesn't
+// end a hold.
 func (lp *longPoll) read() ([]message, error) {
 	_ = lp.control.SetReadDeadline(time.Now().Add(lp.server.opts.WriteTimeout))
-	messages, err := readMessages(lp.w, lp.r, lp.server.opts.MaxMessageSize)
-	if err == nil {
-		_ = lp.control.SetReadDeadline(time.Time{})
-	}
-	return messages, err
+	return readMessages(lp.w, lp.r, lp.server.opts.MaxMessageSize)
 }
 
 func (lp *longPoll) fail(err error) {
@@ -74,11 +71,11 @@ func (lp *longPoll) fail(err error) {
 
 // serve answers the messages in their order; a connect comes last. The array is [replies..., events..., reply to the
 // connect].
-func (lp *longPoll) serve(messages []message) {
+func (lp *longPoll) serve(ctx context.Context, messages []message) {
 	x := lp.server.exchange(lp.r)
 	for i := range messages {
 		if messages[i].Channel == metaHandshake {
-			lp.serveHandshake(x, &messages[i]) // whatever came with it is ignored: it can't belong to a session yet
+			lp.serveHandshake(ctx, x, &messages[i]) // whatever came with it is ignored: it can't belong to a session yet
 			return
 		}
 	}
@@ -88,10 +85,10 @@ func (lp *longPoll) serve(messages []message) {
 	for i := range messages {
 		m := &messages[i]
 		if m.Channel != metaConnect {
-			answers = append(answers, x.answer(m))
+			answers = append(answers, x.answer(ctx, m))
 			continue
 		}
-		found, refusal := lp.findConnect(x, m, connect != nil)
+		found, refusal := lp.findConnect(ctx, x, m, connect != nil)
 		if refusal != nil {
 			answers = append(answers, refusal)
 			continue
@@ -102,16 +99,16 @@ func (lp *longPoll) serve(messages []message) {
 		_ = lp.write(replies(answers...))
 		return
 	}
-	lp.serveConnect(session, connect, len(messages) == 1, replies(answers...))
+	lp.serveConnect(ctx, session, connect, len(messages) == 1, replies(answers...))
 }
 
-func (lp *longPoll) serveHandshake(x *exchange, m *message) {
+func (lp *longPoll) serveHandshake(ctx context.Context, x *exchange, m *message) {
 	browser := browserOf(lp.r)
 	fresh := browser == ""
 	if fresh {
 		browser = newID()
 	}
-	reply, session := x.handshake(m, browser)
+	reply, session := x.handshake(ctx, m, browser)
 	if session != nil && fresh {
 		lp.server.setBrowser(lp.w, lp.r, browser)
 	}
@@ -119,7 +116,7 @@ func (lp *longPoll) serveHandshake(x *exchange, m *message) {
 }
 
 // findConnect checks a connect as far as that goes without waiting.
-func (lp *longPoll) findConnect(x *exchange, m *message, second bool) (*Session, *reply) {
+func (lp *longPoll) findConnect(ctx context.Context, x *exchange, m *message, second bool) (*Session, *reply) {
 	s := lp.server
 	refuse := func(wireError string, a *advice) (*Session, *reply) {
 		r := m.fail(wireError)
@@ -132,7 +129,7 @@ func (lp *longPoll) findConnect(x *exchange, m *message, second bool) (*Session,
 	if second {
 		return refuse(wireSecondConnect, s.advise(reconnectRetry, s.opts.Interval))
 	}
-	session, wireError := x.session(m)
+	session, wireError := x.session(ctx, m)
 	switch {
 	case wireError == wireUnauthorized:
 		return refuse(wireError, s.advise(reconnectNone, 0))
@@ -197,6 +194,5 @@ func (lp *longPoll) write(members []json.RawMessage) error {
 	if err := lp.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("flushing a reply: %w", err)
 	}
-	_ = lp.control.SetWriteDeadline(time.Time{}) // it would outlive the request on a connection that is kept
 	return nil
 }

@@ -83,7 +83,6 @@ type system struct {
 	engine *fakeEngine
 	users  *auth.Directory
 	clock  *clock
-	checks []api.Check
 	log    *logBuffer
 	door   http.Handler
 	tokens map[string]string

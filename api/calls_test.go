@@ -73,7 +73,7 @@ func TestCallsThatAUserSees(t *testing.T) {
 			ids = append(ids, c.ID)
 		}
 		require.Equal(t, want, strings.Join(ids, " "), who)
-		for _, id := range strings.Fields("A B C LEFT ENDED") {
+		for id := range strings.FieldsSeq("A B C LEFT ENDED") {
 			a := s.send("GET", "/api/v1/calls/"+id, tokens[who], "")
 			if strings.Contains(" "+want+" ", " "+id+" ") {
 				require.Equal(t, http.StatusOK, a.status, "%s %s", who, id)

@@ -101,7 +101,7 @@ func typedProblem(err error) *Problem {
 	if e, ok := errors.AsType[*auth.ForbiddenError](err); ok {
 		p := newProblem(http.StatusForbidden, "forbidden", e.Error())
 		if e.Field != "" {
-			p.at(e.Field, "must be a DN that you may use")
+			return p.at(e.Field, "must be a DN that you may use")
 		}
 		return p
 	}
@@ -122,13 +122,13 @@ func sentinelProblem(err error) *Problem {
 		}
 		p := newProblem(known.status, known.code, known.err.Error())
 		if known.field != "" {
-			p.at(known.field, known.err.Error())
+			p = p.at(known.field, known.err.Error())
 		}
 		switch known.status {
 		case http.StatusUnauthorized:
-			p.header("WWW-Authenticate", challenge(known.err))
+			return p.header("WWW-Authenticate", challenge(known.err))
 		case http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			p.header("Retry-After", strconv.Itoa(retrySoon))
+			return p.header("Retry-After", strconv.Itoa(retrySoon))
 		}
 		return p
 	}

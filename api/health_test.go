@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sidecar/api"
@@ -52,9 +53,7 @@ func TestExtraHandlers(t *testing.T) {
 	s := newSystem(t, func(o *api.Options) {
 		o.Extra = map[string]http.Handler{"/cometd": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusAccepted)
-			if err := http.NewResponseController(w).Flush(); err != nil {
-				panic(err)
-			}
+			assert.NoError(t, http.NewResponseController(w).Flush())
 		})}
 	})
 	a := s.send("POST", "/cometd", "", "[]")

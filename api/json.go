@@ -55,28 +55,28 @@ func (e *duplicateError) Error() string { return fmt.Sprintf("the name %q is giv
 
 // uniqueNames reads one value.
 func uniqueNames(d *json.Decoder) error {
-	token, err := d.Token()
+	first, err := d.Token()
 	if err != nil {
 		return err
 	}
-	open, ok := token.(json.Delim)
+	open, ok := first.(json.Delim)
 	if !ok {
 		return nil
 	}
 	seen := map[string]bool{}
 	for d.More() {
 		if open == '{' {
-			token, err := d.Token()
-			if err != nil {
-				return err
+			key, keyErr := d.Token()
+			if keyErr != nil {
+				return keyErr
 			}
-			name, _ := token.(string)
+			name, _ := key.(string)
 			if seen[strings.ToLower(name)] {
 				return &duplicateError{name: name}
 			}
 			seen[strings.ToLower(name)] = true
 		}
-		if err := uniqueNames(d); err != nil {
+		if err = uniqueNames(d); err != nil {
 			return err
 		}
 	}

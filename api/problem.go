@@ -12,7 +12,7 @@ import (
 const problemType = "application/problem+json"
 
 // Problem is an error as clients get it: a problem of RFC 9457 with extension members.
-type Problem struct {
+type Problem struct { //nolint:errname // the name of the document in RFC 9457, and in the OpenAPI description
 	Type      string         `json:"type" doc:"Always about:blank: code tells problems apart"`
 	Title     string         `json:"title" doc:"The status in words"`
 	Status    int            `json:"status" doc:"The HTTP status"`
@@ -84,7 +84,7 @@ func asProblem(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	if len(p.Errors) > 0 {
 		first := p.Errors[0]
-		p.at(first.Field, first.Rule)
+		p = p.at(first.Field, first.Rule)
 		p.Detail = first.Field + ": " + first.Rule
 	}
 	if len(p.Errors) == 1 {

@@ -19,12 +19,18 @@ type door struct{ method, path, body string }
 
 func doors() []door {
 	return []door{
-		{"GET", "/api/v1/me", ""}, {"POST", "/api/v1/logout", ""}, {"GET", "/api/v1/dns", ""},
-		{"GET", "/api/v1/calls", ""}, {"GET", "/api/v1/calls/C", ""},
+		{"GET", "/api/v1/me", ""},
+		{"POST", "/api/v1/logout", ""},
+		{"GET", "/api/v1/dns", ""},
+		{"GET", "/api/v1/calls", ""},
+		{"GET", "/api/v1/calls/C", ""},
 		{"POST", "/api/v1/calls", `{"from": "5001", "to": "5002"}`},
-		{"POST", "/api/v1/calls/C/hangup", ""}, {"POST", "/api/v1/calls/C/transfer", `{"to": "5002"}`},
-		{"GET", "/api/v1/users", ""}, {"GET", "/api/v1/users/a", ""},
-		{"POST", "/api/v1/users", `{}`}, {"PATCH", "/api/v1/users/a", `{}`},
+		{"POST", "/api/v1/calls/C/hangup", ""},
+		{"POST", "/api/v1/calls/C/transfer", `{"to": "5002"}`},
+		{"GET", "/api/v1/users", ""},
+		{"GET", "/api/v1/users/a", ""},
+		{"POST", "/api/v1/users", `{}`},
+		{"PATCH", "/api/v1/users/a", `{}`},
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // CredentialsFile is the name, in the data directory, of the file with the passwords of the first users.
 const CredentialsFile = "credentials.txt"
 
-const credentialsHead = `# First credentials of this sidecar: user, password, role, DNs, separated by tabs.
+const fileHead = `# First credentials of this sidecar: user, password, role, DNs, separated by tabs.
 # A password that is changed later is not changed here. "sidecar user passwd USER" sets a new one.
 `
 
@@ -44,7 +44,7 @@ func writeCredentials(file string, users []User, passwords map[string]string) er
 		})
 		lines = append(lines, strings.Join([]string{u.Name, passwords[u.Name], string(u.Role), strings.Join(u.DNs, ",")}, "\t"))
 	}
-	if err := replaceFile(file, credentialsHead+strings.Join(lines, "\n")+"\n"); err != nil {
+	if err := replaceFile(file, fileHead+strings.Join(lines, "\n")+"\n"); err != nil {
 		return fmt.Errorf("write the first credentials: %w", err)
 	}
 	return nil

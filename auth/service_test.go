@@ -131,7 +131,7 @@ func TestForgedTokens(t *testing.T) {
 		"trailing bytes": good + "x",
 	}
 	for name, token := range cases {
-		_, err := w.Verify(t.Context(), token)
+		_, err = w.Verify(t.Context(), token)
 		require.ErrorIs(t, err, auth.ErrBadToken, name)
 	}
 	_, err = w.Verify(t.Context(), sign(jwt.SigningMethodHS256, key(), claims(func(c jwt.MapClaims) { c["sub"] = "99" })))
@@ -201,7 +201,7 @@ func TestLoginCostsTheSameWhateverIsWrong(t *testing.T) {
 	cost := w.dir.CountHashes()
 	for _, try := range [][2]string{{"eva", "wrong"}, {"nobody", password}, {"gone", password}, {"gone", "wrong"}, {"", ""}} {
 		cost.Store(0)
-		_, _, err := w.Login(t.Context(), try[0], try[1], "192.0.2.1")
+		_, _, err = w.Login(t.Context(), try[0], try[1], "192.0.2.1")
 		require.ErrorIs(t, err, auth.ErrBadCredentials, try)
 		require.EqualValues(t, auth.HashCost, cost.Load(), try)
 	}

@@ -47,7 +47,7 @@ func OpenDB(ctx context.Context, dataDir string) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w", file, err)
 	}
 	defer unlock()
-	if err := ownFile(file); err != nil {
+	if err = ownFile(file); err != nil {
 		return nil, fmt.Errorf("open %s: %w", file, err)
 	}
 	handle, err := sql.Open("sqlite", dsn(file))

@@ -84,11 +84,11 @@ func (db *DB) UpdateUser(ctx context.Context, id auth.UserID, u auth.Update) (au
 		if err != nil {
 			return err
 		}
-		if err := applyUpdate(ctx, tx, id, u); err != nil {
+		if err = applyUpdate(ctx, tx, id, u); err != nil {
 			return err
 		}
 		if before.Role == auth.RoleAdmin && !before.Disabled {
-			if err := needAdmin(ctx, tx); err != nil {
+			if err = needAdmin(ctx, tx); err != nil {
 				return err
 			}
 		}

@@ -41,8 +41,8 @@ func TestDatabaseIsPrivate(t *testing.T) {
 	require.NoError(t, err)
 	names := []string{}
 	for _, e := range entries {
-		info, err := e.Info()
-		require.NoError(t, err)
+		info, statErr := e.Info()
+		require.NoError(t, statErr)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), e.Name())
 		names = append(names, e.Name())
 	}
@@ -50,6 +50,18 @@ func TestDatabaseIsPrivate(t *testing.T) {
 	info, err := os.Stat(data)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+}
+
+func TestReadableDatabaseIsMadePrivate(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	file := filepath.Join(data, store.DBFile)
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.Chmod(file, 0o644))
+	open(t, data)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
 func TestUserComesBackAsItWent(t *testing.T) {
@@ -202,6 +214,14 @@ func addSome(ctx context.Context, data string, handle, count int) (err error) {
 		u := auth.User{Name: fmt.Sprintf("u%d-%d", handle, i), Role: auth.RoleAgent, Team: "red", DNs: []string{"5001"}}
 		err := db.AddUsers(ctx, []auth.User{u, {Name: "shared", Role: auth.RoleAgent}}, func([]auth.User) error { return nil })
 		if err != nil {
+			return err
+		}
+		shared, err := db.UserByName(ctx, "shared")
+		if err != nil {
+			return err
+		}
+		name := u.Name
+		if _, err := db.UpdateUser(ctx, shared.ID, auth.Update{DisplayName: &name}); err != nil {
 			return err
 		}
 	}

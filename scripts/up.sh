@@ -102,12 +102,14 @@ dead() {
   alive "$sidecar_pid" || printf 'the sidecar (log: %s)\n' "$var/sidecar.log"
 }
 
+last_words() { tail -n 8 "$var/asterisk.out" "$var/sidecar.log" >&2; }
+
 wait_ready() {
   local url=$1 who deadline=$((SECONDS + ready_seconds))
   until curl -fsS -o "$var/ready.txt" --max-time 2 "$url/readyz" 2>/dev/null; do
     who=$(dead)
-    [[ -z $who ]] || { tail -n 20 "$var/sidecar.log" >&2; die "ended while starting: $who"; }
-    ((SECONDS < deadline)) || { tail -n 20 "$var/sidecar.log" >&2; die "not ready after $ready_seconds s: $(curl -sS --max-time 2 "$url/readyz" 2>&1)"; }
+    [[ -z $who ]] || { last_words; die "ended while starting: $who"; }
+    ((SECONDS < deadline)) || { last_words; die "not ready after $ready_seconds s: $(curl -sS --max-time 2 "$url/readyz" 2>&1)"; }
     sleep 0.2
   done
   rm -f -- "$var/ready.txt"
@@ -144,7 +146,7 @@ main() {
 
   wait -n "$asterisk_pid" "$sidecar_pid" || true
   who=$(dead)
-  tail -n 5 "$var/asterisk.out" "$var/sidecar.log" >&2
+  last_words
   die "ended by itself: ${who:-one of both}; stopping the other"
 }
 

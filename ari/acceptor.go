@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,12 +69,7 @@ func (a *Acceptor) authentic(r *http.Request) bool {
 }
 
 func hasSubprotocol(r *http.Request) bool {
-	for _, p := range websocket.Subprotocols(r) {
-		if p == subprotocol {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(websocket.Subprotocols(r), subprotocol)
 }
 
 func (a *Acceptor) offer(conn *websocket.Conn) {

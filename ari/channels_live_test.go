@@ -14,6 +14,7 @@ import (
 )
 
 func liveChannels(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	ch := tp.local()
 	data, err := ch.Get(ctx)
@@ -57,6 +58,7 @@ func liveChannels(t *testing.T, tp *tap) {
 }
 
 func liveChannelEnds(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	ch := tp.local()
 	require.NoError(t, ch.ContinueInDialplan(ctx, ari.ChannelContinueInDialplanParams{Context: "test", Extension: "wait", Priority: 1}))
@@ -77,6 +79,7 @@ func liveChannelEnds(t *testing.T, tp *tap) {
 }
 
 func liveChannelMedia(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	id := ari.NewChannelID()
 	em, err := tp.Channels().ExternalMedia(ctx, ari.ChannelExternalMediaParams{
@@ -104,6 +107,7 @@ func liveChannelMedia(t *testing.T, tp *tap) {
 }
 
 func liveOrigination(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	_, err := tp.Channels().Originate(ctx, ari.ChannelOriginateParams{Endpoint: "PJSIP/5001", App: tp.App()})
 	require.ErrorIs(t, err, ari.ErrAllocationFailed)

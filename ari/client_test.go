@@ -38,15 +38,15 @@ func expect[E ari.Event](t *testing.T, from <-chan ari.Event) E {
 	t.Helper()
 	timer := time.NewTimer(10 * time.Second)
 	defer timer.Stop()
+	var got E
 	select {
 	case e, open := <-from:
 		require.True(t, open, "the stream ended")
-		require.IsType(t, *new(E), e)
-		return e.(E) //nolint:forcetypeassert,errcheck // just checked
+		got = as[E](t, e)
 	case <-timer.C:
 		require.FailNow(t, "no event")
-		panic("unreachable")
 	}
+	return got
 }
 
 const stasisStart = `{"type":"StasisStart","timestamp":"2026-11-21T07:16:10.321+0000","args":["a","b"],"channel":{"id":"c1","name":"PJSIP/5001-1","state":"Ring","caller":{"name":"","number":"5001"},"connected":{"name":"","number":""},"creationtime":"2026-11-21T07:16:09.514+0000","dialplan":{"context":"x","exten":"1","priority":1,"app_name":"Stasis","app_data":"app"}},"asterisk_id":"02:fc","application":"app"}`

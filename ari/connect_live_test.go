@@ -15,11 +15,12 @@ func TestLiveConnectBothCarriers(t *testing.T) {
 	l := newLab(t, nil)
 	for name, carrier := range map[string]ari.Carrier{"http": ari.OverHTTP, "socket": ari.OverSocket} {
 		t.Run(name, func(t *testing.T) {
-			cfg := l.config()
+			t.Parallel()
+			cfg := l.config(t)
 			cfg.RESTOver = carrier
 			cfg.App = "sidecar-" + name
 			cfg.EventSources = []string{"endpoint:PJSIP"}
-			tp := l.connect(cfg)
+			tp := l.connect(t, cfg)
 			require.NoError(t, tp.Ready(t.Context()))
 			list, err := tp.Channels().List(t.Context())
 			require.NoError(t, err)

@@ -92,8 +92,9 @@ func frameCases() []frameCase {
 
 func as[E ari.Event](t *testing.T, e ari.Event) E {
 	t.Helper()
-	require.IsType(t, *new(E), e)
-	return e.(E) //nolint:forcetypeassert,errcheck // just checked
+	got, ok := e.(E)
+	require.True(t, ok, "want %T, got %T: %+v", got, e, e)
+	return got
 }
 
 func TestDecodeEvent(t *testing.T) {

@@ -23,10 +23,11 @@
 //
 //	create        StasisStart (state Down, args = appArgs)
 //	dial          Dial ""          peer Down
-//	180           ChannelStateChange Ringing, Dial RINGING
+//	180           ChannelStateChange Ringing, Dial RINGING (in either order)
 //	183 with SDP  Dial PROGRESS    state stays Down: the only sign of early media
-//	200           ChannelStateChange Up, Dial ANSWER
+//	200           ChannelStateChange Up, Dial ANSWER (in either order)
 //	486 603 404   ChannelHangupRequest (cause, tech_cause), StasisEnd, ChannelDestroyed
+//	it hangs up   ChannelHangupRequest (no cause), StasisEnd, ChannelDestroyed cause 16
 //	we hang up    ChannelHangupRequest (cause 32, soft), StasisEnd, ChannelDestroyed
 //
 // A failed attempt has no last Dial event: the outcome is the cause of
@@ -46,9 +47,14 @@
 // elsewhere" to the CANCEL, so that phones don't count a missed call. The
 // hangup of a channel that is already gone is ErrNotFound.
 //
+// Every other operation on a created channel has to wait for its StasisStart:
+// right after the answer to create they are refused now and then with 409 or 422
+// "Channel not in Stasis application".
+//
 // Headers of the INVITE can be set both ways between create and dial: in
-// create's Variables as PJSIP_HEADER(add,X-Name), or with SetChannelVar of the
-// same name afterwards. Function names cause no ChannelVarset.
+// create's Variables as PJSIP_HEADER(add,X-Name), which needs no waiting, or
+// with SetChannelVar of the same name after StasisStart. Function names cause no
+// ChannelVarset.
 //
 // Create with an endpoint that has no contact, or does not exist, is
 // ErrAllocationFailed and leaves no channel and no event. Create under an id

@@ -28,9 +28,7 @@ const (
 type lab struct {
 	*asterisk.Instance
 
-	t     *testing.T
 	ports asterisk.Ports
-	conf  string
 }
 
 // liveDialplan is what the tests need beside the minimal one.
@@ -59,7 +57,7 @@ func newLab(t *testing.T, extra map[string]string) *lab {
 	for name, text := range extra {
 		appendTo(t, filepath.Join(conf, name), text)
 	}
-	l := &lab{Instance: asterisk.Start(t, asterisk.Options{ConfDir: conf}), t: t, ports: ports, conf: conf}
+	l := &lab{Instance: asterisk.Start(t, asterisk.Options{ConfDir: conf}), ports: ports}
 	// A package's maintainer script makes this one; without it recordings fail.
 	require.NoError(t, os.MkdirAll(filepath.Join(l.StateDir(), "spool", "recording"), 0o700))
 	return l
@@ -74,13 +72,14 @@ func appendTo(t *testing.T, path, text string) {
 	require.NoError(t, f.Close())
 }
 
-func (l *lab) config() ari.Config {
+func (l *lab) config(t *testing.T) ari.Config {
+	t.Helper()
 	return ari.Config{
 		Server: liveServer, URL: l.ports.ARIURL(),
 		User: asterisk.ARIUser, Password: livePassword, App: asterisk.App,
 		Backoff:   backoff.Policy{Min: 50 * time.Millisecond, Max: 500 * time.Millisecond},
 		SlowRetry: 200 * time.Millisecond,
-		Logger:    slog.New(slog.NewTextHandler(l.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
 
@@ -92,12 +91,12 @@ type tap struct {
 	t *testing.T
 }
 
-func (l *lab) connect(cfg ari.Config) *tap {
-	l.t.Helper()
-	c, err := ari.Connect(l.t.Context(), cfg)
-	require.NoError(l.t, err)
-	l.t.Cleanup(c.Close)
-	tp := &tap{c, l.t}
+func (l *lab) connect(t *testing.T, cfg ari.Config) *tap {
+	t.Helper()
+	c, err := ari.Connect(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	tp := &tap{c, t}
 	wait[*ari.Connected](tp)
 	return tp
 }

@@ -72,7 +72,7 @@ func (t *httpTransport) roundTrip(ctx context.Context, r *request) (reply, error
 	if err != nil {
 		return reply{}, fmt.Errorf("ari: %s: %s %s: %w", r.op, r.method, path, withoutURL(err))
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end or given up
+	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return reply{}, fmt.Errorf("ari: %s: %s %s: answer: %w", r.op, r.method, path, err)
@@ -92,8 +92,7 @@ func reason(status string) string {
 // withoutURL drops the URL from net/http's errors: its query can hold values of
 // variables, which don't belong into logs.
 func withoutURL(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		return ue.Err
 	}
 	return err

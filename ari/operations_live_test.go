@@ -36,11 +36,11 @@ func TestLiveOperations(t *testing.T) {
 	for carrierName, carrier := range map[string]ari.Carrier{"http": ari.OverHTTP, "socket": ari.OverSocket} {
 		for name, test := range groups {
 			t.Run(carrierName+" "+name, func(t *testing.T) {
-				cfg := l.config()
+				t.Parallel()
+				cfg := l.config(t)
 				cfg.App = "app-" + carrierName + "-" + strings.ReplaceAll(name, " ", "-")
 				cfg.RESTOver = carrier
-				tp := l.connect(cfg)
-				tp.t = t
+				tp := l.connect(t, cfg)
 				test(t, tp)
 			})
 		}
@@ -48,6 +48,7 @@ func TestLiveOperations(t *testing.T) {
 }
 
 func liveApplications(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	apps := tp.Applications()
 	list, err := apps.List(ctx)
@@ -85,6 +86,7 @@ func liveApplications(t *testing.T, tp *tap) {
 }
 
 func liveAsterisk(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	a := tp.Asterisk()
 	info, err := a.GetInfo(ctx, ari.AsteriskGetInfoParams{Only: []string{"build", "system", "config", "status"}})
@@ -135,6 +137,7 @@ func liveAsterisk(t *testing.T, tp *tap) {
 }
 
 func liveDeviceStates(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	name := "Stasis:" + tp.App()
 	_, err := tp.Applications().Subscribe(ctx, tp.App(), ari.ApplicationSubscribeParams{EventSource: []string{"deviceState:" + name}})
@@ -153,6 +156,7 @@ func liveDeviceStates(t *testing.T, tp *tap) {
 }
 
 func liveEndpoints(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	e := tp.Endpoints()
 	all, err := e.List(ctx)
@@ -188,6 +192,7 @@ func accepted(t *testing.T, err error) {
 }
 
 func liveUserEvents(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	require.NoError(t, tp.UserEvents().UserEvent(ctx, "greeting", ari.UserEventUserEventParams{
 		Application: tp.App(), Variables: map[string]any{"who": "me", "list": []int{1, 2}},
@@ -202,6 +207,7 @@ func liveUserEvents(t *testing.T, tp *tap) {
 // liveMailboxes shows the one resource whose module Debian does not ship: the
 // description names it, the server does not know it.
 func liveMailboxes(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	_, err := tp.Mailboxes().List(ctx)
 	require.ErrorIs(t, err, ari.ErrNotFound)
@@ -212,6 +218,7 @@ func liveMailboxes(t *testing.T, tp *tap) {
 }
 
 func liveSounds(t *testing.T, tp *tap) {
+	t.Helper()
 	ctx := t.Context()
 	all, err := tp.Sounds().List(ctx, ari.SoundListParams{Lang: "en"})
 	require.NoError(t, err)

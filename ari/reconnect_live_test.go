@@ -23,9 +23,9 @@ func TestLiveAsteriskKilledMidCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, nil)
-			cfg := l.config()
+			cfg := l.config(t)
 			cfg.RESTOver, cfg.EventSources = carrier, []string{"endpoint:PJSIP"}
-			tp := l.connect(cfg)
+			tp := l.connect(t, cfg)
 			ch := tp.local()
 			b := tp.StageBridge("", ari.BridgeCreateWithIDParams{Type: "mixing"})
 			_, err := b.Exec(t.Context())
@@ -63,7 +63,7 @@ func TestLiveAbsentAsteriskIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)
 	l.Stop()
-	c, err := ari.Connect(t.Context(), l.config())
+	c, err := ari.Connect(t.Context(), l.config(t))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	require.Eventually(t, func() bool { return c.Status().Err != nil }, patience, 10*time.Millisecond)
@@ -142,9 +142,9 @@ func TestLiveCutSocketLosesNoCall(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)
 	relay := newCutter(t, strings.TrimSuffix(strings.TrimPrefix(l.ports.ARIURL(), "http://"), "/ari"))
-	cfg := l.config()
+	cfg := l.config(t)
 	cfg.URL = "http://" + relay.Addr().String() + "/ari"
-	tp := l.connect(cfg)
+	tp := l.connect(t, cfg)
 	ch := tp.local()
 	relay.cut()
 	wait[*ari.Disconnected](tp)
@@ -161,9 +161,9 @@ func TestLiveCutSocketLosesNoCall(t *testing.T) {
 func TestLiveTakeOver(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)
-	first := l.connect(l.config())
+	first := l.connect(t, l.config(t))
 	ch := first.local()
-	second := l.connect(l.config())
+	second := l.connect(t, l.config(t))
 	require.ErrorIs(t, wait[*ari.Disconnected](first).Err, ari.ErrReplaced)
 	wait[*ari.Replaced](first)
 
@@ -182,7 +182,7 @@ func TestLiveTakeOver(t *testing.T) {
 func TestLiveWrongPasswordAndReadOnly(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, map[string]string{"ari.conf": "\n[viewer]\ntype = user\npassword = looking-only\npassword_format = plain\nread_only = yes\n"})
-	cfg := l.config()
+	cfg := l.config(t)
 	cfg.Password = "wrong"
 	c, err := ari.Connect(t.Context(), cfg)
 	require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestLiveWrongPasswordAndReadOnly(t *testing.T) {
 	require.ErrorIs(t, err, ari.ErrUnauthorized)
 
 	cfg.User, cfg.Password = "viewer", "looking-only"
-	tp := l.connect(cfg)
+	tp := l.connect(t, cfg)
 	_, err = tp.Channels().List(t.Context())
 	require.NoError(t, err)
 	_, err = tp.Bridges().Create(t.Context(), ari.BridgeCreateParams{})
@@ -211,10 +211,10 @@ func TestLiveOutboundWebsocket(t *testing.T) {
 		"websocket_client.conf": "\n[sidecar]\ntype = websocket_client\nconnection_type = persistent\nuri = ws://" + relay.Addr().String() +
 			"/\nprotocols = ari\nusername = asterisk\npassword = what-asterisk-presents\nreconnect_interval = 100\n",
 	})
-	cfg := l.config()
+	cfg := l.config(t)
 	cfg.App, cfg.URL, cfg.RESTOver, cfg.Acceptor = "outapp", "", ari.OverSocket, acceptor
 	cfg.EventSources = []string{"endpoint:PJSIP"}
-	tp := l.connect(cfg)
+	tp := l.connect(t, cfg)
 	ch := tp.local()
 
 	// Asterisk redials by itself, and the client takes the new connection.

@@ -38,7 +38,7 @@ func (d dialer) next(ctx context.Context) (*websocket.Conn, error) {
 	header.Set("Authorization", basicAuth(d.cfg.User, d.cfg.Password))
 	conn, resp, err := wd.DialContext(ctx, d.cfg.socketURL(), header)
 	if resp != nil && resp.Body != nil {
-		defer resp.Body.Close() //nolint:errcheck // nothing of it is used
+		defer resp.Body.Close()
 	}
 	if err == nil {
 		return conn, nil
@@ -146,7 +146,7 @@ func (c *Client) serve(ctx context.Context, conn *websocket.Conn) error {
 		return err
 	}
 	begun := time.Now()
-	if err := c.open(l, hello); err != nil {
+	if err = c.open(l, hello); err != nil {
 		l.bye()
 		return err
 	}

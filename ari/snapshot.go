@@ -41,10 +41,10 @@ func (c *Client) Snapshot(ctx context.Context, ask Ask) (Snapshot, error) {
 		return s, err
 	}
 	s.At, s.StartedAt = time.Now(), started
-	if err := c.list(ctx, &s); err != nil {
+	if err = c.list(ctx, &s); err != nil {
 		return s, err
 	}
-	if err := c.lookUp(ctx, ask, &s); err != nil {
+	if err = c.lookUp(ctx, ask, &s); err != nil {
 		return s, err
 	}
 	ended, err := c.startupTime(ctx)

@@ -143,7 +143,7 @@ func (c *Conn) ping(data string) error {
 // read serves REST requests that come inside the socket.
 func (c *Conn) read() {
 	defer close(c.gone)
-	defer c.ws.Close() //nolint:errcheck // ended anyway
+	defer c.ws.Close()
 	for {
 		_, frame, err := c.ws.ReadMessage()
 		if err != nil {

@@ -104,10 +104,10 @@ func scalar(t string) string {
 }
 
 func enumName(model, field string) string {
-	switch {
-	case model == "DeviceState":
+	switch model {
+	case "DeviceState":
 		return "DeviceStateValue"
-	case model == "ContactInfo":
+	case "ContactInfo":
 		return "ContactStatus"
 	}
 	return model + strings.TrimPrefix(exported(field), model)

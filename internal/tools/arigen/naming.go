@@ -79,10 +79,12 @@ func word(w string) string {
 // variable is the Go name of a parameter in a signature.
 func variable(s string) string {
 	ws := words(s)
-	name := strings.ToLower(ws[0])
+	var b strings.Builder
+	b.WriteString(strings.ToLower(ws[0]))
 	for _, w := range ws[1:] {
-		name += word(w)
+		b.WriteString(word(w))
 	}
+	name := b.String()
 	switch name {
 	case "type", "func", "range":
 		return name + "_"

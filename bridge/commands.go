@@ -197,6 +197,12 @@ func (o *operations) once(ctx context.Context, id OpID, run func() (CallView, er
 	o.done[id] = op
 	o.mu.Unlock()
 	op.view, op.err = run()
+	if errors.Is(op.err, context.Canceled) || errors.Is(op.err, context.DeadlineExceeded) {
+		// The client went away before the result: that is no result to remember.
+		o.mu.Lock()
+		delete(o.done, id)
+		o.mu.Unlock()
+	}
 	close(op.ended)
 	return op.view, op.err
 }

@@ -40,13 +40,22 @@ func (s *step) legCreated(p *Party) {
 	if !p.alive() {
 		return
 	}
-	if op := s.call().Transfer; op != nil && op.To == p.ID && !op.Committed {
-		s.commitTransfer(op)
-	}
 	if p.State == PartyInitiated {
 		s.replyMake(nil)
 	}
+	op := s.call().Transfer
+	if op == nil || op.To != p.ID || op.Committed {
+		s.dial(p)
+		return
+	}
+	s.commitTransfer(op)
 	s.dial(p)
+	if op.Refer {
+		// Last, since the switch waits for the phone here: it is to learn the result before its call ends.
+		by := s.call().party(op.By).Leg.Channel
+		s.do(ReferLeg{Channel: by, OK: true})
+		s.do(HangupLeg{Channel: by, Cause: causeNormal})
+	}
 }
 
 // dial rings a created channel and starts its timer.

@@ -51,10 +51,10 @@ func (s *step) commitTransfer(op *TransferOp) {
 	op.Committed = true
 	by := c.party(op.By)
 	s.do(PlayMusic{Bridge: c.Bridge, On: true})
-	if op.Refer {
-		s.do(ReferLeg{Channel: by.Leg.Channel, OK: true})
-	}
 	by.Leg.Joined = false
+	if op.Refer {
+		by.Leg.State, by.Leg.Cause = LegLeaving, causeNormal // legCreated hangs up, once the phone knows
+	}
 	s.release(by, CallStateTransferred, causeNormal)
 	s.do(Reply{Token: op.Reply})
 	op.Reply = 0

@@ -20,7 +20,7 @@ type Legs interface {
 	Hangup(ctx context.Context, ch ChannelID, cause int) error
 	// Continue hands the channel back to the switch's own plan, for what the engine does not do itself.
 	Continue(ctx context.Context, ch ChannelID, to Treatment) error
-	// ReferResult tells a phone what became of the transfer that it asked for.
+	// ReferResult tells a phone what became of the transfer that it asked for, and waits a moment for it to hang up.
 	ReferResult(ctx context.Context, ch ChannelID, ok bool) error
 }
 

@@ -77,10 +77,10 @@ func (p PartyView) Outside() bool { return p.DN == "" }
 // IsZero reports whether there is no party.
 func (p PartyView) IsZero() bool { return p.ID == 0 }
 
-// Has reports whether dn is a living party of the call.
+// Has reports whether dn is a living party of the call. Outside parties have no DN.
 func (c CallView) Has(dn DN) bool {
 	for _, p := range c.Parties {
-		if p.DN == dn && p.State != PartyReleased {
+		if dn != "" && p.DN == dn && p.State != PartyReleased {
 			return true
 		}
 	}

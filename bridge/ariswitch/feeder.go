@@ -36,6 +36,7 @@ type Feeder struct {
 
 	// owned by Run
 	online map[string]bool // endpoints that were in service when last seen
+	refers map[ari.ChannelID]time.Time
 }
 
 // NewFeeder makes a feeder. LostAfter is how long a server may be out of reach before its calls are taken as ended.
@@ -43,7 +44,7 @@ func NewFeeder(client *ari.Client, engine Engine, service Service, lostAfter tim
 	server := bridge.ServerID(client.Server())
 	return &Feeder{
 		client: client, server: server, engine: engine, service: service, lostAfter: lostAfter,
-		log: log.With("server", server), online: map[string]bool{},
+		log: log.With("server", server), online: map[string]bool{}, refers: map[ari.ChannelID]time.Time{},
 	}
 }
 
@@ -120,14 +121,13 @@ func (f *Feeder) feed(event ari.Event) {
 	case *ari.ChannelUnhold:
 		f.leg(e.Channel.ID, bridge.LegIsBack, 0)
 	case *ari.ChannelDestroyed:
+		delete(f.refers, e.Channel.ID)
 		f.leg(e.Channel.ID, bridge.LegIsGone, e.Cause)
 	case *ari.ChannelTransfer:
-		f.refer(e)
+		if e.State == "" { // with a state it is the echo of our own answer
+			f.refer(e)
+		}
 	case *ari.EndpointStateChange:
-		f.endpoint(e.Endpoint)
-	case *ari.ContactStatusChange:
-		f.endpoint(e.Endpoint)
-	case *ari.PeerStatusChange:
 		f.endpoint(e.Endpoint)
 	}
 }
@@ -138,6 +138,11 @@ func (f *Feeder) leg(id ari.ChannelID, c bridge.LegChange, cause int) {
 
 func (f *Feeder) refer(e *ari.ChannelTransfer) {
 	source := e.ReferredBy.SourceChannel
+	// Asterisk tells of one REFER once for the channel and once for its bridge, with the same time.
+	if f.refers[source.ID].Equal(e.At()) {
+		return
+	}
+	f.refers[source.ID] = e.At()
 	f.engine.Refer(bridge.Referral{
 		Channel:  bridge.ChannelID{Server: f.server, ID: string(source.ID)},
 		From:     bridge.DN(endpointOf(source.Name)),

@@ -35,32 +35,35 @@ func New(clients []*ari.Client, paired func(bridge.DN) bool) *Switch {
 	return s
 }
 
-func (s *Switch) channels(server bridge.ServerID) (ari.Channels, error) {
+func (s *Switch) client(server bridge.ServerID) (*ari.Client, error) {
 	c, ok := s.clients[server]
 	if !ok {
-		return ari.Channels{}, fmt.Errorf("%s: %w", server, ErrUnknownServer)
+		return nil, fmt.Errorf("%s: %w", server, ErrUnknownServer)
 	}
-	return c.Channels(), nil
+	return c, nil
 }
 
 // with runs a request on a channel's server.
 func (s *Switch) with(ch bridge.ChannelID, request func(ari.Channels, ari.ChannelID) error) error {
-	channels, err := s.channels(ch.Server)
+	client, err := s.client(ch.Server)
 	if err != nil {
 		return err
 	}
-	return request(channels, ari.ChannelID(ch.ID))
+	return request(client.Channels(), ari.ChannelID(ch.ID))
 }
 
 // Create makes the channel. One that exists already under the id is the one asked for: a restart asks twice.
 func (s *Switch) Create(ctx context.Context, leg bridge.NewLeg) error {
-	err := s.with(leg.Channel, func(c ari.Channels, id ari.ChannelID) error {
-		_, err := c.Create(ctx, ari.ChannelCreateParams{
-			Endpoint: endpoint(leg.To), App: s.clients[leg.Channel.Server].App(), AppArgs: "leg",
-			ChannelID: id, Originator: ari.ChannelID(leg.Originator.ID), Variables: s.variables(leg),
-		})
+	client, err := s.client(leg.Channel.Server)
+	if err != nil {
 		return err
+	}
+	staged := client.StageChannel(ari.ChannelCreateParams{
+		Endpoint: endpoint(leg.To), AppArgs: ourLeg, ChannelID: ari.ChannelID(leg.Channel.ID),
+		Originator: ari.ChannelID(leg.Originator.ID), Variables: s.variables(leg),
 	})
+	defer staged.Close()
+	_, err = staged.Exec(ctx)
 	switch {
 	case errors.Is(err, ari.ErrConflict):
 		return nil
@@ -130,15 +133,35 @@ func (s *Switch) Continue(ctx context.Context, ch bridge.ChannelID, to bridge.Tr
 	})
 }
 
-// ReferResult tells the phone the end of its transfer, which lets it hang up.
+// referPatience is how long a phone has to hang up after it was told that its transfer worked.
+const referPatience = time.Second
+
+// ReferResult tells the phone the end of its transfer. After a success it waits for the phone's BYE: a BYE of ours
+// right behind the NOTIFY makes Asterisk drop the NOTIFY.
 func (s *Switch) ReferResult(ctx context.Context, ch bridge.ChannelID, ok bool) error {
-	state := "channel_declined"
-	if ok {
-		state = "channel_answered"
+	client, err := s.client(ch.Server)
+	if err != nil {
+		return err
 	}
-	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
-		return unlessGone(c.TransferProgress(ctx, id, ari.ChannelTransferProgressParams{States: state}))
-	})
+	id := ari.ChannelID(ch.ID)
+	if !ok {
+		return unlessGone(client.Channels().TransferProgress(ctx, id, ari.ChannelTransferProgressParams{States: "channel_declined"}))
+	}
+	watch := client.Watch(ari.Interest{Channels: []ari.ChannelID{id}, Types: []ari.EventType{ari.EventTypeChannelDestroyed}})
+	defer watch.Close()
+	// Without a progress before it, Asterisk 22.10.1 sends no NOTIFY for the answer.
+	for _, state := range []string{"channel_progress", "channel_answered"} {
+		if err := client.Channels().TransferProgress(ctx, id, ari.ChannelTransferProgressParams{States: state}); err != nil {
+			return unlessGone(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, referPatience)
+	defer cancel()
+	select {
+	case <-watch.Events(): // gone, or a gap, which ends the waiting too
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // Join makes the bridge where it is missing and puts the channels into it.
@@ -179,11 +202,11 @@ func (s *Switch) Destroy(ctx context.Context, br bridge.BridgeID) error {
 }
 
 func (s *Switch) mixer(br bridge.BridgeID, request func(ari.Bridges, ari.BridgeID) error) error {
-	c, ok := s.clients[br.Server]
-	if !ok {
-		return fmt.Errorf("%s: %w", br.Server, ErrUnknownServer)
+	client, err := s.client(br.Server)
+	if err != nil {
+		return err
 	}
-	return request(c.Bridges(), ari.BridgeID(br.ID))
+	return request(client.Bridges(), ari.BridgeID(br.ID))
 }
 
 func unlessGone(err error) error {

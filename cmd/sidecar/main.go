@@ -1,0 +1,49 @@
+// Command sidecar is call control and WebRTC for contact centers that run Asterisk.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the build.
+var version = "dev" //nolint:gochecknoglobals // the linker writes it
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newRootCmd().ExecuteContext(ctx)
+	stop()
+	if err == nil {
+		return
+	}
+	code := 1
+	if exit := (*exitError)(nil); errors.As(err, &exit) {
+		code = exit.code
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(os.Stderr, "sidecar: "+text)
+	}
+	os.Exit(code)
+}
+
+func newRootCmd() *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:           "sidecar",
+		Short:         "Call control and WebRTC for contact centers that run Asterisk",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	cmd.PersistentFlags().StringVar(&o.configFile, "config", "", "YAML configuration `FILE` (none: defaults and SIDECAR_ environment)")
+	cmd.AddCommand(
+		newServeCmd(o), newConfigCmd(o), newGenerateCmd(o), newDNCmd(o), newUserCmd(o), newOpenAPICmd(),
+	)
+	return cmd
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"sidecar/config"
+)
+
+var errFeedDegraded = errors.New("events were lost; the sessions are being brought up to date")
+
+func newServeCmd(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon until it is interrupted",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := o.load()
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()))
+		},
+	}
+}
+
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	d, err := build(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	d.run()
+	err = d.serveHTTP(ctx, func(addr string) { log.Info("listening", "http", addr, "version", version) })
+	log.Info("stopping")
+	return errors.Join(err, d.close(context.WithoutCancel(ctx)))
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen %s: %w (is another sidecar running?)", address, err)
+	}
+	return listener, nil
+}
+
+func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.Level)) // validated
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(out, o))
+	}
+	return slog.New(slog.NewTextHandler(out, o))
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"sidecar/agent"
+	"sidecar/api"
+	"sidecar/ari"
+	"sidecar/auth"
+	"sidecar/bridge"
+	"sidecar/bridge/ariswitch"
+	"sidecar/config"
+	"sidecar/cti"
+	"sidecar/cti/gws"
+	"sidecar/internal/backoff"
+	"sidecar/internal/numbering"
+	"sidecar/pjsipgen"
+	"sidecar/store"
+)
+
+// daemon is the running system. Build makes it, run starts what has to run, close ends it in the reverse order.
+type daemon struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	db      *store.DB
+	journal *store.Journal[bridge.Interaction]
+	feed    *cti.Feed
+	dns     *agent.Registry
+	clients []*ari.Client
+	extra   map[string]http.Handler // doors besides the API, by pattern
+	engine  *bridge.Engine
+	guide   *gws.Guide
+	handler http.Handler
+
+	wg   sync.WaitGroup
+	stop context.CancelFunc // ends the feeders and the feed
+}
+
+// build makes everything that can fail because of configuration or files, and connects to nothing yet but Asterisk,
+// which may be away.
+func build(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daemon, error) {
+	d := &daemon{cfg: cfg, log: log, extra: map[string]http.Handler{}}
+	for _, step := range []func(context.Context) error{d.buildStores, d.buildEngine, d.buildDoors} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, d.close(ctx))
+		}
+	}
+	return d, nil
+}
+
+func (d *daemon) buildStores(ctx context.Context) (err error) {
+	if d.db, err = store.OpenDB(ctx, d.cfg.DataDir); err != nil {
+		return err
+	}
+	d.journal, err = store.OpenJournal[bridge.Interaction](filepath.Join(d.cfg.DataDir, "calls.journal"), d.log)
+	return err
+}
+
+func (d *daemon) buildEngine(ctx context.Context) error {
+	dns, err := d.cfg.ExpandDNs()
+	if err != nil {
+		return err
+	}
+	plan, err := numbering.New(d.cfg, dns)
+	if err != nil {
+		return err
+	}
+	d.feed = cti.NewFeed(cti.FeedOptions{Retain: d.cfg.CTI.Retain, Logger: d.log})
+	d.dns = agent.NewRegistry(d.cfg.Node, d.feed)
+	for _, dn := range dns {
+		d.dns.Add(dn.Number, dn.MaxCalls)
+	}
+	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	paired := func(number bridge.DN) bool {
+		dn, ok := plan.DN(string(number))
+		return ok && dn.Owner == config.OwnerSidecar
+	}
+	d.engine = bridge.New(bridge.Options{
+		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
+		Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls},
+		Agents: agentsPort{d.dns}, Journal: d.journal, Feed: feedPort{d.feed},
+		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
+		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
+	})
+	interactions, err := d.journal.All()
+	if err != nil {
+		return err
+	}
+	d.engine.Restore(interactions)
+	return nil
+}
+
+// connect starts a client for every Asterisk. One that is away is tried again and again.
+func (d *daemon) connect(ctx context.Context) error {
+	secrets, err := config.OpenSecrets(d.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	for _, server := range d.cfg.Asterisk {
+		password, err := secrets.ARIPassword(server)
+		if err != nil {
+			return err
+		}
+		c := ari.Config{
+			Server: ari.ServerID(server.ID), URL: strings.TrimSuffix(server.URL, "/") + "/ari", App: server.App,
+			User: server.User, Password: ari.Secret(password.Reveal()), EventSources: []string{"endpoint:PJSIP"},
+			Timeout: server.RequestTimeout, PingInterval: server.PingInterval,
+			Backoff: backoff.Policy{Min: server.ReconnectMin, Max: server.ReconnectMax}, Logger: d.log,
+		}
+		if server.REST == config.RESTSocket {
+			c.RESTOver = ari.OverSocket
+		}
+		if server.Connect == config.ConnectAccept {
+			c.Acceptor = ari.NewAcceptor(server.User, ari.Secret(password.Reveal()))
+			d.extra[pjsipgen.OutboundPath+server.ID] = c.Acceptor
+		}
+		client, err := ari.Connect(context.WithoutCancel(ctx), c)
+		if err != nil {
+			return fmt.Errorf("asterisk %s: %w", server.ID, err)
+		}
+		d.clients = append(d.clients, client)
+	}
+	return nil
+}
+
+// buildDoors makes what the outside talks to: the feed's CometD and the REST API.
+func (d *daemon) buildDoors(ctx context.Context) error {
+	directory, service, err := d.users(ctx)
+	if err != nil {
+		return err
+	}
+	d.guide, err = gws.NewGuide(gws.Options{
+		Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Auth: feedAuth{service}, Origins: d.cfg.HTTP.AllowedOrigins,
+		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize, Logger: d.log,
+	})
+	if err != nil {
+		return err
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
+	d.handler, err = api.New(api.Options{
+		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: service, Users: directory, Checks: d.checks(),
+		Classes: d.cfg.DialRules.Roles, Metrics: metrics, AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
+		Log: d.log, Version: version,
+	})
+	return err
+}
+
+func (d *daemon) users(ctx context.Context) (*auth.Directory, *auth.Service, error) {
+	secrets, err := config.OpenSecrets(d.cfg.DataDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	info := d.dnInfo()
+	directory := auth.NewDirectory(d.db, func(dn string) bool { _, ok := info(dn); return ok })
+	file := filepath.Join(d.cfg.DataDir, auth.CredentialsFile)
+	made, err := directory.EnsureAdmin(ctx, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(made) > 0 {
+		d.log.Info("first_admin_made", "user", made[0].Name, "password_in", file)
+	}
+	service, err := auth.New(auth.Options{
+		Directory: directory, Revocations: d.db, Key: secrets.TokenKey(), TokenLife: d.cfg.Auth.TokenLife,
+		AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Log: d.log,
+	})
+	return directory, service, err
+}
+
+// dnInfo looks up what the configuration says about a DN.
+func (d *daemon) dnInfo() func(string) (api.DNInfo, bool) {
+	dns, _ := d.cfg.ExpandDNs() // it worked before
+	known := make(map[string]api.DNInfo, len(dns))
+	for _, dn := range dns {
+		known[dn.Number] = api.DNInfo{Owner: dn.Owner, CallerID: dn.CallerID, Class: dn.Class}
+	}
+	return func(number string) (api.DNInfo, bool) { info, ok := known[number]; return info, ok }
+}
+
+// checks are what must work for the daemon to be ready.
+func (d *daemon) checks() []api.Check {
+	checks := []api.Check{{Name: "database", Probe: d.db.Check}, {Name: "feed", Probe: func(context.Context) error {
+		if d.feed.Stats().Degraded {
+			return errFeedDegraded
+		}
+		return nil
+	}}}
+	for _, client := range d.clients {
+		checks = append(checks, api.Check{Name: "asterisk " + string(client.Server()), Probe: func(context.Context) error {
+			switch s := client.Status(); {
+			case s.State == ari.StateConnected:
+				return nil
+			case s.Err != nil:
+				return s.Err
+			default:
+				return ari.ErrNotConnected
+			}
+		}})
+	}
+	return checks
+}
+
+// run starts the feed and the feeders; close ends them.
+func (d *daemon) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	d.wg.Go(func() {
+		if err := d.feed.Run(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("feed_ended", "error", err)
+		}
+	})
+	for i, client := range d.clients {
+		feeder := ariswitch.NewFeeder(client, d.engine, d.dns, d.cfg.Asterisk[i].LostAfter, d.log)
+		d.wg.Go(func() { feeder.Run(ctx) })
+	}
+}
+
+// close ends everything that was built. Calls stay in Asterisk.
+func (d *daemon) close(ctx context.Context) error {
+	var errs []error
+	if d.guide != nil {
+		errs = append(errs, d.guide.Close(ctx))
+	}
+	for _, client := range d.clients {
+		client.Close()
+	}
+	if d.engine != nil {
+		d.engine.Close()
+	}
+	if d.stop != nil {
+		d.stop()
+		d.wg.Wait()
+	}
+	if d.journal != nil {
+		errs = append(errs, d.journal.Close())
+	}
+	if d.db != nil {
+		errs = append(errs, d.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// serveHTTP serves until ctx ends, then lets running requests finish.
+func (d *daemon) serveHTTP(ctx context.Context, ready func(addr string)) error {
+	listener, err := listen(ctx, d.cfg.HTTP.Listen)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: d.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	ended := make(chan error, 1)
+	d.wg.Go(func() { ended <- server.Serve(listener) })
+	ready(listener.Addr().String())
+	select {
+	case err := <-ended:
+		return fmt.Errorf("http: %w", err)
+	case <-ctx.Done():
+	}
+	d.engine.Drain()
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.HTTP.DrainTimeout)
+	defer cancel()
+	// Held polls would outlast the drain: the feed goes first.
+	return errors.Join(d.guide.Close(drain), server.Shutdown(drain))
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sidecar/agent"
+	"sidecar/auth"
+	"sidecar/bridge"
+	"sidecar/cti"
+	"sidecar/cti/gws"
+)
+
+// agentsPort lets the engine ask the registry of DNs.
+type agentsPort struct{ *agent.Registry }
+
+func (p agentsPort) Reserve(dn bridge.DN, interaction bridge.InteractionID) error {
+	err := p.Registry.Reserve(string(dn), string(interaction))
+	switch {
+	case errors.Is(err, agent.ErrMaxCalls):
+		return fmt.Errorf("%s: %w", dn, bridge.ErrBusy)
+	case err != nil:
+		return fmt.Errorf("%s: %w", dn, bridge.ErrUnreachable)
+	}
+	return nil
+}
+
+func (p agentsPort) Occupy(dn bridge.DN, interaction bridge.InteractionID) {
+	p.Registry.Occupy(string(dn), string(interaction))
+}
+
+func (p agentsPort) Free(dn bridge.DN, interaction bridge.InteractionID) {
+	p.Registry.Free(string(dn), string(interaction))
+}
+
+// feedPort lets the engine publish to the feed.
+type feedPort struct{ *cti.Feed }
+
+func (p feedPort) Publish(e bridge.Event) { p.PublishCall(e) }
+
+// snapshotPort shows the feed's newcomers how things stand.
+type snapshotPort struct {
+	engine *bridge.Engine
+	dns    *agent.Registry
+}
+
+func (p snapshotPort) Calls() []bridge.CallView { return p.engine.Calls() }
+func (p snapshotPort) DNs() []agent.View        { return p.dns.All() }
+
+// feedAuth lets the feed know who shows a token.
+type feedAuth struct{ *auth.Service }
+
+func (a feedAuth) Authenticate(ctx context.Context, token string) (gws.Principal, error) {
+	p, err := a.Verify(ctx, token)
+	if err != nil {
+		return gws.Principal{}, err
+	}
+	return gws.Principal{ID: p.ID(), OwnDNs: p.DNs, SeesDN: p.MaySeeDN}, nil
+}

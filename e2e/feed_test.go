@@ -1,0 +1,144 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/cti"
+)
+
+// listener is a desktop: a published CometD client of some generation, run by Node.
+type listener struct {
+	t      *testing.T
+	name   string
+	mu     sync.Mutex
+	events []cti.Event // of /user/agent/events, without the snapshot
+	states []cti.Event // of /call/state
+	steps  []string    // of the session's life
+	seen   map[string]bool
+	liner  cti.Liner
+}
+
+// listen starts a client of generation 3, 5 or 9 as user, and returns when it has subscribed.
+func (s *system) listen(generation int, user string) *listener {
+	s.t.Helper()
+	l := &listener{t: s.t, name: fmt.Sprintf("cometd %d as %s", generation, user), seen: map[string]bool{}}
+	cmd := exec.Command("node", "node/listen.mjs", "--client", fmt.Sprint(generation), "--url", "http://"+s.http+"/cometd",
+		"--token", s.token(user), "--channels", "/user/agent/events,/call/state")
+	stdin, err := cmd.StdinPipe()
+	require.NoError(s.t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(s.t, err)
+	cmd.Stderr = s.log
+	require.NoError(s.t, cmd.Start(), "node is installed and npm ci --prefix e2e/node was run")
+	var reading sync.WaitGroup
+	reading.Go(func() { l.read(bufio.NewScanner(stdout)) })
+	s.t.Cleanup(func() {
+		_ = stdin.Close()
+		reading.Wait()
+		_ = cmd.Wait()
+		if s.t.Failed() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			s.t.Logf("%s: %q\n%s", l.name, l.steps, strings.Join(l.linesLocked(), "\n"))
+		}
+	})
+	s.eventually(l.name+" has subscribed", func() bool { return l.lived("subscribed") == 2 })
+	return l
+}
+
+func (l *listener) read(lines *bufio.Scanner) {
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line struct {
+			Lifecycle  string
+			Successful bool
+			Channel    string
+			Data       cti.Event
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			l.t.Errorf("%s: %v: %s", l.name, err, lines.Bytes())
+			return
+		}
+		l.take(line.Lifecycle, line.Channel, line.Data)
+	}
+}
+
+// take keeps an event once: consumers drop an id that they have seen.
+func (l *listener) take(step, channel string, e cti.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case step != "":
+		l.steps = append(l.steps, step)
+	case l.seen[channel+e.ID] || e.Snapshot:
+	case channel == "/user/agent/events":
+		l.events = append(l.events, e)
+	default:
+		l.states = append(l.states, e)
+	}
+	if step == "" {
+		l.seen[channel+e.ID] = true
+	}
+}
+
+func (l *listener) lived(step string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, s := range l.steps {
+		if s == step {
+			n++
+		}
+	}
+	return n
+}
+
+// lines are the call events so far, as the reference writes them.
+func (l *listener) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.linesLocked()
+}
+
+func (l *listener) linesLocked() []string {
+	var list []string
+	liner := cti.Liner{}
+	for _, e := range l.events {
+		if e.Call != nil {
+			list = append(list, liner.Line(e))
+		}
+	}
+	return list
+}
+
+// wait returns the lines once there are n, and requires that they are the wanted ones.
+func (l *listener) want(lines ...string) {
+	l.t.Helper()
+	eventually(l.t, fmt.Sprintf("%s sees %d events", l.name, len(lines)), func() bool { return len(l.lines()) >= len(lines) })
+	require.Equal(l.t, lines, l.lines(), l.name)
+}
+
+// saw waits for an event of a DN.
+func (l *listener) saw(dn, event string) {
+	l.t.Helper()
+	eventually(l.t, fmt.Sprintf("%s sees %s of %s", l.name, event, dn), func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, e := range l.events {
+			if string(e.DN) == dn && e.Name == event {
+				return true
+			}
+		}
+		return false
+	})
+}

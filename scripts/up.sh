@@ -98,7 +98,7 @@ end() {
 
 # Which of both has died, or nothing.
 dead() {
-  alive "$asterisk_pid" || { printf 'Asterisk (log: %s)\n' "$var/asterisk/log/full"; return; }
+  alive "$asterisk_pid" || { printf 'Asterisk (log: %s)\n' "$var/asterisk/state/log/full"; return; }
   alive "$sidecar_pid" || printf 'the sidecar (log: %s)\n' "$var/sidecar.log"
 }
 
@@ -131,7 +131,7 @@ main() {
   printf '%s\n' "$$" >"$pidfile"
 
   # The lock (descriptor 8) is this script's alone: a child that outlives it must not hold it.
-  child bin/asteriskrun -conf "$var/asterisk/etc" -state "$var/asterisk" >>"$var/asterisk.out" 2>&1 </dev/null 8>&- &
+  child bin/asteriskrun -conf "$var/asterisk/etc" -state "$var/asterisk/state" >>"$var/asterisk.out" 2>&1 </dev/null 8>&- &
   asterisk_pid=$!
   child bin/sidecar serve --config "$config" >>"$var/sidecar.log" 2>&1 </dev/null 8>&- &
   sidecar_pid=$!
@@ -140,7 +140,7 @@ main() {
   wait_ready "$url"
   note "ready after $((SECONDS - started)) s"
   printf '\n  REST API      %s/api/v1\n  description   %s/openapi.json\n  events        %s/cometd\n  health        %s/readyz\n' "$url" "$url" "$url" "$url"
-  printf '  sidecar log   %s\n  asterisk log  %s\n\n' "$var/sidecar.log" "$var/asterisk/log/full"
+  printf '  sidecar log   %s\n  asterisk log  %s\n\n' "$var/sidecar.log" "$var/asterisk/state/log/full"
   bin/sidecar user bootstrap --config "$config"
   printf '\nA call to look at: make demo (in another terminal). Ctrl-C or make down ends both.\n'
 

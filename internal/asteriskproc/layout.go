@@ -38,6 +38,10 @@ func newLayout(conf, state string) (layout, error) {
 		return layout{}, fmt.Errorf("resolve the state directory: %w", err)
 	}
 	l := layout{conf: conf, state: state, etc: filepath.Join(state, "etc"), run: filepath.Join(state, "run")}
+	// fill empties etc before it links anew: that must never be the caller's directory.
+	if conf == l.etc || strings.HasPrefix(conf, l.etc+string(filepath.Separator)) {
+		return layout{}, fmt.Errorf("%w: %s", ErrConfDir, conf)
+	}
 	for _, dir := range []string{"etc", "run", "log", "spool", "lib", "db", "keys/keys", "cache", "data"} {
 		if err = os.MkdirAll(filepath.Join(state, dir), 0o750); err != nil {
 			return layout{}, fmt.Errorf("make a directory for asterisk: %w", err)

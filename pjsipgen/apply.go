@@ -16,6 +16,8 @@ type Reloader interface {
 	Reload(ctx context.Context, module string) error
 	// Endpoints gives the names of the SIP endpoints that it has.
 	Endpoints(ctx context.Context) ([]string, error)
+	// Endpoint gives the options of one; none when it is not there.
+	Endpoint(ctx context.Context, name string) (map[string]string, error)
 }
 
 // Report says what Apply did.
@@ -27,8 +29,8 @@ type Report struct {
 
 // RejectedError says why Asterisk did not take the new files.
 type RejectedError struct {
-	Missing  []string // endpoints that it doesn't have
-	Suspects []string // options that only these have
+	Missing  []string // endpoints that it doesn't have as they were generated
+	Suspects []string // options that it doesn't know, or that only these have
 	Cause    error    // of a reload that failed; nil otherwise
 }
 
@@ -39,7 +41,7 @@ func (e *RejectedError) Error() string {
 	}
 	text := "endpoints that Asterisk rejected: " + listed(e.Missing)
 	if len(e.Suspects) > 0 {
-		text += "; options that only they have: " + listed(e.Suspects)
+		text += "; suspects: " + listed(e.Suspects)
 	}
 	return text
 }
@@ -76,19 +78,21 @@ func Apply(ctx context.Context, asterisk Reloader, dir string, files FileSet) (R
 		report.Reloaded = modules
 		return report, nil
 	}
-	if err := rollBack(ctx, asterisk, dir, old, modules); err != nil {
+	if err := rollBack(ctx, asterisk, dir, files, old, modules); err != nil {
 		return Report{}, fmt.Errorf("%w: %w; %w", ErrBroken, rejected, err)
 	}
 	return Report{}, fmt.Errorf("%w: %w", ErrRolledBack, rejected)
 }
 
+// modulesFor leaves out modules that only the next start loads, or no longer does.
 func modulesFor(changed, needs []string) []string {
 	var modules []string
 	for _, name := range changed {
-		if name == "voicemail.conf" && slices.Contains(needs, "voicemail.conf is new") {
-			continue // its module is not loaded yet
+		for _, module := range reloads()[name] {
+			if !slices.Contains(needs, "module "+module+" added") && !slices.Contains(needs, "module "+module+" removed") {
+				modules = append(modules, module)
+			}
 		}
-		modules = append(modules, reloads()[name]...)
 	}
 	return modules
 }
@@ -100,19 +104,17 @@ func take(ctx context.Context, asterisk Reloader, files, old FileSet, modules []
 			return &RejectedError{Cause: fmt.Errorf("reload %s: %w", module, err)}
 		}
 	}
-	have, err := asterisk.Endpoints(ctx)
+	missing, unknown, err := verify(ctx, asterisk, files, old)
 	if err != nil {
-		return &RejectedError{Cause: fmt.Errorf("list the endpoints: %w", err)}
+		return &RejectedError{Cause: err}
 	}
-	loaded := map[string]bool{}
-	for _, name := range have {
-		loaded[name] = true
-	}
-	missing := slices.DeleteFunc(files.EndpointNames(), func(name string) bool { return loaded[name] })
 	if len(missing) == 0 {
 		return nil
 	}
-	return &RejectedError{Missing: missing, Suspects: suspects(files, old, missing)}
+	if len(unknown) == 0 {
+		unknown = suspects(files, old, missing)
+	}
+	return &RejectedError{Missing: missing, Suspects: unknown}
 }
 
 // suspects are the options of missing endpoints that neither an endpoint which was taken has, nor one that was there
@@ -155,14 +157,14 @@ func suspects(files, old FileSet, missing []string) []string {
 }
 
 // rollBack ends also when the caller's time is up: Asterisk must not stay with files that it refused.
-func rollBack(ctx context.Context, asterisk Reloader, dir string, old FileSet, modules []string) error {
+func rollBack(ctx context.Context, asterisk Reloader, dir string, refused, old FileSet, modules []string) error {
 	const patience = 30 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if err := Restore(dir); err != nil {
 		return err
 	}
-	if rejected := take(ctx, asterisk, old, old, modules); rejected != nil {
+	if rejected := take(ctx, asterisk, old, refused, modules); rejected != nil {
 		return errors.Join(rejected)
 	}
 	return nil

@@ -39,6 +39,9 @@ func parseConf(text []byte) []section {
 				s.template = s.template || base == "!"
 				s.options = append(s.options, templates[base]...)
 			}
+			if s.template {
+				templates[name] = s.options // it may have none of its own
+			}
 			sections = append(sections, s)
 		case len(sections) > 0:
 			key, value, _ := strings.Cut(line, "=")

@@ -24,6 +24,9 @@ const (
 
 func (b *builder) dialplan(p PJSIP) Dialplan {
 	b.check.name(b.field("app"), b.server.App)
+	if name := b.cfg.DialRules.DefaultTrunk; name != "" {
+		b.knownTrunk("dial_rules.default_trunk", name)
+	}
 	d := Dialplan{
 		Head: b.head, App: b.server.App, Digits: digitsPattern, Words: wordsPattern, Allowed: filterNumber, LegChars: filterLeg,
 		AgentContexts: b.agentContexts(), TrunkContexts: []string{ContextTrunk, ContextGenesys},
@@ -63,9 +66,6 @@ func (b *builder) agentContexts() []string {
 
 // defaultTrunk carries outside numbers that a fallback or a route names.
 func (b *builder) defaultTrunk() string {
-	if name := b.cfg.DialRules.DefaultTrunk; name != "" {
-		b.knownTrunk("dial_rules.default_trunk", name)
-	}
 	trunk, _ := b.cfg.OutboundTrunk("")
 	return trunk.Name
 }

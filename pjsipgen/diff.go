@@ -55,7 +55,7 @@ func unified(name string, old, wanted File, isOld, isWanted bool) (string, error
 		to = "/dev/null"
 	}
 	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
-		A: difflib.SplitLines(masked(old.Data, nil)), B: difflib.SplitLines(masked(wanted.Data, old.Data)),
+		A: lines(masked(old.Data, nil)), B: lines(masked(wanted.Data, old.Data)),
 		FromFile: from, ToFile: to, Context: 3,
 	})
 	if err != nil {
@@ -66,6 +66,8 @@ func unified(name string, old, wanted File, isOld, isWanted bool) (string, error
 	}
 	return text, nil
 }
+
+func lines(text string) []string { return slices.Collect(strings.Lines(text)) }
 
 // masked hides passwords; one that the older text doesn't have is marked, so that a changed password is a difference.
 func masked(data, older []byte) string {

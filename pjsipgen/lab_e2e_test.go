@@ -130,3 +130,13 @@ func requireEnd(l *lab, c *phone.Call, status int) {
 	require.NoError(l.t, err)
 	require.Equal(l.t, status, cause.Status, "%+v", cause)
 }
+
+// holidaysOfToday names today and its neighbours, so that midnight doesn't matter.
+func holidaysOfToday(t *testing.T) []string {
+	t.Helper()
+	var days []string
+	for offset := -1; offset <= 1; offset++ {
+		days = append(days, time.Now().AddDate(0, 0, offset).Format(time.DateOnly))
+	}
+	return days
+}

@@ -105,15 +105,14 @@ type Route struct {
 
 // Target is where a call goes while the sidecar is away: exactly one field is set, Trunk besides Number.
 type Target struct {
-	DN         string // ring its phone
-	FallbackOf string // a DN of the sidecar: only its fallback can take the call
-	AsDN       string // a route's DN: what would happen to a call to it
-	Number     string
-	Trunk      string
-	Mailbox    string
-	Sound      string
-	Closed     bool
-	Hangup     bool
+	DN      string // ring its phone
+	AsDN    string // a route's DN: what would happen to a call to it
+	Number  string
+	Trunk   string
+	Mailbox string
+	Sound   string
+	Closed  bool
+	Hangup  bool
 }
 
 // Dialplan is extensions.conf.

@@ -32,3 +32,15 @@ func TestFilesWithPasswordsAreForTheirOwnerOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestEndpointNamesKnowsEveryKindOfDN(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.DNs = []config.DNGroup{{Numbers: []string{"5001-5003"}, Overrides: map[string]config.DNSettings{
+		"5002": {Owner: config.OwnerPhone}, "5003": {Owner: config.OwnerAsteriskWebRTC},
+	}}}
+	cfg.Trunks = []config.Trunk{{Name: "carrier", Kind: "peer", Host: "192.0.2.2:5060", Transport: "udp", Codecs: []string{"ulaw"}}}
+	files, err := generate(t, cfg)
+	require.NoError(t, err)
+	require.Equal(t, []string{"5001", "5002", "5003", "carrier"}, files.EndpointNames())
+}

@@ -44,8 +44,6 @@ func restartNeeds(old, wanted FileSet) []string {
 			needs = append(needs, moduleNeeds(old, wanted)...)
 		case reloads()[name] == nil:
 			needs = append(needs, optionNeeds(strings.TrimSuffix(name, ".conf"), parseConf(old[name].Data), parseConf(wanted[name].Data))...)
-		case old[name].Data == nil && name == "voicemail.conf":
-			needs = append(needs, "voicemail.conf is new")
 		}
 	}
 	return needs

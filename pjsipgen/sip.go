@@ -140,7 +140,7 @@ func (b *builder) trunk(field string, t config.Trunk, transports []Transport) Tr
 	host, port := splitTrunkHost(t.Host, transport)
 	b.check.hostPort(field+".host", net.JoinHostPort(host, port))
 	out := Trunk{
-		Name: t.Name, Kind: t.Kind, Context: ContextTrunk, Transport: transport, Codecs: b.codecs(field+".codecs", t.Codecs),
+		Name: t.Name, Kind: t.Kind, Context: ContextTrunk, Qualify: t.Kind != config.TrunkPeer, Transport: transport, Codecs: b.codecs(field+".codecs", t.Codecs),
 		Contact: sipURI("", host, port, transport), Match: b.match(field, t, host, port),
 		CallerID: t.CallerID, Strip: t.Strip, StripLength: len(t.Strip), Prepend: t.Prepend, MaxCalls: t.MaxCalls,
 	}

@@ -7,33 +7,7 @@ func (b *builder) fallback(field string, dn config.DN) Target {
 	if dn.Fallback.IsZero() {
 		return Target{Closed: true}
 	}
-	if b.loops(dn) {
-		b.check.refuse(field, dn.Fallback.String(), "leads back to DN "+dn.Number)
-		return Target{Closed: true}
-	}
 	return b.target(field, dn.Fallback)
-}
-
-// loops follows the fallbacks of DNs that can't ring without the sidecar.
-func (b *builder) loops(dn config.DN) bool {
-	seen := map[string]bool{}
-	for at := dn; ; {
-		if seen[at.Number] {
-			return true
-		}
-		seen[at.Number] = true
-		next, known := b.byNumber[at.Fallback.Value]
-		if at.Fallback.Kind != config.TargetDN || !known {
-			return false
-		}
-		if next.Number == dn.Number {
-			return true
-		}
-		if next.Owner != config.OwnerSidecar {
-			return false
-		}
-		at = next
-	}
 }
 
 func (b *builder) target(field string, t config.Target) Target {
@@ -44,7 +18,7 @@ func (b *builder) target(field string, t config.Target) Target {
 			b.check.refuse(field, t.String(), "must name a DN of dns")
 		}
 		if dn.Owner == config.OwnerSidecar {
-			return Target{FallbackOf: t.Value}
+			b.check.refuse(field, t.String(), "must name a DN with owner phone or asterisk-webrtc: this one can't ring without the sidecar")
 		}
 		return Target{DN: t.Value}
 	case config.TargetNumber:

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sidecar/ari"
+	"sidecar/config"
+	"sidecar/pjsipgen"
+)
+
+// exitError ends the program with a code of its own.
+type exitError struct {
+	code int
+	err  error // nil: everything is said already
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// exitDiffers is the code of generate --check when the directory is not what would be generated.
+const exitDiffers = 1
+
+var errGenerateFlags = errors.New("--check, --diff and --apply exclude each other")
+
+type generateOptions struct {
+	*options
+
+	out, server        string
+	check, diff, apply bool
+}
+
+func newGenerateCmd(o *options) *cobra.Command {
+	g := &generateOptions{options: o}
+	cmd := &cobra.Command{
+		Use:   "generate",
+		Short: "Write Asterisk's configuration files",
+		Long: "Write Asterisk's configuration files, the nginx site and the desktop widget. Each file is replaced in one step, the\n" +
+			"set that was there before is kept in .last-good, and files that sidecar didn't write are left alone.\n" +
+			"With --apply the running Asterisk takes the files without dropping a call; if an endpoint is missing afterwards, the\n" +
+			"old files are put back. What needs a restart of Asterisk is written and reported.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.run(cmd) },
+	}
+	cmd.Flags().StringVar(&g.out, "out", "", "`DIRECTORY` to write to (default: config_dir of the server)")
+	cmd.Flags().StringVar(&g.server, "asterisk", "", "`ID` of the Asterisk server (default: the first)")
+	cmd.Flags().BoolVar(&g.check, "check", false, "write nothing; print the difference and exit 1 if there is one")
+	cmd.Flags().BoolVar(&g.diff, "diff", false, "write nothing; print the difference")
+	cmd.Flags().BoolVar(&g.apply, "apply", false, "have the running Asterisk take the files, verify, and roll back on failure")
+	return cmd
+}
+
+func (g *generateOptions) run(cmd *cobra.Command) error {
+	if g.check && g.diff || g.check && g.apply || g.diff && g.apply {
+		return errGenerateFlags
+	}
+	cfg, secrets, err := g.loadWithSecrets()
+	if err != nil {
+		return err
+	}
+	server, files, err := g.files(cfg, secrets)
+	if err != nil {
+		return err
+	}
+	dir := cmp.Or(g.out, server.ConfigDir)
+	switch {
+	case g.check, g.diff:
+		return g.compare(cmd.OutOrStdout(), dir, files)
+	case g.apply:
+		return applyFiles(cmd, server, secrets, dir, files)
+	}
+	if err := pjsipgen.Write(dir, files); err != nil {
+		return fmt.Errorf("generate: %w", err)
+	}
+	return nil
+}
+
+func (g *generateOptions) files(cfg *config.Config, secrets *config.Secrets) (config.Asterisk, pjsipgen.FileSet, error) {
+	dns, err := cfg.ExpandDNs()
+	if err != nil {
+		return config.Asterisk{}, nil, err
+	}
+	if err := secrets.Ensure(cfg.Asterisk, dns); err != nil {
+		return config.Asterisk{}, nil, err
+	}
+	model, err := pjsipgen.Build(pjsipgen.Input{
+		Config: cfg, DNs: dns, Secrets: secrets, Server: g.server, Source: g.source(), Version: version,
+	})
+	if err != nil {
+		return config.Asterisk{}, nil, err
+	}
+	files, err := pjsipgen.Render(model)
+	if err != nil {
+		return config.Asterisk{}, nil, err
+	}
+	for _, server := range cfg.Asterisk {
+		if g.server == "" || server.ID == g.server {
+			return server, files, nil
+		}
+	}
+	return config.Asterisk{}, nil, fmt.Errorf("%q: %w", g.server, pjsipgen.ErrServer)
+}
+
+// source names what the files were made from. Only the file's own name: a check must not depend on the directory it
+// is started in.
+func (g *generateOptions) source() string {
+	environ := os.Environ
+	if g.environ != nil {
+		environ = g.environ
+	}
+	path := cmp.Or(g.configFile, config.FileFromEnv(environ()))
+	if path == "" {
+		return "the defaults and the environment"
+	}
+	return filepath.Base(path)
+}
+
+func (g *generateOptions) compare(w io.Writer, dir string, files pjsipgen.FileSet) error {
+	changes, err := pjsipgen.Diff(dir, files)
+	if err != nil {
+		return fmt.Errorf("compare: %w", err)
+	}
+	for _, change := range changes {
+		if _, err := io.WriteString(w, change.Diff); err != nil {
+			return fmt.Errorf("print the difference: %w", err)
+		}
+	}
+	if g.check && len(changes) > 0 {
+		return &exitError{code: exitDiffers}
+	}
+	return nil
+}
+
+// applyPatience bounds the whole exchange with Asterisk: a reload of 10,000 endpoints takes seconds.
+const applyPatience = 2 * time.Minute
+
+func applyFiles(cmd *cobra.Command, server config.Asterisk, secrets *config.Secrets, dir string, files pjsipgen.FileSet) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), applyPatience)
+	defer cancel()
+	password, err := secrets.ARIPassword(server)
+	if err != nil {
+		return err
+	}
+	client, err := ari.Connect(ctx, ari.Config{
+		Server: ari.ServerID(server.ID), URL: strings.TrimSuffix(server.URL, "/") + "/ari",
+		User: server.User, Password: ari.Secret(password.Reveal()), Timeout: applyPatience,
+		// Another application than the daemon's: a second socket for that one would push the daemon aside.
+		App: server.App + "-generate",
+	})
+	if err != nil {
+		return fmt.Errorf("connect to Asterisk: %w", err)
+	}
+	defer client.Close()
+	ready, stop := context.WithTimeout(ctx, server.RequestTimeout)
+	defer stop()
+	if err := client.Ready(ready); err != nil {
+		return fmt.Errorf("asterisk %s at %s is out of reach, nothing is written (leave out --apply to write the files for its next start): %w",
+			server.ID, server.URL, err)
+	}
+	report, err := pjsipgen.Apply(ctx, liveAsterisk{client}, dir, files)
+	if err != nil {
+		return fmt.Errorf("generate: %w", err)
+	}
+	for _, need := range report.RestartNeeded {
+		if err := say(cmd, "restart needed: %s", need); err != nil {
+			return err
+		}
+	}
+	return say(cmd, "%d endpoints verified, reloaded: %s", len(files.EndpointNames()), orNone(report.Reloaded))
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "nothing, there was no change"
+	}
+	return strings.Join(names, ", ")
+}
+
+// liveAsterisk lets pjsipgen reload and look through ARI.
+type liveAsterisk struct{ client *ari.Client }
+
+func (a liveAsterisk) Reload(ctx context.Context, module string) error {
+	return a.client.Asterisk().ReloadModule(ctx, module)
+}
+
+func (a liveAsterisk) Endpoints(ctx context.Context) ([]string, error) {
+	list, err := a.client.Endpoints().ListByTech(ctx, "PJSIP")
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(list))
+	for i, endpoint := range list {
+		names[i] = endpoint.Resource
+	}
+	return names, nil
+}
+
+func (a liveAsterisk) Endpoint(ctx context.Context, name string) (map[string]string, error) {
+	tuples, err := a.client.Asterisk().GetObject(ctx, "res_pjsip", "endpoint", name)
+	if errors.Is(err, ari.ErrNotFound) {
+		return nil, nil
+	}
+	options := make(map[string]string, len(tuples))
+	for _, tuple := range tuples {
+		options[tuple.Attribute] = tuple.Value
+	}
+	return options, err
+}

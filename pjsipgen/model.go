@@ -84,6 +84,7 @@ type Trunk struct {
 	Context, Transport   string
 	Codecs               string
 	TrustsIdentity       bool
+	Qualify              bool
 	FromUser, FromDomain string
 	Username             string // empty: no authentication
 	Password             config.Secret

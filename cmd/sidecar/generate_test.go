@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+func run(t *testing.T, cmd *cobra.Command, stdin string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd.SetArgs(args)
+	cmd.SetIn(bytes.NewBufferString(stdin))
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// place is a data directory with a configuration file.
+func place(t *testing.T, text string) *options {
+	t.Helper()
+	return &options{configFile: writeConfig(t, text), environ: environ("SIDECAR_DATA_DIR=" + t.TempDir())}
+}
+
+func TestGenerateWritesAndCheckSeesTheDifference(t *testing.T) {
+	t.Parallel()
+	o := place(t, "dns: [{numbers: ['5001-5003']}]\n")
+	dir := filepath.Join(t.TempDir(), "etc")
+	var exit *exitError
+	_, err := run(t, newGenerateCmd(o), "", "--out", dir, "--check")
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, 1, exit.code)
+	require.NoDirExists(t, dir, "a check writes nothing")
+
+	_, err = run(t, newGenerateCmd(o), "", "--out", dir)
+	require.NoError(t, err)
+	out, err := run(t, newGenerateCmd(o), "", "--out", dir, "--check")
+	require.NoError(t, err, "secrets are made once")
+	require.Empty(t, out)
+
+	pjsip := filepath.Join(dir, "pjsip.conf")
+	text, err := os.ReadFile(pjsip)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "from site.yaml.")
+	require.NoError(t, os.WriteFile(pjsip, bytes.ReplaceAll(text, []byte("max_contacts = 1"), []byte("max_contacts = 9")), 0o600))
+	out, err = run(t, newGenerateCmd(o), "", "--out", dir, "--diff")
+	require.NoError(t, err, "--diff only shows")
+	require.Contains(t, out, "-max_contacts = 9\n+max_contacts = 1\n")
+	_, err = run(t, newGenerateCmd(o), "", "--out", dir, "--check")
+	require.ErrorAs(t, err, &exit)
+}
+
+func TestGenerateRefuses(t *testing.T) {
+	t.Parallel()
+	o := place(t, "asterisk: [{id: pbx1, url: 'http://127.0.0.1:9', request_timeout: 100ms}]\n")
+	dir := filepath.Join(t.TempDir(), "etc")
+	for name, args := range map[string][]string{
+		"exclude each other": {"--check", "--apply"},
+		"there is pbx1":      {"--asterisk", "pbx9"},
+		"out of reach":       {"--apply"},
+	} {
+		_, err := run(t, newGenerateCmd(o), "", append(args, "--out", dir)...)
+		require.ErrorContains(t, err, name)
+		require.NoDirExists(t, dir)
+	}
+}

@@ -96,6 +96,17 @@ end() {
   exit "$code"
 }
 
+# Makes the first users that are missing and prints a few of them; the sidecar says where it keeps all.
+print_credentials() {
+  local said file
+  said=$(bin/sidecar user bootstrap --config "$config")
+  printf '  %s\n' "$said"
+  file=${said##* }
+  [[ -r $file ]] || return 0
+  grep -v '^#' "$file" | awk -F '\t' 'NR <= 4 { printf "    %-12s password %s  (%s)\n", $1, $2, $3 } END { if (NR > 4) printf "    and %d more\n", NR - 4 }'
+  printf '  phones: user = DN; passwords: bin/sidecar dn export --secrets --out - --config %s\n' "$config"
+}
+
 # Which of both has died, or nothing.
 dead() {
   alive "$asterisk_pid" || { printf 'Asterisk (log: %s)\n' "$var/asterisk/state/log/full"; return; }
@@ -141,7 +152,7 @@ main() {
   note "ready after $((SECONDS - started)) s"
   printf '\n  REST API      %s/api/v1\n  description   %s/openapi.json\n  events        %s/cometd\n  health        %s/readyz\n' "$url" "$url" "$url" "$url"
   printf '  sidecar log   %s\n  asterisk log  %s\n\n' "$var/sidecar.log" "$var/asterisk/state/log/full"
-  bin/sidecar user bootstrap --config "$config"
+  print_credentials
   printf '\nA call to look at: make demo (in another terminal). Ctrl-C or make down ends both.\n'
 
   wait -n "$asterisk_pid" "$sidecar_pid" || true

@@ -125,8 +125,8 @@ func suspects(files, old FileSet, missing []string) []string {
 		gone[name] = true
 	}
 	innocent, keys := map[option]bool{}, map[string]bool{}
-	endpoints := sectionsOf(files, "pjsip.conf", "endpoint")
-	for _, set := range []map[string]section{endpoints, sectionsOf(old, "pjsip.conf", "endpoint")} {
+	endpoints := sipSections(files, "endpoint")
+	for _, set := range []map[string]section{endpoints, sipSections(old, "endpoint")} {
 		for name, s := range set {
 			if gone[name] {
 				continue

@@ -38,11 +38,11 @@ func (a overARI) Endpoints(ctx context.Context) ([]string, error) {
 }
 
 func (a overARI) Endpoint(ctx context.Context, name string) (map[string]string, error) {
+	options := map[string]string{}
 	tuples, err := a.c.Asterisk().GetObject(ctx, "res_pjsip", "endpoint", name)
 	if errors.Is(err, ari.ErrNotFound) {
-		return nil, nil
+		return options, nil
 	}
-	options := make(map[string]string, len(tuples))
 	for _, tuple := range tuples {
 		options[tuple.Attribute] = tuple.Value
 	}

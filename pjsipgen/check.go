@@ -3,6 +3,7 @@ package pjsipgen
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,16 +60,16 @@ func (c *checker) of(chars, field, value, rule string) bool {
 	return true
 }
 
-func (c *checker) name(field, value string) bool {
-	return c.of(nameChars, field, value, "must be a name of letters, digits, _ and -")
+func (c *checker) name(field, value string) {
+	c.of(nameChars, field, value, "must be a name of letters, digits, _ and -")
 }
 
 func (c *checker) number(field, value string) bool {
 	return c.of(numberChars, field, value, "must be a number of digits, +, * and #, or a SIP user of letters, digits, _ and .")
 }
 
-func (c *checker) digits(field, value string) bool {
-	return c.of(digitChars, field, value, "must be digits, +, * or #")
+func (c *checker) digits(field, value string) {
+	c.of(digitChars, field, value, "must be digits, +, * or #")
 }
 
 func (c *checker) sound(field, value string) {
@@ -77,18 +78,18 @@ func (c *checker) sound(field, value string) {
 	}
 }
 
-func (c *checker) host(field, value string) bool {
-	return c.of(hostChars, field, value, "must be an address or a host name")
+func (c *checker) host(field, value string) {
+	c.of(hostChars, field, value, "must be an address or a host name")
 }
 
-func (c *checker) hostPort(field, value string) (host, port string) {
+func (c *checker) hostPort(field, value string) (host string) {
 	host, port, err := net.SplitHostPort(value)
 	number, errPort := strconv.Atoi(port)
 	if err != nil || errPort != nil || number < 1 || number > 65535 || host != "" && !madeOf(host, hostChars) {
 		c.refuse(field, value, "must be HOST:PORT, such as 127.0.0.1:5060")
-		return "", ""
+		return ""
 	}
-	return host, port
+	return host
 }
 
 func (c *checker) network(field, value string) {
@@ -101,10 +102,8 @@ func (c *checker) network(field, value string) {
 }
 
 func (c *checker) oneOf(field, value string, allowed ...string) {
-	for _, a := range allowed {
-		if value == a {
-			return
-		}
+	if slices.Contains(allowed, value) {
+		return
 	}
 	c.refuse(field, value, "must be one of "+strings.Join(allowed, ", "))
 }

@@ -55,9 +55,10 @@ func parseConf(text []byte) []section {
 	return slices.DeleteFunc(sections, func(s section) bool { return s.template })
 }
 
-func sectionsOf(files FileSet, file, kind string) map[string]section {
+// sipSections gives the sections of pjsip.conf of one kind.
+func sipSections(files FileSet, kind string) map[string]section {
 	found := map[string]section{}
-	for _, s := range parseConf(files[file].Data) {
+	for _, s := range parseConf(files["pjsip.conf"].Data) {
 		if s.get("type") == kind {
 			found[s.name] = s
 		}
@@ -67,7 +68,7 @@ func sectionsOf(files FileSet, file, kind string) map[string]section {
 
 // EndpointNames are the SIP endpoints that the files define, sorted.
 func (f FileSet) EndpointNames() []string {
-	return slices.Sorted(maps.Keys(sectionsOf(f, "pjsip.conf", "endpoint")))
+	return slices.Sorted(maps.Keys(sipSections(f, "endpoint")))
 }
 
 // effective leaves out what Asterisk doesn't read.

@@ -16,7 +16,7 @@ import (
 	"sidecar/pjsipgen"
 )
 
-var update = flag.Bool("update", false, "write what is generated into the golden files") //nolint:gochecknoglobals // the flag package wants it
+var update = flag.Bool("update", false, "write what is generated into the golden files")
 
 const (
 	inputName = "sidecar.yaml"

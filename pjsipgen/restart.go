@@ -52,7 +52,7 @@ func restartNeeds(old, wanted FileSet) []string {
 // transportNeeds leaves out new transports: a reload opens them.
 func transportNeeds(old, wanted FileSet) []string {
 	var needs []string
-	have, want := sectionsOf(old, "pjsip.conf", "transport"), sectionsOf(wanted, "pjsip.conf", "transport")
+	have, want := sipSections(old, "transport"), sipSections(wanted, "transport")
 	for _, name := range slices.Sorted(maps.Keys(have)) {
 		label := "transport " + strings.TrimPrefix(name, "transport-")
 		if _, stays := want[name]; !stays {

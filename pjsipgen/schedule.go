@@ -19,8 +19,7 @@ func (b *builder) schedules() []Schedule {
 		s := b.cfg.Schedules[name]
 		b.check.of(nameChars+"/+", field+".timezone", s.Timezone, "must be an IANA name such as Europe/Berlin")
 		hours, err := s.Hours()
-		var invalid *config.ValidationError
-		if errors.As(err, &invalid) {
+		if invalid, ok := errors.AsType[*config.ValidationError](err); ok {
 			for _, p := range invalid.Problems {
 				b.check.refuse(field+"."+p.Key, p.Value, p.Rule)
 			}

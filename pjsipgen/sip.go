@@ -13,7 +13,7 @@ import (
 
 func (b *builder) pjsip(m *Model) PJSIP {
 	p := PJSIP{Head: b.head, UserAgent: "Asterisk with sidecar"}
-	host, _ := b.check.hostPort("network.sip_listen", b.cfg.Network.SIPListen)
+	host := b.check.hostPort("network.sip_listen", b.cfg.Network.SIPListen)
 	if !isWildcard(host) {
 		p.MediaAddress = host
 	}

@@ -22,7 +22,7 @@ func verify(ctx context.Context, asterisk Reloader, files, old FileSet) (missing
 	for _, name := range names {
 		listed[name] = true
 	}
-	wanted, before := sectionsOf(files, "pjsip.conf", "endpoint"), sectionsOf(old, "pjsip.conf", "endpoint")
+	wanted, before := sipSections(files, "endpoint"), sipSections(old, "endpoint")
 	suspicious := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if listed[name] && slices.Equal(wanted[name].options, before[name].options) {

@@ -106,7 +106,7 @@ func replace(dir string, files FileSet) error {
 }
 
 func writeAside(path string, f File) (aside string, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	if err = os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return "", fmt.Errorf("make the directory: %w", err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
@@ -155,7 +155,7 @@ func keepForeign(dir string, files FileSet) error {
 			return err
 		}
 		to := filepath.Join(dir, foreignDir, name)
-		if _, err := os.Lstat(to); err == nil {
+		if _, err = os.Lstat(to); err == nil {
 			continue
 		}
 		aside, err := writeAside(to, f)

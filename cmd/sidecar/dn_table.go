@@ -119,7 +119,7 @@ func writeRows(w io.Writer, format string, rows []dnRow, secrets bool) error {
 	case formatJSON:
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(rows); err != nil {
+		if err := encoder.Encode(rows); err != nil { //nolint:gosec // passwords are in there when the user asks for them
 			return fmt.Errorf("export: %w", err)
 		}
 		return nil

@@ -95,7 +95,7 @@ func (g *generateOptions) files(cfg *config.Config, secrets *config.Secrets) (co
 	if err != nil {
 		return config.Asterisk{}, nil, err
 	}
-	if err := secrets.Ensure(cfg.Asterisk, dns); err != nil {
+	if err = secrets.Ensure(cfg.Asterisk, dns); err != nil {
 		return config.Asterisk{}, nil, err
 	}
 	model, err := pjsipgen.Build(pjsipgen.Input{
@@ -168,7 +168,7 @@ func applyFiles(cmd *cobra.Command, server config.Asterisk, secrets *config.Secr
 	defer client.Close()
 	ready, stop := context.WithTimeout(ctx, server.RequestTimeout)
 	defer stop()
-	if err := client.Ready(ready); err != nil {
+	if err = client.Ready(ready); err != nil {
 		return fmt.Errorf("asterisk %s at %s is out of reach, nothing is written (leave out --apply to write the files for its next start): %w",
 			server.ID, server.URL, err)
 	}
@@ -211,11 +211,11 @@ func (a liveAsterisk) Endpoints(ctx context.Context) ([]string, error) {
 }
 
 func (a liveAsterisk) Endpoint(ctx context.Context, name string) (map[string]string, error) {
+	options := map[string]string{}
 	tuples, err := a.client.Asterisk().GetObject(ctx, "res_pjsip", "endpoint", name)
 	if errors.Is(err, ari.ErrNotFound) {
-		return nil, nil
+		return options, nil
 	}
-	options := make(map[string]string, len(tuples))
 	for _, tuple := range tuples {
 		options[tuple.Attribute] = tuple.Value
 	}

@@ -108,3 +108,25 @@ func TestWhileTheSidecarIsAwayCallsGoToTheirFallback(t *testing.T) {
 		requireEnd(l, dial(l, caller, number), status)
 	}
 }
+
+func TestWhileTheSidecarIsAwayATransferIsNotExecuted(t *testing.T) {
+	t.Parallel()
+	cfg, _ := site(t)
+	l := newLab(t, cfg)
+	caller := l.phone("5001", "phone-secret-5001", phone.RingOnly)
+	desk := l.phone("5002", "phone-secret-5002", phone.RingOnly)
+	call := dial(l, caller, "5002")
+	ring, err := desk.WaitCall(l.ctx)
+	require.NoError(t, err)
+	require.NoError(t, ring.Answer(l.ctx))
+	require.NoError(t, call.WaitState(l.ctx, phone.Established))
+	for _, leg := range []*phone.Call{call, ring} {
+		err := leg.Refer(l.ctx, "+4930123")
+		t.Log(err, leg.ReferResults())
+		require.Equal(t, phone.Established, leg.State())
+	}
+	require.NotContains(t, l.RequireCLI("core show channels concise"), "carrier")
+	for _, warning := range l.Warnings() {
+		require.Regexp(t, "per-call config for app 'sidecar'|Stasis app 'sidecar' doesn't exist", warning)
+	}
+}

@@ -1,6 +1,7 @@
 package pjsipgen_test
 
 import (
+	"encoding/json"
 	"io/fs"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sidecar/config"
+	"sidecar/pjsipgen"
 )
 
 func TestEveryFileSaysThatItIsGeneratedAndFromWhat(t *testing.T) {
@@ -43,4 +45,19 @@ func TestEndpointNamesKnowsEveryKindOfDN(t *testing.T) {
 	files, err := generate(t, cfg)
 	require.NoError(t, err)
 	require.Equal(t, []string{"5001", "5002", "5003", "carrier"}, files.EndpointNames())
+}
+
+func TestWidgetIsJSONWhateverTheSourceIsCalled(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	dns, err := cfg.ExpandDNs()
+	require.NoError(t, err)
+	m, err := pjsipgen.Build(pjsipgen.Input{Config: cfg, DNs: dns, Secrets: fixedSecrets{}, Source: `a"b\.yaml`})
+	require.NoError(t, err)
+	files, err := pjsipgen.Render(m)
+	require.NoError(t, err)
+	var widget map[string]any
+	require.NoError(t, json.Unmarshal(files["widget.json"].Data, &widget))
+	require.Equal(t, "webrtc-softphone", widget["id"])
+	require.Equal(t, map[string]any{"sipServer": "ws://127.0.0.1:8090/ws", "gwsUrl": "http://127.0.0.1:8090", "autoConnect": true}, widget["settings"])
 }

@@ -82,7 +82,9 @@ not to come back. Log in and shake hands anew.
 
 The answer to a subscription is how things stand, in messages that carry ` + "`\"snapshot\": true`" + `. For ` + "`/user/agent/events`" + `: for each DN
 its own state (` + "`InService`" + ` or ` + "`OutOfService`" + `, with the number of its calls in ` + "`dnState.calls`" + `), then a message for each call that it is in,
-named by the state it has there. For ` + "`/call/state`" + `: one message for each living call. A call that is not in the snapshot has ended. Whatever
+named by the state it has there. For ` + "`/call/state`" + `: one message for each living call. A call that is not in the snapshot has ended; for calls that ended in the last
+two minutes their ` + "`Released`" + ` or ` + "`Abandoned`" + ` comes before the snapshot, under its old ` + "`eventId`" + `, since a client without a
+cursor may have missed it. Whatever
 changes after the snapshot comes as an event; a change that happens while it is taken may come twice, in the
 snapshot and as an event.
 

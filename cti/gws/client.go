@@ -98,7 +98,11 @@ func (p *pump) abandon() {
 	}
 }
 
-// start begins with a snapshot, after a Reset if the client has to forget what it knows.
+// endedFor is how long the end of a call is told to newcomers. It must outlast the time that a client needs to be back
+// after its session, or the sidecar, has died: clients wait up to a minute between their attempts.
+const endedFor = 2 * time.Minute
+
+// start begins with the ends of calls that the client may have missed and a snapshot, after a Reset if the client has to forget what it knows.
 func (p *pump) start(reset bool) error {
 	err := p.follow(cti.Cursor{})
 	if err != nil {
@@ -111,6 +115,9 @@ func (p *pump) start(reset bool) error {
 	}
 	events = append(events, cti.Snapshot(p.client.guide.opts.Snapshot, p.topic, p.last, now, p.client.member.sees)...)
 	messages := make([]bayeux.Event, 0, len(events))
+	for _, e := range p.client.guide.opts.Feed.Ended(now.Add(-endedFor), p.wants) {
+		messages = append(messages, bayeux.Event{Channel: p.channel, Data: e.Data})
+	}
 	for i := range events {
 		data, err := json.Marshal(&events[i])
 		if err != nil {

@@ -336,3 +336,19 @@ func TestOriginOfAnotherPageIsRefused(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
+
+func TestNewcomerLearnsOfCallsThatJustEnded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
+	r.happen(1, "5001", bridge.EventEstablished, bridge.PartyEstablished)
+	r.happen(1, "5001", bridge.EventReleased, bridge.PartyReleased)
+	r.happen(1, "5002", bridge.EventReleased, bridge.PartyReleased)
+	d := newDesktop(t, r.serve(), "agent1").start(nil, both...)
+	got, events := d.receive(3)
+	require.Equal(t, []string{
+		"5001: Released(1) CallType=Inbound OtherDN=100",
+		"5001: InService snapshot",
+		"call: Released(1) CallType=Inbound parties=100/Dialing",
+	}, got)
+	require.False(t, events[0].Snapshot)
+}

@@ -304,10 +304,10 @@ func (r *rig) happen(n int, dn string, kind bridge.EventKind, state bridge.Party
 	view := call(dn, state)
 	e := bridge.Event{
 		ID: fmt.Sprintf("%s-%d", dn, 2*n-1), N: 2*n - 1, Kind: kind, Call: view, This: view.Parties[1], Other: view.Parties[0],
-		CallState: bridge.CallStateOK, Audience: []bridge.DN{bridge.DN(dn)},
+		CallState: bridge.CallStateOK, Audience: []bridge.DN{bridge.DN(dn)}, Time: time.Now(),
 	}
 	r.feed.PublishCall(e)
 	r.feed.PublishCall(bridge.Event{
-		ID: fmt.Sprintf("%s-%d", dn, 2*n), N: 2 * n, Kind: bridge.EventCallChanged, Call: view, Audience: e.Audience,
+		ID: fmt.Sprintf("%s-%d", dn, 2*n), N: 2 * n, Kind: bridge.EventCallChanged, Call: view, Audience: e.Audience, Time: e.Time,
 	})
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type actor struct {
 	waiting map[int]chan error // commands that wait for their Reply
 	tokens  int
 	timers  map[PartyID]*time.Timer
+	fresh   bool // restored, and not compared with the switch yet
 
 	shown CallView // guarded by Engine.mu: the call as readers last saw it
 }
@@ -41,6 +43,15 @@ func newActor(e *Engine, state Interaction) *actor {
 
 // feed hands an input to the actor; one that has ended ignores it.
 func (a *actor) feed(in Input) { a.loop.Post(func() { a.handle(in) }) }
+
+// reconcile compares the interaction with what its server has.
+func (a *actor) reconcile(snap Snapshot) {
+	a.loop.Post(func() {
+		restarted := a.fresh
+		a.fresh = false
+		a.handle(Reconciled{Channels: snap.Channels, Bridges: snap.Bridges, Restarted: restarted})
+	})
+}
 
 // handle is the only place that changes the state. The record is written before anybody hears of it.
 func (a *actor) handle(in Input) {
@@ -77,12 +88,8 @@ func (a *actor) start(effect Effect) {
 			old.Stop()
 		}
 		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.feed(RingTimeout{Party: effect.Party}) })
-	case FreeDN:
-		a.e.Agents.Free(effect.DN, a.id)
 	case OccupyDN:
 		a.e.Agents.Occupy(effect.DN, a.id)
-	case FreeCaps:
-		a.e.caps.free(effect.Channel)
 	default:
 		a.work.push(effect)
 	}
@@ -146,34 +153,72 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		}
 	case DialLeg:
 		if err = sw.Dial(ctx, effect.Channel, effect.Caller, effect.Timeout); err != nil {
-			a.feed(LegFailed{Channel: effect.Channel, Err: err})
+			a.feed(LegFailed{Channel: effect.Channel, Dialed: true, Err: err})
 		}
 	case JoinLegs:
-		err = sw.Join(ctx, effect.Bridge, effect.Channels)
-		a.feed(Joined{Parties: effect.Parties, Err: err})
+		if err = sw.Join(ctx, effect.Bridge, effect.Channels); err == nil || !a.e.isDown(a.server) {
+			a.feed(Joined{Parties: effect.Parties, Err: err})
+		} // else the end of the gap joins them again: a cut connection is no reason to end a call
 	case AnswerLeg:
-		err = sw.Answer(ctx, effect.Channel)
+		if err = sw.Answer(ctx, effect.Channel); err != nil && !a.e.isDown(a.server) {
+			a.feed(Joined{Err: err})
+		}
 	case RingLeg:
 		err = sw.Ring(ctx, effect.Channel)
 	case HangupLeg:
-		err = sw.Hangup(ctx, effect.Channel, effect.Cause)
+		if err = sw.Hangup(ctx, effect.Channel, effect.Cause); err != nil {
+			a.hangupLater(effect)
+		}
 	case ContinueLeg:
-		err = sw.Continue(ctx, effect.Channel, effect.To)
+		if err = sw.Continue(ctx, effect.Channel, effect.To); err != nil {
+			err = errors.Join(err, sw.Hangup(ctx, effect.Channel, causeTemporary)) // nobody would ever end it
+		}
 	case ReferLeg:
 		err = sw.ReferResult(ctx, effect.Channel, effect.OK)
 	case PlayMusic:
 		err = sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On)
 	case DestroyBridge:
 		err = sw.Destroy(ctx, effect.Bridge)
-	case FreeDN, FreeCaps, OccupyDN, StartTimer, Reply: // done by start
+	case FreeDN: // in the order of the effects: behind a CreateLeg that reserves
+		a.e.Agents.Free(effect.DN, a.id)
+	case FreeCaps:
+		a.e.caps.free(effect.Channel)
+	case OccupyDN, StartTimer, Reply: // done by start
 	}
 	if err != nil && a.e.ctx.Err() == nil {
 		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
 	}
 }
 
+// hangupRetry is how long after a failed request to end a channel the next one follows.
+const hangupRetry = 2 * time.Second
+
+// hangupLater asks again for the end of a channel, as long as the call waits for it.
+func (a *actor) hangupLater(effect HangupLeg) {
+	time.AfterFunc(hangupRetry, func() {
+		a.loop.Post(func() {
+			if p := a.state.Call.byChannel(effect.Channel); p != nil && p.Leg.State == LegLeaving {
+				a.work.push(effect)
+			}
+		})
+	})
+}
+
+// wants reports whether the call still has a use for a leg.
+func (a *actor) wants(ctx context.Context, ch ChannelID) bool {
+	wanted := false
+	err := a.loop.Do(ctx, func() {
+		p := a.state.Call.byChannel(ch)
+		wanted = p != nil && p.Leg.alive()
+	})
+	return err == nil && wanted
+}
+
 // create reserves what the leg needs before it asks the switch.
 func (a *actor) create(ctx context.Context, effect CreateLeg) error {
+	if !a.wants(ctx, effect.Leg.Channel) {
+		return nil // what it would reserve has been freed already
+	}
 	if err := a.e.caps.take(effect.Caps, effect.Leg.Channel); err != nil {
 		return err
 	}

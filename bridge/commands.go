@@ -53,7 +53,9 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 		return CallView{}, &TargetError{Number: cmd.To, Rule: "own DN", Why: "it is the calling DN itself"}
 	}
 	a := e.start(e.Server, ChannelID{})
-	err = a.ask(ctx, func(token int) Input { return doMakeCall{From: cmd.From, Dest: dest, Op: cmd.Op, Reply: token} })
+	err = a.ask(ctx, func(token int) Input {
+		return doMakeCall{From: cmd.From, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token}
+	})
 	if err != nil {
 		return CallView{}, explain(string(cmd.From), err)
 	}

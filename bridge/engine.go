@@ -91,10 +91,20 @@ func (e *Engine) start(server ServerID, arrived ChannelID) *actor {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.actors[id] = a
+	if e.ctx.Err() != nil {
+		a.work.abandon() // Close has been here already
+	}
 	if arrived.ID != "" {
 		e.arrivals[arrived] = a
 	}
 	return a
+}
+
+// isDown reports whether a server is out of reach at the moment.
+func (e *Engine) isDown(server ServerID) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.down[server]
 }
 
 // prefix starts every id of a channel or bridge that this node makes.
@@ -112,7 +122,9 @@ func (e *Engine) setView(a *actor, v CallView) {
 	defer e.mu.Unlock()
 	a.shown = v
 	if a.state.Finished {
-		delete(e.views, v.ID)
+		if l := e.views[v.ID]; l != nil && l.actor == a {
+			delete(e.views, v.ID)
+		}
 		return
 	}
 	e.views[v.ID] = &live{actor: a, view: v}

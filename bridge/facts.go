@@ -59,10 +59,18 @@ func (e *Engine) freeCallID(id CallID) CallID {
 	return id
 }
 
-// Leg takes a change of a channel. Channels that belong to no interaction are ignored.
+// Leg takes a change of a channel. Channels that belong to no interaction are ignored, but one of ours that nobody
+// knows is removed.
 func (e *Engine) Leg(change LegChanged) {
 	if a := e.owner(change.Channel); a != nil {
 		a.feed(change)
+		return
+	}
+	if change.Change == LegIsCreated && strings.HasPrefix(change.Channel.ID, e.prefix()) {
+		// The request to make it got no answer in time, and its interaction has ended since.
+		e.clean("channel", change.Channel.ID, func(ctx context.Context) error {
+			return e.Switch.Hangup(ctx, change.Channel, causeNormal)
+		})
 	}
 }
 
@@ -123,7 +131,7 @@ func (e *Engine) Recovered(snap Snapshot) {
 	e.down[snap.Server] = false
 	e.mu.Unlock()
 	for _, a := range e.actorsOn(snap.Server) {
-		a.feed(Reconciled{Channels: snap.Channels, Bridges: snap.Bridges})
+		a.reconcile(snap)
 	}
 	for id, fact := range snap.Channels {
 		ch := ChannelID{Server: snap.Server, ID: id}
@@ -199,6 +207,7 @@ func (e *Engine) restore(i Interaction) {
 		i.Call.Transfer.Reply = 0
 	}
 	a := newActor(e, i)
+	a.fresh = true
 	e.mu.Lock()
 	a.shown = i.view()
 	e.actors[i.ID] = a
@@ -216,7 +225,7 @@ func (e *Engine) restore(i Interaction) {
 		if p.DN != "" {
 			e.Agents.Occupy(p.DN, i.ID)
 		}
-		e.caps.hold(p.Dest.Caps, p.Leg.Channel)
+		e.caps.hold(p.caps(), p.Leg.Channel)
 	}
 	for _, event := range i.Outbox {
 		e.Feed.Publish(event)

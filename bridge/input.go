@@ -41,6 +41,7 @@ const (
 // LegFailed is the result of a CreateLeg or DialLeg that did not work.
 type LegFailed struct {
 	Channel ChannelID
+	Dialed  bool // it was the DialLeg: the channel is there
 	Err     error
 }
 
@@ -55,8 +56,9 @@ type RingTimeout struct{ Party PartyID }
 
 // Reconciled compares the interaction with what the switch really has, after a gap.
 type Reconciled struct {
-	Channels map[string]ChannelFact
-	Bridges  map[string][]string
+	Channels  map[string]ChannelFact
+	Bridges   map[string][]string
+	Restarted bool // we are new: effects that were queued are lost; after a gap alone they are done or still will be
 }
 
 // ChannelFact is a channel as the switch lists it.
@@ -70,10 +72,11 @@ type SwitchLost struct{}
 
 // doMakeCall begins an interaction with a DN's own phone.
 type doMakeCall struct {
-	From  DN
-	Dest  Destination
-	Op    OpID
-	Reply int
+	From    DN
+	Dest    Destination
+	RingFor time.Duration // how long the DN's own phone rings
+	Op      OpID
+	Reply   int
 }
 
 // doHangup ends the call for everybody.

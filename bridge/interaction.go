@@ -99,6 +99,14 @@ func (l Leg) alive() bool   { return l.State != LegNone && l.State != LegGone }
 func (l Leg) usable() bool  { return l.alive() && l.State != LegLeaving }
 func (p Party) alive() bool { return p.State != PartyReleased }
 
+// caps are what the party's leg counts against. Dest of who began a call says whom it calls, not what it is.
+func (p Party) caps() []Cap {
+	if p.Role == RoleOrigination {
+		return nil
+	}
+	return p.Dest.Caps
+}
+
 func (c *Call) party(id PartyID) *Party {
 	for i := range c.Parties {
 		if c.Parties[i].ID == id {

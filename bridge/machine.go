@@ -21,6 +21,9 @@ const (
 // published are in the new state's Outbox, so that state and events are persisted in one record.
 func next(state Interaction, in stamped) (Interaction, []Effect) {
 	if state.Finished {
+		if token := replyTo(in.Input); token != 0 {
+			return state, []Effect{Reply{Token: token, Err: ErrCallNotFound}}
+		}
 		return state, nil
 	}
 	s := &step{i: state.clone(), at: in.At}
@@ -28,6 +31,20 @@ func next(state Interaction, in stamped) (Interaction, []Effect) {
 	s.apply(in.Input)
 	s.settle(before)
 	return s.i, s.effects
+}
+
+// replyTo is the token of a command that waits for a reply, 0 for everything else.
+func replyTo(in Input) int {
+	switch in := in.(type) {
+	case doMakeCall:
+		return in.Reply
+	case doHangup:
+		return in.Reply
+	case doTransfer:
+		return in.Reply
+	default:
+		return 0
+	}
 }
 
 // step is one run of the machine.
@@ -64,7 +81,9 @@ func (s *step) apply(in Input) {
 	case doTransfer:
 		s.transfer(in)
 	case doReferRefused:
-		s.do(ReferLeg{Channel: in.Channel})
+		if p := s.call().byChannel(in.Channel); p != nil && p.Leg.usable() {
+			s.do(ReferLeg{Channel: in.Channel})
+		}
 	}
 }
 
@@ -82,6 +101,8 @@ func (s *step) settle(before CallView) {
 	}
 	if living == 0 && c.EndedAt.IsZero() {
 		c.EndedAt = s.at
+		s.failTransfer(&StateError{Call: c.ID, Verb: "transfer", State: PartyReleased, Why: "the call ended meanwhile"})
+		s.failMake(&StateError{Call: c.ID, Verb: "make call", State: PartyReleased, Why: "the call ended meanwhile"})
 	}
 	after := s.i.view()
 	if !reflect.DeepEqual(before, after) {
@@ -136,6 +157,9 @@ func (s *step) makeCall(in doMakeCall) {
 	s.i.MakeReply, s.i.MakeOp = in.Reply, in.Op
 	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest})
 	p.Leg = Leg{Channel: s.newChannel(), State: LegRequested}
+	if in.RingFor > 0 {
+		p.Deadline = s.at.Add(in.RingFor)
+	}
 	s.do(CreateLeg{Leg: NewLeg{
 		Channel: p.Leg.Channel, To: Endpoint{DN: in.From}, CallerNum: in.Dest.Number, CallID: c.ID,
 	}})
@@ -243,7 +267,7 @@ func (s *step) gone(p *Party) {
 	if p.DN != "" && s.i.Call.legsOf(p.DN) == 0 {
 		s.do(FreeDN{DN: p.DN})
 	}
-	if len(p.Dest.Caps) > 0 {
+	if len(p.caps()) > 0 {
 		s.do(FreeCaps{Channel: p.Leg.Channel})
 	}
 }

@@ -33,6 +33,11 @@ func (s *step) legChanged(in LegChanged) {
 // legCreated rings a channel that is there now. For a transfer this is the point of no return: the target's
 // channel exists, so the transferring party leaves.
 func (s *step) legCreated(p *Party) {
+	if p.Leg.State == LegGone {
+		// Its creation was given up, as when its answer came too late, and it came to be nevertheless.
+		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
+		return
+	}
 	if p.Leg.State != LegRequested {
 		return
 	}
@@ -68,7 +73,7 @@ func (s *step) dial(p *Party) {
 	if other := s.call().peer(p.ID); other != nil {
 		caller = other.Leg.Channel
 	}
-	s.do(DialLeg{Channel: p.Leg.Channel, Caller: caller, Timeout: p.Deadline.Sub(s.at)})
+	s.do(DialLeg{Channel: p.Leg.Channel, Caller: caller, Timeout: max(0, p.Deadline.Sub(s.at))})
 	s.do(StartTimer{Party: p.ID, At: p.Deadline})
 }
 
@@ -102,11 +107,7 @@ func (s *step) legUp(p *Party) {
 	p.Leg.State = LegUp
 	switch p.State {
 	case PartyInitiated:
-		p.State = PartyDialing
-		id := p.ID
-		s.ring(p.Dest, RoleDestination, 0)
-		p = s.call().party(id)
-		s.tell(p, Event{Kind: EventDialing, CallState: CallStateOK, Reference: s.i.MakeOp})
+		s.phoneUp(p)
 	case PartyAlerting:
 		s.rings(p) // a phone may answer without ringing, but no client knows an answer without a Ringing
 		s.connect(p)
@@ -114,6 +115,21 @@ func (s *step) legUp(p *Party) {
 		s.connect(p)
 	case PartyDialing, PartyEstablished, PartyHeld, PartyReleased:
 	}
+}
+
+// phoneUp goes on with a click-to-dial whose own phone has answered.
+func (s *step) phoneUp(p *Party) {
+	s.replyMake(nil)
+	p.State = PartyDialing
+	dialing := Event{Kind: EventDialing, CallState: CallStateOK, Reference: s.i.MakeOp}
+	if !p.Dest.Treatment.IsZero() {
+		s.tell(p, dialing)
+		s.handBack(p, p.Dest.Treatment)
+		return
+	}
+	id := p.ID
+	s.ring(p.Dest, RoleDestination, 0)
+	s.tell(s.call().party(id), dialing)
 }
 
 // connect puts a party that answered together with the one it was called for.
@@ -205,14 +221,9 @@ func (s *step) left(p *Party, cause int) {
 // legFailed takes the failure of a channel that was to be made or rung.
 func (s *step) legFailed(in LegFailed) {
 	p := s.call().byChannel(in.Channel)
-	if p == nil || !p.Leg.alive() {
+	if p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
 		return
 	}
-	dialed := p.Leg.State != LegRequested
-	if dialed && p.Leg.usable() {
-		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
-	}
-	s.gone(p)
 	switch {
 	case !p.alive():
 	case p.State == PartyInitiated:
@@ -224,6 +235,25 @@ func (s *step) legFailed(in LegFailed) {
 		}
 		s.failed(p, cause, in.Err)
 	}
+}
+
+// failedLeg ends the leg of a request that failed. It reports false for a failure that means nothing: the leg has
+// gone further meanwhile, so only the answer was lost.
+func (s *step) failedLeg(p *Party, in LegFailed) bool {
+	switch {
+	case in.Dialed && p.Leg.State == LegDialed:
+		p.Leg.State, p.Leg.Cause = LegLeaving, causeNormal // it is there: its end comes as a fact
+		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
+		return true
+	case in.Dialed || p.Leg.State != LegRequested && p.Leg.State != LegLeaving:
+		return false
+	}
+	var refused *TargetError
+	if !errors.Is(in.Err, ErrUnreachable) && !errors.Is(in.Err, ErrBusy) && !errors.As(in.Err, &refused) {
+		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal}) // the answer may be lost and the channel there
+	}
+	s.gone(p)
+	return true
 }
 
 // phoneFailed ends a click-to-dial whose own phone can't be had.

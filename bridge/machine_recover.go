@@ -3,15 +3,20 @@ package bridge
 import "slices"
 
 // reconciled brings the state in line with what the switch has, and does again what may not have been done:
-// every effect is safe to repeat.
+// every effect is safe to repeat but the ringing of a leg, which only a restart repeats.
 func (s *step) reconciled(in Reconciled) {
 	c := s.call()
-	for i := 0; i < len(c.Parties); i++ { // parties may be added on the way
+	for i := range len(c.Parties) { // without those that are added on the way: they are new
 		s.reconcileLeg(c.Parties[i].ID, in)
 	}
 	s.rejoin(in)
-	if op := c.Transfer; op != nil && op.Committed && c.Bridged {
+	if !c.Bridged || !c.EndedAt.IsZero() {
+		return
+	}
+	if op := c.Transfer; op != nil && op.Committed {
 		s.do(PlayMusic{Bridge: c.Bridge, On: true})
+	} else if in.Restarted {
+		s.do(PlayMusic{Bridge: c.Bridge}) // its end may have been queued
 	}
 }
 
@@ -35,7 +40,7 @@ func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 	switch {
 	case p.Leg.State == LegRequested:
 		s.legCreated(p)
-	case p.Leg.State == LegDialed && fact.State == LegIsCreated:
+	case p.Leg.State == LegDialed && fact.State == LegIsCreated && in.Restarted:
 		s.dial(p)
 	case !p.Deadline.IsZero() && p.Leg.State != LegUp:
 		s.do(StartTimer{Party: p.ID, At: p.Deadline})
@@ -62,7 +67,7 @@ func (s *step) recreate(p *Party) {
 			leg.CallerNum, leg.CallerName = caller.Number, caller.Name
 		}
 	}
-	s.do(CreateLeg{Leg: leg, Caps: p.Dest.Caps})
+	s.do(CreateLeg{Leg: leg, Caps: p.caps()})
 }
 
 // rejoin connects those who have answered and are not in the bridge.
@@ -79,7 +84,10 @@ func (s *step) rejoin(in Reconciled) {
 		up = append(up, p)
 		missing = missing || !p.Leg.Joined || !slices.Contains(inBridge, p.Leg.Channel.ID)
 	}
-	if len(up) > 1 && missing {
+	switch {
+	case len(up) > 1 && missing:
 		s.joinLegs(up...)
+	case len(up) == 1 && up[0].State == PartyRinging:
+		s.connect(up[0]) // it answered, and the caller was not answered any more
 	}
 }

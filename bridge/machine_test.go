@@ -345,7 +345,7 @@ func TestReconciled(t *testing.T) {
 		t.Parallel()
 		s := talking(t).in(doTransfer{By: "5001", Dest: toDN("5002")}, leg("n1-x.2", LegIsCreated), Reconciled{
 			Channels: map[string]ChannelFact{"cust": {State: LegIsUp}, "n1-x.1": {State: LegIsUp}, "n1-x.2": {State: LegIsCreated}},
-			Bridges:  map[string][]string{"n1-x": {"cust", "n1-x.1"}},
+			Bridges:  map[string][]string{"n1-x": {"cust", "n1-x.1"}}, Restarted: true,
 		})
 		require.Equal(t, []string{"HangupLeg", "DialLeg", "StartTimer", "PlayMusic"}, s.effects())
 	})

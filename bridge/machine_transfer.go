@@ -4,6 +4,9 @@ package bridge
 // it was; once the channel is there the transferring party leaves.
 func (s *step) transfer(in doTransfer) {
 	by, err := s.transferor(in.By)
+	if dn := in.Dest.Endpoint.DN; err == nil && dn != "" && s.call().livingDN(dn) != nil {
+		err = &TargetError{Number: in.Dest.Dialled, Rule: "transfer", Why: "that DN is in the call already"}
+	}
 	if err != nil {
 		s.refuseTransfer(in, err)
 		return

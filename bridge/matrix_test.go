@@ -1,0 +1,355 @@
+package bridge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// maxMatrixParties bounds the walk: a call, its transfer and the recall need four; one more transfer repeats them.
+const maxMatrixParties = 3
+
+var errMatrix = errors.New("the switch did not do it")
+
+// node is a state that the walk reached, with what its history obliges to.
+type node struct {
+	state   Interaction
+	at      time.Time
+	began   map[PartyID]bool // saw Ringing or Dialing
+	ended   map[PartyID]bool // saw its terminal event
+	pending map[int]bool     // tokens of commands that wait for their reply
+	token   int
+	path    []string
+}
+
+// walk visits every state that is reachable, up to times and counters, and checks each step.
+type walk struct {
+	t       *testing.T
+	seen    map[string]bool
+	todo    []node
+	parties map[PartyState]bool
+	legs    map[LegState]bool
+	inputs  map[string]bool
+	failed  map[string]bool
+	steps   int
+}
+
+// key is what two nodes have in common that go on alike.
+func (n node) key() string {
+	var b strings.Builder
+	c := n.state.Call
+	for _, p := range c.Parties {
+		fmt.Fprintf(&b, "%s|%s|%s|%s|%t|%t|%t|%t|%t|%d|%t;", p.DN, p.Role, p.State, p.Leg.State, p.Leg.Joined, p.Told, p.Announced,
+			n.began[p.ID], n.ended[p.ID], p.Third, p.Deadline.IsZero())
+	}
+	if c.Transfer != nil {
+		fmt.Fprintf(&b, "%+v", []any{c.Transfer.By, c.Transfer.To, c.Transfer.Committed, c.Transfer.Recalled, c.Transfer.Refer, c.Transfer.Reply != 0})
+	}
+	fmt.Fprintf(&b, "%t%t%t%t%d", c.Bridged, n.state.Finished, n.state.MakeReply != 0, c.AnsweredAt.IsZero(), len(n.pending))
+	return b.String()
+}
+
+func matrixStart() Interaction { return Interaction{ID: "n1-x", Server: "pbx1", Call: matrixCall()} }
+
+func matrixCall() Call {
+	return Call{ID: "UUID", ConnID: 1, Controller: ControlAsterisk, Bridge: BridgeID{"pbx1", "n1-x"}}
+}
+
+// beginnings are the inputs that begin an interaction.
+func beginnings() map[string]Input {
+	fallback := toDN("5001")
+	fallback.Fallback = Treatment{"fallback", "5001"}
+	treated := Destination{Treatment: Treatment{"messages", "closed"}, Number: "8000"}
+	return map[string]Input{
+		"inbound":           Arrived{Channel: ch("cust"), Number: "030123", Called: "8000", Dest: fallback},
+		"inbound, answered": Arrived{Channel: ch("cust"), Up: true, Number: "030123", Called: "8000", Dest: toDN("5001")},
+		"internal":          Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "5001", Dest: toDN("5001")},
+		"outbound":          Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "030", Dest: toOutside("030")},
+		"refused":           Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "0900", Refused: &TargetError{}},
+		"treatment":         Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "8000", Dest: treated},
+		"make call":         doMakeCall{From: "5002", Dest: toOutside("030"), Reply: 1},
+		"make treatment":    doMakeCall{From: "5002", Dest: treated, Reply: 1},
+	}
+}
+
+// inputs are all that may happen next, by name.
+func (n node) inputs() map[string]Input {
+	list := map[string]Input{"switch lost": SwitchLost{}, "hangup": doHangup{Reply: n.token + 1}}
+	all := map[string]ChannelFact{}
+	bridged := []string{}
+	var joining []PartyID
+	for _, p := range n.state.Call.Parties {
+		id := p.Leg.Channel
+		for _, change := range []LegChange{LegIsCreated, LegIsRinging, LegIsUp, LegIsHeld, LegIsBack, LegIsGone} {
+			list[fmt.Sprintf("%d %s", p.ID, change)] = LegChanged{Channel: id, Change: change, Cause: causeBusy}
+		}
+		if strings.HasPrefix(id.ID, "n1-x.") { // only what we make can fail to be made
+			list[fmt.Sprintf("%d create refused", p.ID)] = LegFailed{Channel: id, Err: ErrUnreachable}
+			list[fmt.Sprintf("%d create busy", p.ID)] = LegFailed{Channel: id, Err: ErrBusy}
+			list[fmt.Sprintf("%d create unknown", p.ID)] = LegFailed{Channel: id, Err: errMatrix}
+			list[fmt.Sprintf("%d dial unknown", p.ID)] = LegFailed{Channel: id, Err: errMatrix, Dialed: true}
+		}
+		list[fmt.Sprintf("%d timeout", p.ID)] = RingTimeout{Party: p.ID}
+		list[fmt.Sprintf("%d refer refused", p.ID)] = doReferRefused{Channel: id}
+		if p.DN != "" {
+			list["transfer by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5003"), Reply: n.token + 1}
+			list["refer by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5003"), Refer: true}
+			list["transfer into the call by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5001"), Reply: n.token + 1}
+		}
+		if p.Leg.State == LegUp || p.Leg.State == LegArrived {
+			joining = append(joining, p.ID)
+			bridged = append(bridged, id.ID)
+		}
+		if p.Leg.alive() {
+			all[id.ID] = ChannelFact{State: LegIsUp}
+		}
+	}
+	if n.state.Call.Bridged && len(joining) > 1 {
+		list["joined"] = Joined{Parties: joining}
+		list["not joined"] = Joined{Parties: joining, Err: errMatrix}
+	}
+	n.reconciliations(list, all, bridged)
+	return list
+}
+
+// reconciliations adds what a gap or a restart may find.
+func (n node) reconciliations(list map[string]Input, all map[string]ChannelFact, bridged []string) {
+	for _, restarted := range []bool{false, true} {
+		put := func(name string, channels map[string]ChannelFact, bridges map[string][]string) {
+			list[fmt.Sprintf("reconciled %s, restarted %t", name, restarted)] = Reconciled{Channels: channels, Bridges: bridges, Restarted: restarted}
+		}
+		put("empty", nil, nil)
+		put("all up", all, map[string][]string{"n1-x": bridged})
+		put("all up, no bridge", all, nil)
+		for _, state := range []LegChange{LegIsCreated, LegIsRinging} {
+			some := maps.Clone(all)
+			for id := range some {
+				if strings.HasPrefix(id, "n1-x.") {
+					some[id] = ChannelFact{State: state}
+				}
+			}
+			put("all "+string(state), some, nil)
+		}
+		for id := range all {
+			some := maps.Clone(all)
+			delete(some, id)
+			put("without "+id, some, map[string][]string{"n1-x": bridged})
+		}
+	}
+}
+
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	w := &walk{t: t, failed: map[string]bool{}, seen: map[string]bool{}, parties: map[PartyState]bool{}, legs: map[LegState]bool{}, inputs: map[string]bool{}}
+	for name, in := range beginnings() {
+		n := node{state: matrixStart(), at: time.Date(2026, 11, 20, 21, 0, 0, 0, time.UTC)}
+		w.step(n, name, in)
+	}
+	for len(w.todo) > 0 && w.steps < 300_000 {
+		n := w.todo[0]
+		w.todo = w.todo[1:]
+		inputs, given := n.inputs(), frozen(t, n.state)
+		for _, name := range slices.Sorted(maps.Keys(inputs)) {
+			w.step(n, name, inputs[name])
+		}
+		if given != frozen(t, n.state) {
+			w.fail(n, "changed its argument")
+		}
+	}
+	t.Logf("%d states, %d steps", len(w.seen), w.steps)
+	require.Len(t, w.parties, 7, "every state of a party is reached")
+	require.Len(t, w.legs, 7, "every state of a leg is reached: %v", w.legs)
+	require.Len(t, w.inputs, 11, "every kind of input is tried: %v", w.inputs)
+}
+
+// step feeds one input, checks what came of it and keeps the state if it is a new one.
+func (w *walk) step(n node, name string, in Input) {
+	w.steps++
+	w.inputs[fmt.Sprintf("%T", in)] = true
+	for _, late := range []bool{false, true} {
+		m := n
+		m.at = n.at.Add(time.Second)
+		if late {
+			if _, timer := in.(RingTimeout); !timer {
+				return
+			}
+			m.at = n.at.Add(time.Hour)
+		}
+		m.path = append(slices.Clone(n.path), name)
+		m.began, m.ended, m.pending = maps.Clone(n.began), maps.Clone(n.ended), maps.Clone(n.pending)
+		w.next(n, m, in)
+	}
+}
+
+func (w *walk) next(n, m node, in Input) {
+	state, effects := next(n.state, stamped{At: m.at, Input: in})
+	m.state = state
+	if token := replyTo(in); token != 0 {
+		m.token = token
+		m.pending = with(m.pending, token)
+	}
+	w.checkEvents(&m, n.state.Events)
+	w.checkEffects(&m, n.state, in, effects)
+	for _, p := range state.Call.Parties {
+		w.parties[p.State], w.legs[p.Leg.State] = true, true
+	}
+	key := m.key()
+	if w.seen[key] || len(state.Call.Parties) > maxMatrixParties {
+		return
+	}
+	w.seen[key] = true
+	w.checkState(m)
+	if !state.Finished {
+		w.todo = append(w.todo, m)
+	}
+}
+
+// checkEvents holds each event against what its party was told before.
+func (w *walk) checkEvents(m *node, before int) {
+	for i, e := range m.state.Outbox {
+		if m.state.Events == before {
+			return
+		}
+		if e.N != before+i+1 {
+			w.fail(*m, fmt.Sprintf("event %d is numbered %d", before+i+1, e.N))
+		}
+		id := e.This.ID
+		if e.Kind != EventCallChanged && m.ended[id] {
+			w.fail(*m, fmt.Sprintf("%s after the terminal event of %s", e.Kind, e.This.DN))
+		}
+		switch e.Kind {
+		case EventDialing, EventRinging:
+			if m.began[id] {
+				w.fail(*m, "began twice")
+			}
+			m.began = with(m.began, id)
+		case EventReleased, EventAbandoned, EventError:
+			m.ended = with(m.ended, id)
+			if e.Kind != EventError && !m.began[id] {
+				w.fail(*m, string(e.Kind)+" of what never began")
+			}
+		case EventEstablished, EventHeld, EventRetrieved, EventPartyChanged, EventDestinationBusy:
+			if !m.began[id] {
+				w.fail(*m, string(e.Kind)+" before Ringing or Dialing")
+			}
+		case EventNetworkReached, EventPartyAdded, EventPartyDeleted, EventCallChanged:
+		}
+	}
+}
+
+// checkEffects allows effects for legs only that live before or after the step, and each reply once.
+func (w *walk) checkEffects(m *node, before Interaction, in Input, effects []Effect) {
+	destroyed := false
+	for _, e := range effects {
+		channels := []ChannelID(nil)
+		switch e := e.(type) {
+		case Reply:
+			if e.Token != 0 && !m.pending[e.Token] {
+				w.fail(*m, fmt.Sprintf("token %d is answered twice", e.Token))
+			}
+			delete(m.pending, e.Token)
+		case CreateLeg:
+			channels = []ChannelID{e.Leg.Channel}
+			if (e.Leg.To == Endpoint{}) {
+				w.fail(*m, "a leg to nowhere")
+			}
+		case DialLeg:
+			channels = []ChannelID{e.Channel}
+			if e.Timeout < 0 {
+				w.fail(*m, fmt.Sprintf("rings for %s", e.Timeout))
+			}
+		case AnswerLeg:
+			channels = []ChannelID{e.Channel}
+		case RingLeg:
+			channels = []ChannelID{e.Channel}
+		case ReferLeg:
+			channels = []ChannelID{e.Channel}
+		case HangupLeg:
+			channels = []ChannelID{e.Channel}
+			if change, late := in.(LegChanged); late && change.Change == LegIsCreated && change.Channel == e.Channel {
+				channels = nil // it was given up before it came to be
+			}
+		case JoinLegs:
+			channels = e.Channels
+		case DestroyBridge:
+			destroyed = true
+		case ContinueLeg, PlayMusic, FreeDN, FreeCaps, OccupyDN, StartTimer:
+		}
+		for _, id := range channels {
+			was, is := before.Call.byChannel(id), m.state.Call.byChannel(id)
+			if (was == nil || !was.Leg.alive()) && (is == nil || !is.Leg.alive()) {
+				w.fail(*m, fmt.Sprintf("%s for %s, which is gone", effectName(e), id.ID))
+			}
+		}
+	}
+	if m.state.Finished && !before.Finished && m.state.Call.Bridged != destroyed {
+		w.fail(*m, "the bridge stays")
+	}
+}
+
+// checkState holds what is true of every state.
+func (w *walk) checkState(m node) {
+	c := m.state.Call
+	for _, p := range c.Parties {
+		if p.alive() && !p.Leg.alive() {
+			w.fail(m, fmt.Sprintf("party %d lives without a leg", p.ID))
+		}
+		if m.state.Finished && (p.alive() || p.Leg.alive() || m.began[p.ID] && !m.ended[p.ID]) {
+			w.fail(m, fmt.Sprintf("finished with party %d", p.ID))
+		}
+		if !p.alive() && m.began[p.ID] && !m.ended[p.ID] {
+			w.fail(m, fmt.Sprintf("party %d left without a terminal event", p.ID))
+		}
+		listed := slices.Contains(p.view(&c).Capabilities, CanSingleStepTransfer)
+		if p.DN == "" || !p.alive() {
+			continue
+		}
+		_, effects := next(m.state, stamped{At: m.at, Input: doTransfer{By: p.DN, Dest: toDN("5099"), Reply: 999}})
+		refused := slices.ContainsFunc(effects, func(e Effect) bool { r, ok := e.(Reply); return ok && r.Token == 999 })
+		if listed == refused {
+			w.fail(m, fmt.Sprintf("single-step-transfer of %s: listed %t, refused %t", p.DN, listed, refused))
+		}
+	}
+	if m.state.Finished && len(m.pending) > 0 {
+		w.fail(m, fmt.Sprintf("finished, and the commands %v wait", m.pending))
+	}
+	ids := map[DN]int{}
+	for _, p := range c.Parties {
+		if p.alive() && p.DN != "" {
+			ids[p.DN]++
+		}
+		if ids[p.DN] > 1 {
+			w.fail(m, string(p.DN)+" is in the call twice")
+		}
+	}
+}
+
+func (w *walk) fail(m node, why string) {
+	if !w.failed[why] { // the walk goes breadth first: the first way there is a shortest one
+		w.failed[why] = true
+		assert.Fail(w.t, why, "after %q\n%s", m.path, strings.ReplaceAll(m.key(), ";", "\n"))
+	}
+}
+
+func frozen(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func with[K comparable](m map[K]bool, key K) map[K]bool {
+	if m == nil {
+		m = map[K]bool{}
+	}
+	m[key] = true
+	return m
+}

@@ -65,7 +65,7 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Acceptor != nil {
 		c.source = cfg.Acceptor
 	}
-	go c.run(ctx)
+	go c.run(ctx) // joined by Close
 	return c, nil
 }
 

@@ -67,7 +67,7 @@ func lockFile(path string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock the secrets: %w", err)
 	}
 	for {
-		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX) //nolint:gosec // a descriptor fits an int
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
 		if !errors.Is(err, syscall.EINTR) {
 			break
 		}

@@ -21,7 +21,7 @@ type Loop struct {
 // New starts a loop that holds up to size functions; Post waits while it is full.
 func New(size int) *Loop {
 	l := &Loop{work: make(chan func(), size), stop: make(chan struct{}), gone: make(chan struct{})}
-	go l.run()
+	go l.run() // joined by whoever waits for Done
 	return l
 }
 

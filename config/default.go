@@ -45,8 +45,9 @@ func Default() *Config {
 			// The hold must end before the 30 s after which common proxies cut an idle request.
 			HoldTime:    25 * time.Second,
 			SessionLife: time.Minute,
-			QueueSize:   1000,
-			Retain:      10000,
+			// A supervisor's snapshot goes into it at once: a few events for each DN and call of the team.
+			QueueSize: 32768,
+			Retain:    10000,
 		},
 		Auth: Auth{TokenLife: 12 * time.Hour},
 	}

@@ -121,8 +121,18 @@ func (c *checker) dialRules() {
 			c.add(indexed("dial_rules.emergency", i), number, ruleNumber)
 		}
 	}
-	if rules.DefaultTrunk != "" {
-		c.known("dial_rules.default_trunk", rules.DefaultTrunk, "trunk", c.trunkNames())
+	c.defaultTrunk()
+}
+
+// defaultTrunk sees to it that an emergency call finds its way: the class of its caller may name a trunk, but need not.
+func (c *checker) defaultTrunk() {
+	const key = "dial_rules.default_trunk"
+	rules, names := &c.cfg.DialRules, c.trunkNames()
+	switch {
+	case rules.DefaultTrunk != "":
+		c.known(key, rules.DefaultTrunk, "trunk", names)
+	case len(names) > 1 && len(rules.Emergency) > 0:
+		c.add(key, "", "with several trunks, emergency calls need the one that carries them: name one of "+strings.Join(names, ", "))
 	}
 }
 

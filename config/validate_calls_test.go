@@ -1,6 +1,10 @@
 package config_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
 
 const carrier = "trunks: [{name: carrier, host: '192.0.2.1:5060'}]\n"
 
@@ -8,7 +12,7 @@ func TestLoadRefusesTrunks(t *testing.T) {
 	t.Parallel()
 	testRefusals(t, []refusal{
 		{"name", "trunks: [{name: 'a b', host: 'h:1'}]", `sidecar.yaml:1: trunks[0].name: "a b": a name has 1 to 64 letters, digits, _ and -`},
-		{"name twice", "trunks: [{name: a, host: 'h:1'}, {name: a, host: 'h:1'}]", `sidecar.yaml:1: trunks[1].name: "a": is already the name of trunks[0]`},
+		{"name twice", "trunks: [{name: a, host: 'h:1'}, {name: a, host: 'h:1'}]\ndial_rules: {default_trunk: a}", `sidecar.yaml:1: trunks[1].name: "a": is already the name of trunks[0]`},
 		{"name of a section", "trunks: [{name: global, host: 'h:1'}]", `sidecar.yaml:1: trunks[0].name: "global": Asterisk uses this section name itself`},
 		{"name of a DN", "trunks: [{name: 5001, host: 'h:1'}]", `sidecar.yaml:1: trunks[0].name: "5001": is a DN already: both would be the same endpoint in Asterisk`},
 		{"kind", carrierWith("kind: isdn"), `sidecar.yaml:1: trunks[0].kind: "isdn": must be one of genesys, peer, provider`},
@@ -32,6 +36,8 @@ func TestLoadRefusesTrunks(t *testing.T) {
 		{"max calls", carrierWith("max_calls: -1"), `sidecar.yaml:1: trunks[0].max_calls: "-1": must be 0, for no limit, or more`},
 	})
 }
+
+const twoTrunks = "trunks: [{name: a, host: '192.0.2.1:5060'}, {name: b, host: '192.0.2.2:5060'}]\n"
 
 func carrierWith(settings string) string {
 	return "trunks: [{name: carrier, host: '192.0.2.1:5060', " + settings + "}]\n"
@@ -100,6 +106,21 @@ func TestLoadRefusesDialRules(t *testing.T) {
 		{"role", "dial_rules: {roles: {boss: default}}", `sidecar.yaml:1: dial_rules.roles.boss: "boss": must be one of agent, supervisor, admin`},
 		{"class of a role", "dial_rules: {roles: {admin: vip}}", `sidecar.yaml:1: dial_rules.roles.admin: "vip": no class of this name is defined; there are default`},
 		{"emergency", "dial_rules: {emergency: [help]}", `sidecar.yaml:1: dial_rules.emergency[0]: "help": ` + number},
+		{"emergency without a way", twoTrunks, `dial_rules.default_trunk: with several trunks, emergency calls need the one that carries them: name one of a, b`},
 		{"default trunk", "dial_rules: {default_trunk: carrier}", `sidecar.yaml:1: dial_rules.default_trunk: "carrier": no trunk of this name is defined`},
 	})
+}
+
+func TestLoadTakesSeveralTrunksWithAWayForEmergencies(t *testing.T) {
+	t.Parallel()
+	for name, rules := range map[string]string{
+		"default trunk":        "dial_rules: {default_trunk: b}\n",
+		"no emergency numbers": "dial_rules: {emergency: []}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := load(t, twoTrunks+rules)
+			require.NoError(t, err)
+		})
+	}
 }

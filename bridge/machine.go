@@ -279,5 +279,6 @@ func (s *step) switchLost() {
 	for i := range s.i.Call.Parties {
 		s.gone(&s.i.Call.Parties[i])
 	}
+	s.i.Call.Bridged = false // should the server live after all, nothing of it is touched before we have looked
 	s.clear(CallStateDropped, causeTemporary)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +26,6 @@ type listener struct {
 	states []cti.Event // of /call/state
 	steps  []string    // of the session's life
 	seen   map[string]bool
-	liner  cti.Liner
 }
 
 // listen starts a client of generation 3, 5 or 9 as user, and returns when it has subscribed.
@@ -81,6 +81,7 @@ func (l *listener) take(step, channel string, e cti.Event) {
 	case step != "":
 		l.steps = append(l.steps, step)
 	case l.seen[channel+e.ID] || e.Snapshot:
+	case e.Call != nil && terminal(e) && !l.knows(e): // the end of a call before its time
 	case channel == "/user/agent/events":
 		l.events = append(l.events, e)
 	default:
@@ -89,6 +90,15 @@ func (l *listener) take(step, channel string, e cti.Event) {
 	if step == "" {
 		l.seen[channel+e.ID] = true
 	}
+}
+
+func terminal(e cti.Event) bool { return e.Name == "Released" || e.Name == "Abandoned" }
+
+// knows reports whether the client has seen the call at that DN.
+func (l *listener) knows(e cti.Event) bool {
+	return slices.ContainsFunc(append(l.events, l.states...), func(old cti.Event) bool {
+		return old.Call != nil && old.Call.ConnID == e.Call.ConnID && old.DN == e.DN
+	})
 }
 
 func (l *listener) lived(step string) int {

@@ -82,7 +82,8 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// newSystem writes the configuration and generates Asterisk's, but starts nothing. Extra is YAML added to the file.
+// newSystem writes the configuration and generates Asterisk's, but starts nothing. Extra is YAML added to the file; it
+// may bring its own dns and routes.
 func newSystem(t *testing.T, extra string) *system {
 	t.Helper()
 	ports := asterisk.FreeAsteriskPorts(t)
@@ -98,10 +99,12 @@ http: {listen: %[2]q}
 log: {level: debug}
 asterisk: [{id: pbx1, url: "http://127.0.0.1:%[3]d", config_dir: %[1]s/etc, lost_after: 5s, reconnect_max: 1s}]
 network: {sip_listen: "127.0.0.1:%[4]d", rtp: {start: %[5]d, end: %[6]d}}
-dns: [{numbers: [5001-5005], owner: phone}]
 trunks: [{name: customers, kind: peer, host: "127.0.0.2:%[7]d"}]
-routes: [{number: "8000", to: "dn:5001"}]
-%[8]s`, s.dir, s.http, ports.HTTP, ports.SIP, ports.RTPStart, ports.RTPEnd, s.customer, extra)
+%[8]s
+`, s.dir, s.http, ports.HTTP, ports.SIP, ports.RTPStart, ports.RTPEnd, s.customer, extra)
+	if !strings.Contains(extra, "dns:") {
+		text += "dns: [{numbers: [5001-5005], owner: phone}]\nroutes: [{number: \"8000\", to: \"dn:5001\"}]\n"
+	}
 	require.NoError(t, os.WriteFile(s.conf, []byte(text), 0o600))
 	s.run("generate", "--out", filepath.Join(s.dir, "etc"))
 	return s
@@ -138,11 +141,12 @@ func (s *system) startAsterisk() {
 	s.pbx = asterisk.Start(s.t, asterisk.Options{ConfDir: filepath.Join(s.dir, "etc")})
 }
 
-// startSidecar starts the daemon; the test's end stops it and wants a clean exit.
-func (s *system) startSidecar() {
+// startSidecar starts the daemon, with more environment; the test's end stops it and wants a clean exit.
+func (s *system) startSidecar(env ...string) {
 	s.t.Helper()
 	cmd := exec.Command(binary, "serve", "--config", s.conf)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
+	cmd.Env = append(os.Environ(), env...)
 	require.NoError(s.t, cmd.Start())
 	s.mu.Lock()
 	s.cmd = cmd
@@ -182,7 +186,7 @@ func (s *system) killSidecar() {
 	s.t.Helper()
 	cmd := s.taken()
 	require.NoError(s.t, cmd.Process.Kill())
-	_ = cmd.Wait()
+	require.Error(s.t, cmd.Wait(), "it was killed")
 }
 
 func (s *system) taken() *exec.Cmd {
@@ -216,7 +220,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func (s *system) readyStatus() int {
-	resp, err := http.Get("http://" + s.http + "/readyz") //nolint:noctx // a test's poll
+	resp, err := http.Get("http://" + s.http + "/readyz")
 	if err != nil {
 		return 0
 	}

@@ -57,6 +57,11 @@ func (f *Feeder) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-lost.C:
+			if f.answers(ctx) {
+				f.log.Error("asterisk_events_missing", "after", f.lostAfter)
+				lost.Reset(f.lostAfter)
+				continue
+			}
 			f.log.Error("asterisk_lost", "after", f.lostAfter)
 			f.engine.Lost(f.server)
 			f.outOfService()
@@ -73,11 +78,21 @@ func (f *Feeder) Run(ctx context.Context) {
 				f.log.Warn("asterisk_gap", "since", event.Since, "error", event.Err)
 				f.engine.Gap(f.server)
 				lost.Reset(f.lostAfter)
+			case *ari.Replaced:
+				// The calls go on under another sidecar: nothing of them may be ended or cleaned up here.
+				f.log.Error("standing_by", "why", "another sidecar took over the application; restart this one to take it back")
+				lost.Stop()
 			default:
 				f.feed(event)
 			}
 		}
 	}
+}
+
+// answers reports whether Asterisk still takes requests, that is: only its events are missing, and its calls live.
+func (f *Feeder) answers(ctx context.Context) bool {
+	_, err := f.client.Asterisk().Ping(ctx)
+	return err == nil
 }
 
 // resync reads everything and lets the engine compare. It reports false when the connection went away meanwhile:

@@ -21,7 +21,11 @@ func (p planPort) Inbound(trunk, called string, at time.Time) (bridge.Destinatio
 	if err != nil {
 		return bridge.Destination{}, refused(called, err)
 	}
-	return p.destination(called, t), nil
+	d := p.destination(called, t)
+	if !d.Fallback.IsZero() {
+		d.Fallback.Extension = called // whose route may have a fallback of its own
+	}
+	return d, nil
 }
 
 func (p planPort) Dial(from bridge.DN, class, number string) (bridge.Destination, error) {

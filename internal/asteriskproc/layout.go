@@ -42,7 +42,7 @@ func newLayout(conf, state string) (layout, error) {
 	if conf == l.etc || strings.HasPrefix(conf, l.etc+string(filepath.Separator)) {
 		return layout{}, fmt.Errorf("%w: %s", ErrConfDir, conf)
 	}
-	for _, dir := range []string{"etc", "run", "log", "spool", "lib", "db", "keys/keys", "cache", "data"} {
+	for _, dir := range stateDirs() {
 		if err = os.MkdirAll(filepath.Join(state, dir), 0o750); err != nil {
 			return layout{}, fmt.Errorf("make a directory for asterisk: %w", err)
 		}
@@ -58,6 +58,15 @@ func newLayout(conf, state string) (layout, error) {
 		return layout{}, errors.Join(fmt.Errorf("%w: %s", ErrSocketPath, l.socket()), os.Remove(l.run))
 	}
 	return l, nil
+}
+
+// stateDirs are what Asterisk writes to. It makes few of them by itself, and a package would have brought them: call files,
+// recordings and mailboxes need theirs below the spool.
+func stateDirs() []string {
+	return []string{
+		"etc", "run", "log", "lib", "db", "keys/keys", "cache", "data",
+		"spool/monitor", "spool/outgoing", "spool/recording", "spool/system", "spool/tmp", "spool/voicemail",
+	}
 }
 
 // fill writes what Asterisk reads. It is done before every start, so that files which the caller added meanwhile are seen.
@@ -140,7 +149,8 @@ func (l layout) linkConf() error {
 }
 
 // sampleConfs are files without which some module of a default build declines to load or warns. Samples that would open
-// ports, define dialplan or need a database are not among them.
+// ports, define dialplan or need a database are not among them. (What Asterisk 22.10 says about 'minimum_size' of stasis is
+// a gap in its own documentation, whatever stasis.conf holds; without the file it says two things more.)
 func sampleConfs() []string {
 	return []string{
 		"acl.conf", "aeap.conf", "amd.conf", "ccss.conf", "cdr.conf", "cel.conf", "chan_websocket.conf", "cli.conf",

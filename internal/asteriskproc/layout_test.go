@@ -72,3 +72,16 @@ func TestFileReplacedInConfDirIsSeenByReload(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, out, "no existence of 'before'")
 }
+
+// A recording that has no directory to go to fails only when somebody makes one.
+func TestBareInstanceHasItsSpool(t *testing.T) {
+	t.Parallel()
+	i, err := asteriskproc.Start(t.Context(), asteriskproc.Options{ConfDir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, i.Close()) })
+
+	for _, dir := range []string{"monitor", "outgoing", "recording", "system", "tmp", "voicemail"} {
+		require.DirExists(t, filepath.Join(i.StateDir(), "spool", dir))
+	}
+	require.NotContains(t, i.Log(), filepath.Join(i.StateDir(), "spool"))
+}

@@ -23,9 +23,9 @@ type Options struct {
 	Checks  []Check           // of /readyz
 	Classes map[string]string // role of a user -> class of the dial rules for its commands
 
-	Metrics        *prometheus.Registry // what /metrics shows; nil: a new one
-	AllowedOrigins []string             // of pages served elsewhere
-	Extra          map[string]http.Handler
+	Metrics        *prometheus.Registry    // what /metrics shows; nil: a new one
+	AllowedOrigins []string                // of pages served elsewhere
+	Extra          map[string]http.Handler // by pattern; they look at origins themselves
 	Log            *slog.Logger
 	Version        string // of the program, for the OpenAPI description
 }

@@ -148,9 +148,14 @@ func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
 	p.write(w)
 }
 
-// preflight lets pages of the allowed origins use the API, and answers the browser's question whether they may.
+// preflight lets pages of the allowed origins use the API, and answers the browser's question whether they may. What
+// others serve through this door is theirs to say: a browser refuses an answer that allows its origin twice.
 func (s *server) preflight(w http.ResponseWriter, r *http.Request) (answered bool) {
 	if len(s.AllowedOrigins) == 0 {
+		return false
+	}
+	_, pattern := s.mux.Handler(r)
+	if _, extra := s.Extra[pattern]; extra {
 		return false
 	}
 	w.Header().Add("Vary", "Origin")

@@ -21,6 +21,7 @@ type actor struct {
 	server ServerID
 	loop   *loop.Loop
 	work   *effectQueue
+	ended  chan struct{} // closed when the last effect is done, or the engine stops
 
 	// owned by the loop
 	state   Interaction
@@ -34,7 +35,7 @@ type actor struct {
 
 func newActor(e *Engine, state Interaction) *actor {
 	a := &actor{
-		e: e, id: state.ID, server: state.Server, loop: loop.New(mailboxSize), work: newEffectQueue(),
+		e: e, id: state.ID, server: state.Server, loop: loop.New(mailboxSize), work: newEffectQueue(), ended: make(chan struct{}),
 		state: state, waiting: map[int]chan error{}, timers: map[PartyID]*time.Timer{},
 	}
 	e.wg.Go(a.runEffects)
@@ -123,6 +124,7 @@ func (a *actor) ask(ctx context.Context, build func(token int) Input) error {
 
 // runEffects runs the effects until the interaction has ended and its last effect is done, or the engine stops.
 func (a *actor) runEffects() {
+	defer close(a.ended)
 	for {
 		effect, ok := a.work.pop()
 		if !ok {
@@ -167,7 +169,7 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		err = sw.Ring(ctx, effect.Channel)
 	case HangupLeg:
 		if err = sw.Hangup(ctx, effect.Channel, effect.Cause); err != nil {
-			a.hangupLater(effect)
+			a.hangupAgain(effect)
 		}
 	case ContinueLeg:
 		if err = sw.Continue(ctx, effect.Channel, effect.To); err != nil {
@@ -178,7 +180,8 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 	case PlayMusic:
 		err = sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On)
 	case DestroyBridge:
-		err = sw.Destroy(ctx, effect.Bridge)
+		// The last effect of an interaction: it may take its time.
+		err = a.e.insist(func(ctx context.Context) error { return sw.Destroy(ctx, effect.Bridge) })
 	case FreeDN: // in the order of the effects: behind a CreateLeg that reserves
 		a.e.Agents.Free(effect.DN, a.id)
 	case FreeCaps:
@@ -190,14 +193,17 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 	}
 }
 
-// hangupRetry is how long after a failed request to end a channel the next one follows.
-const hangupRetry = 2 * time.Second
-
-// hangupLater asks again for the end of a channel, as long as the call waits for it.
-func (a *actor) hangupLater(effect HangupLeg) {
-	time.AfterFunc(hangupRetry, func() {
+// hangupAgain asks again for the end of a channel: as long as the call waits for it, or a few times if it does not.
+func (a *actor) hangupAgain(effect HangupLeg) {
+	if !a.wants(a.e.ctx, effect.Channel) {
+		a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error {
+			return a.e.Switch.Hangup(ctx, effect.Channel, effect.Cause)
+		})
+		return
+	}
+	time.AfterFunc(requestRetry, func() {
 		a.loop.Post(func() {
-			if p := a.state.Call.byChannel(effect.Channel); p != nil && p.Leg.State == LegLeaving {
+			if p := a.state.Call.byChannel(effect.Channel); p != nil && p.Leg.alive() {
 				a.work.push(effect)
 			}
 		})

@@ -81,21 +81,29 @@ func (e *Engine) Drain() {
 	e.draining = true
 }
 
-// start makes the actor of a new interaction; arrived is the channel that began it, zero for one that we begin.
-func (e *Engine) start(server ServerID, arrived ChannelID) *actor {
-	id := InteractionID(e.prefix() + randomName())
-	a := newActor(e, Interaction{ID: id, Server: server, Call: Call{
+// start makes the actor of a new interaction; arrived are the channels that came to us.
+func (e *Engine) start(server ServerID, arrived ...ChannelID) *actor {
+	return e.launch(e.interaction(server, InteractionID(e.prefix()+randomName())), arrived)
+}
+
+func (e *Engine) interaction(server ServerID, id InteractionID) Interaction {
+	return Interaction{ID: id, Server: server, Call: Call{
 		ID: newCallID(), ConnID: newConnID(e.NodeID), Controller: ControlAsterisk,
 		Bridge: BridgeID{Server: server, ID: string(id)},
-	}})
+	}}
+}
+
+// launch makes the actor of an interaction, to which the arrived channels belong.
+func (e *Engine) launch(i Interaction, arrived []ChannelID) *actor {
+	a := newActor(e, i)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.actors[id] = a
+	e.actors[i.ID] = a
 	if e.ctx.Err() != nil {
 		a.work.abandon() // Close has been here already
 	}
-	if arrived.ID != "" {
-		e.arrivals[arrived] = a
+	for _, ch := range arrived {
+		e.arrivals[ch] = a
 	}
 	return a
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"sidecar/internal/backoff"
 )
 
 // Arrival is a channel that came to us.
@@ -133,6 +135,7 @@ func (e *Engine) Recovered(snap Snapshot) {
 	for _, a := range e.actorsOn(snap.Server) {
 		a.reconcile(snap)
 	}
+	e.adopt(snap)
 	for id, fact := range snap.Channels {
 		ch := ChannelID{Server: snap.Server, ID: id}
 		switch {
@@ -156,18 +159,35 @@ func (e *Engine) Recovered(snap Snapshot) {
 
 // clean removes something of ours that no interaction knows.
 func (e *Engine) clean(kind, id string, remove func(context.Context) error) {
-	e.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(e.ctx, e.EffectTimeout)
-		defer cancel()
-		err := remove(ctx)
-		e.log.Warn("orphan_removed", "kind", kind, "id", id, "error", err)
-	})
+	e.wg.Go(func() { e.log.Warn("orphan_removed", "kind", kind, "id", id, "error", e.insist(remove)) })
 }
 
-// Lost says that the server is out of reach for good: its calls end with events.
+const (
+	requestRetry = 2 * time.Second // pause after a failed request to end something
+	requestTries = 3               // what stays after so many is removed at the end of the next gap
+)
+
+// insist asks for the end of something a few times.
+func (e *Engine) insist(remove func(context.Context) error) error {
+	for try := 1; ; try++ {
+		ctx, cancel := context.WithTimeout(e.ctx, e.EffectTimeout)
+		err := remove(ctx)
+		cancel()
+		if err == nil || try == requestTries || backoff.Sleep(e.ctx, requestRetry) != nil {
+			return err
+		}
+	}
+}
+
+// Lost says that the server is out of reach for good: its calls end with events. It returns when they are over, since
+// a server that comes back is to find nobody who still believes to own its channels.
 func (e *Engine) Lost(server ServerID) {
-	for _, a := range e.actorsOn(server) {
+	list := e.actorsOn(server)
+	for _, a := range list {
 		a.feed(SwitchLost{})
+	}
+	for _, a := range list {
+		<-a.ended
 	}
 }
 

@@ -65,6 +65,7 @@ type Reconciled struct {
 type ChannelFact struct {
 	State   LegChange // LegIsCreated (down), LegIsRinging or LegIsUp
 	Arrived *Arrival  // how it came to us, for channels that we did not make
+	Called  Endpoint  // where it went, for channels that we made
 }
 
 // SwitchLost says that the server is out of reach for good: its calls are over.
@@ -97,6 +98,20 @@ type doTransfer struct {
 // doReferRefused answers a REFER whose target can't be called or whose kind we don't do.
 type doReferRefused struct{ Channel ChannelID }
 
+// Adopted is a conversation that the switch has and nobody here knows any more: after it was out of reach for so long
+// that its calls were taken as ended.
+type Adopted struct{ Legs []AdoptedLeg }
+
+// AdoptedLeg is one of the two or more who talk.
+type AdoptedLeg struct {
+	Channel ChannelID
+	DN      DN // empty for an outside party
+	Number  string
+	Name    string
+	Trunk   bool // it came to us from a trunk
+}
+
+func (Adopted) isInput()        {}
 func (Arrived) isInput()        {}
 func (LegChanged) isInput()     {}
 func (LegFailed) isInput()      {}

@@ -62,6 +62,8 @@ func (s *step) apply(in Input) {
 	switch in := in.(type) {
 	case Arrived:
 		s.arrived(in)
+	case Adopted:
+		s.adopted(in)
 	case LegChanged:
 		s.legChanged(in)
 	case LegFailed:

@@ -138,11 +138,7 @@ func TestAsteriskRestartedMidCall(t *testing.T) {
 func TestEventSocketCut(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, "")
-	cable := newCable(t, s.ports.HTTP)
-	text, err := os.ReadFile(s.conf)
-	require.NoError(t, err)
-	through := strings.Replace(string(text), fmt.Sprintf("http://127.0.0.1:%d", s.ports.HTTP), cable.url, 1)
-	require.NoError(t, os.WriteFile(s.conf, []byte(through), 0o600))
+	cable := s.throughCable()
 	s.startAsterisk()
 	s.startSidecar()
 	s.waitReady()
@@ -186,7 +182,7 @@ type cable struct {
 
 func newCable(t *testing.T, port int) *cable {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed by the test's end
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	c := &cable{url: "http://" + listener.Addr().String(), open: map[net.Conn]bool{}}
 	var work sync.WaitGroup
@@ -209,7 +205,7 @@ func newCable(t *testing.T, port int) *cable {
 
 func (c *cable) carry(near net.Conn, to string) {
 	defer func() { _ = near.Close() }()
-	far, err := net.Dial("tcp", to) //nolint:noctx // closed by cut
+	far, err := net.Dial("tcp", to)
 	if err != nil || !c.plug(near, far) {
 		return
 	}
@@ -248,4 +244,51 @@ func (c *cable) mend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.off = false
+}
+
+// Asterisk is out of reach for longer than its calls are waited for: they are told to have ended. When it turns out
+// that they live they are not cut off, but come back as new calls that can be controlled.
+func TestLongCutDoesNotEndConversations(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, "")
+	cable := s.throughCable()
+	s.startAsterisk()
+	s.startSidecar()
+	s.waitReady()
+	s.readPasswords()
+	first, second, customer := s.agentPhone("5001", phone.RingOnly), s.agentPhone("5002", phone.RingOnly), s.customerPhone()
+	s.inService("5001", "5002")
+	feed := s.listen(5, "supervisor")
+	cust := dial(t, customer, "8000", customerTone)
+	a := incoming(t, first, agentTone)
+	talk(t, cust, customerTone, a, agentTone)
+	before := s.onlyCall("Established")
+	cable.cut()
+	feed.saw("5001", "Released")
+	require.Empty(t, s.calls("supervisor"))
+	cable.mend()
+	s.waitReady()
+	after := s.onlyCall("Established")
+	require.NotEqual(t, before.ID, after.ID)
+	talk(t, cust, customerTone, a, agentTone)
+	s.inService("5001", "5002")
+	s.as("5001", http.MethodPost, "/api/v1/calls/"+after.ID+"/transfer", `{"to":"5002"}`).want(http.StatusOK)
+	ended(t, a)
+	b := incoming(t, second, secondTone)
+	talk(t, cust, customerTone, b, secondTone)
+	require.NoError(t, b.Hangup(soon(t)))
+	ended(t, cust)
+	feed.want(golden(t, "long_cut")...)
+	s.requireNoLeftovers()
+}
+
+// throughCable puts a cable between the sidecar and Asterisk's HTTP.
+func (s *system) throughCable() *cable {
+	s.t.Helper()
+	c := newCable(s.t, s.ports.HTTP)
+	text, err := os.ReadFile(s.conf)
+	require.NoError(s.t, err)
+	through := strings.Replace(string(text), fmt.Sprintf("http://127.0.0.1:%d", s.ports.HTTP), c.url, 1)
+	require.NoError(s.t, os.WriteFile(s.conf, []byte(through), 0o600))
+	return c
 }

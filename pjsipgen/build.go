@@ -24,7 +24,7 @@ const (
 
 // ChannelVars are the channel variables that come with every event: the leg that a phone of ours named, and the call
 // and party that the engine wrote on the channel.
-const ChannelVars = "SIDECAR_LEG,SIDECAR_CALLUUID"
+const ChannelVars = "SIDECAR_LEG,SIDECAR_PARTY,SIDECAR_CALLUUID"
 
 // Secrets gives the passwords that the files hold.
 type Secrets interface {

@@ -56,7 +56,7 @@ func snapshot(app string, s ari.Snapshot) bridge.Snapshot {
 	server := bridge.ServerID(s.Server)
 	out := bridge.Snapshot{Server: server, Channels: map[string]bridge.ChannelFact{}, Bridges: map[string][]string{}}
 	for _, ch := range s.Channels {
-		fact := bridge.ChannelFact{State: change(ch.State)}
+		fact := bridge.ChannelFact{State: change(ch.State), Called: reached(ch.ChannelVars[partyVariable])}
 		if in, ok := listed(server, app, ch); ok {
 			fact.Arrived = &in
 		}

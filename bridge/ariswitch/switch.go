@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"sidecar/ari"
@@ -19,6 +20,9 @@ const LegHeader = "X-Sidecar-Leg"
 
 // legVariable keeps the leg's id on the channel, so that a restart can match it again.
 const legVariable = "SIDECAR_LEG"
+
+// partyVariable keeps whom a channel of ours was made to reach, dn:5001 or number:030123.
+const partyVariable = "SIDECAR_PARTY"
 
 // Switch commands Asterisk servers for the engine.
 type Switch struct {
@@ -79,6 +83,7 @@ func (s *Switch) variables(leg bridge.NewLeg) ari.Vars {
 	v := map[string]string{
 		"PJSIP_TRANSFER_HANDLING()": "ari-only",
 		legVariable:                 leg.Channel.ID,
+		partyVariable:               partyOf(leg.To),
 	}
 	if leg.CallerNum != "" {
 		v["CONNECTEDLINE(num,i)"] = leg.CallerNum
@@ -90,6 +95,25 @@ func (s *Switch) variables(leg bridge.NewLeg) ari.Vars {
 		v["PJSIP_HEADER(add,"+LegHeader+")"] = leg.Channel.ID
 	}
 	return ari.NewVars(v)
+}
+
+func partyOf(to bridge.Endpoint) string {
+	if to.DN != "" {
+		return "dn:" + string(to.DN)
+	}
+	return "number:" + to.Number
+}
+
+// reached reads what partyOf wrote.
+func reached(party string) bridge.Endpoint {
+	switch kind, value, _ := strings.Cut(party, ":"); kind {
+	case "dn":
+		return bridge.Endpoint{DN: bridge.DN(value)}
+	case "number":
+		return bridge.Endpoint{Number: value}
+	default:
+		return bridge.Endpoint{}
+	}
 }
 
 func endpoint(to bridge.Endpoint) string {

@@ -28,10 +28,14 @@ asterisk:
     url: http://127.0.0.1:8089
     config_dir: $var/asterisk/etc
 
-# Desk phones (or softphones) that register with Asterisk.
 dns:
+  # Desk phones (or softphones) that register with Asterisk.
   - numbers: ["5001-5020"]
     owner: phone
+  # The agents of \`make demo\`. They are its own: a DN keeps one phone, and the demo's would push a real one out.
+  - numbers: ["5091-5092"]
+    owner: phone
+    caller_id: Demo {dn}
 
 # The customer of \`make demo\` calls from here.
 trunks:
@@ -40,9 +44,9 @@ trunks:
     host: 127.0.0.1:5080
 
 routes:
-  - number: "*"
+  - number: "8000"
     trunk: demo
-    to: dn:5001
+    to: dn:5091
 YAML
   chmod 600 "$config"
 }

@@ -167,6 +167,8 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		}
 	case RingLeg:
 		err = sw.Ring(ctx, effect.Channel)
+	case OpenLeg:
+		err = sw.Open(ctx, effect.Channel)
 	case HangupLeg:
 		if err = sw.Hangup(ctx, effect.Channel, effect.Cause); err != nil {
 			a.hangupAgain(effect)

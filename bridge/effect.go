@@ -21,6 +21,8 @@ type (
 	AnswerLeg struct{ Channel ChannelID }
 	// RingLeg lets the caller hear ringing.
 	RingLeg struct{ Channel ChannelID }
+	// OpenLeg lets the caller hear what comes before the answer.
+	OpenLeg struct{ Channel ChannelID }
 	// HangupLeg ends a channel; one that is gone already comes back as LegChanged.
 	HangupLeg struct {
 		Channel ChannelID
@@ -70,6 +72,7 @@ func (CreateLeg) isEffect()     {}
 func (DialLeg) isEffect()       {}
 func (AnswerLeg) isEffect()     {}
 func (RingLeg) isEffect()       {}
+func (OpenLeg) isEffect()       {}
 func (HangupLeg) isEffect()     {}
 func (ContinueLeg) isEffect()   {}
 func (ReferLeg) isEffect()      {}

@@ -32,6 +32,7 @@ type LegChange string
 const (
 	LegIsCreated LegChange = "created"
 	LegIsRinging LegChange = "ringing"
+	LegIsHeard   LegChange = "heard" // early media: an announcement, or the network's own ringing tone
 	LegIsUp      LegChange = "up"
 	LegIsHeld    LegChange = "held"
 	LegIsBack    LegChange = "retrieved"

@@ -13,6 +13,8 @@ func (s *step) legChanged(in LegChanged) {
 		s.legCreated(p)
 	case LegIsRinging:
 		s.legRinging(p)
+	case LegIsHeard:
+		s.legHeard(p)
 	case LegIsUp:
 		s.legUp(p)
 	case LegIsHeld:
@@ -91,6 +93,19 @@ func (s *step) legRinging(p *Party) {
 	}
 }
 
+// legHeard lets the caller hear a destination that is not answered yet. During a transfer music plays instead.
+func (s *step) legHeard(p *Party) {
+	caller := s.call().peer(p.ID)
+	if p.State != PartyAlerting && p.State != PartyRinging || p.Leg.Joined || caller == nil || !caller.Leg.usable() || s.call().Transfer != nil {
+		return
+	}
+	if caller.Leg.State == LegArrived {
+		s.do(OpenLeg{Channel: caller.Leg.Channel})
+	}
+	s.call().Bridged = true
+	s.do(JoinLegs{Bridge: s.call().Bridge, Channels: []ChannelID{caller.Leg.Channel, p.Leg.Channel}})
+}
+
 // rings tells that a party is being rung.
 func (s *step) rings(p *Party) {
 	p.State = PartyRinging
@@ -159,6 +174,9 @@ func (s *step) joinLegs(parties ...*Party) {
 // joined makes those who can hear each other now established.
 func (s *step) joined(in Joined) {
 	c := s.call()
+	if in.Err != nil && len(in.Parties) == 0 {
+		return // early media only: the call can do without
+	}
 	if in.Err != nil {
 		// One of them hung up meanwhile, which its own fact will tell, or the switch can't mix: the call can't go on either way.
 		s.clear(CallStateOK, causeTemporary)

@@ -51,7 +51,7 @@ func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 		s.legRinging(p)
 	case LegIsUp:
 		s.legUp(p)
-	case LegIsCreated, LegIsHeld, LegIsBack, LegIsGone:
+	case LegIsCreated, LegIsHeard, LegIsHeld, LegIsBack, LegIsGone:
 	}
 }
 

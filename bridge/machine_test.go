@@ -358,3 +358,17 @@ func TestNextChangesNothingThatItWasGiven(t *testing.T) {
 	_, _ = next(s.state, stamped{At: s.at, Input: gone("cust", 16)})
 	require.Equal(t, before, fmt.Sprintf("%+v", s.state.Call.Parties))
 }
+
+func TestEarlyMedia(t *testing.T) {
+	t.Parallel()
+	s := newScript(t).in(
+		Arrived{Channel: ch("a"), From: "5001", Number: "5001", Called: "030999", Dest: toOutside("030999")},
+		leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsHeard),
+	)
+	require.Equal(t, []string{"OpenLeg", "JoinLegs"}, s.effects())
+	require.Empty(t, s.in(Joined{Err: ErrUnreachable}).effects(), "the call can do without")
+	require.Empty(t, s.in(Joined{}).events(), "nobody has answered")
+	require.Equal(t, []string{"AnswerLeg", "JoinLegs"}, s.in(leg("n1-x.1", LegIsUp)).effects())
+	require.Equal(t, []string{"5001: Established OK other=030999"}, s.in(Joined{Parties: []PartyID{1, 2}}).events())
+	require.Contains(t, s.in(gone("n1-x.1", 16), gone("a", 16)).effects(), "DestroyBridge")
+}

@@ -16,6 +16,8 @@ type Legs interface {
 	Answer(ctx context.Context, ch ChannelID) error
 	// Ring lets the caller on ch hear that the destination rings.
 	Ring(ctx context.Context, ch ChannelID) error
+	// Open lets the caller on ch hear media before the answer.
+	Open(ctx context.Context, ch ChannelID) error
 	// Hangup ends the channel with a Q.850 cause.
 	Hangup(ctx context.Context, ch ChannelID, cause int) error
 	// Continue hands the channel back to the switch's own plan, for what the engine does not do itself.

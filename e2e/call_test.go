@@ -76,6 +76,7 @@ func TestBasicCalls(t *testing.T) {
 		{"internal, busy", (*day).busy},
 		{"internal, nobody registered", (*day).unreachable},
 		{"outbound", (*day).outbound},
+		{"outbound, early media", (*day).announced},
 		{"outbound, busy", (*day).outboundBusy},
 		{"refused number", (*day).refusedNumber},
 		{"click to dial", (*day).clickToDial},

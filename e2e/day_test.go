@@ -121,6 +121,21 @@ func (d *day) outbound() {
 	d.feed.want(golden(d.t, "outbound")...)
 }
 
+// announced is a destination that says something before it answers: a trunk's own ringing tone or announcement.
+func (d *day) announced() {
+	a := dial(d.t, d.first, "030999", agentTone)
+	cust := incoming(d.t, d.customer, 0)
+	cust.SendTone(customerTone)
+	require.NoError(d.t, cust.Progress())
+	require.NoError(d.t, a.WaitTone(soon(d.t), customerTone), "heard before the answer")
+	require.NotEqual(d.t, phone.Established, a.State())
+	require.NoError(d.t, cust.Answer(soon(d.t)))
+	talk(d.t, a, agentTone, cust, customerTone)
+	require.NoError(d.t, cust.Hangup(soon(d.t)))
+	ended(d.t, a)
+	d.feed.want(golden(d.t, "outbound")...)
+}
+
 func (d *day) outboundBusy() {
 	a := dial(d.t, d.first, "030999", agentTone)
 	require.NoError(d.t, incoming(d.t, d.customer, 0).Busy())

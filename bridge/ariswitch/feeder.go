@@ -131,6 +131,10 @@ func (f *Feeder) feed(event ari.Event) {
 		if c := change(e.Channel.State); c != bridge.LegIsCreated {
 			f.leg(e.Channel.ID, c, 0)
 		}
+	case *ari.Dial:
+		if e.DialStatus == "PROGRESS" { // the only sign of early media: the state stays Down
+			f.leg(e.Peer.ID, bridge.LegIsHeard, 0)
+		}
 	case *ari.ChannelHold:
 		f.leg(e.Channel.ID, bridge.LegIsHeld, 0)
 	case *ari.ChannelUnhold:

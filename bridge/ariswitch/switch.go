@@ -141,6 +141,11 @@ func (s *Switch) Ring(ctx context.Context, ch bridge.ChannelID) error {
 	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error { return c.Ring(ctx, id) })
 }
 
+// Open lets the caller hear media before the answer (183).
+func (s *Switch) Open(ctx context.Context, ch bridge.ChannelID) error {
+	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error { return c.Progress(ctx, id) })
+}
+
 // Hangup ends a channel. One that is gone is what was wanted.
 func (s *Switch) Hangup(ctx context.Context, ch bridge.ChannelID, cause int) error {
 	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {

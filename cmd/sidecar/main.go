@@ -1,4 +1,4 @@
-// Command sidecar is call control and WebRTC for contact centers that run Asterisk.
+// Command sidecar is call control for contact centers that run Asterisk.
 package main
 
 import (
@@ -36,7 +36,7 @@ func newRootCmd() *cobra.Command {
 	o := &options{}
 	cmd := &cobra.Command{
 		Use:           "sidecar",
-		Short:         "Call control and WebRTC for contact centers that run Asterisk",
+		Short:         "Call control for contact centers that run Asterisk",
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -163,7 +163,7 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		} // else the end of the gap joins them again: a cut connection is no reason to end a call
 	case AnswerLeg:
 		if err = sw.Answer(ctx, effect.Channel); err != nil && !a.e.isDown(a.server) {
-			a.feed(Joined{Err: err})
+			a.feed(AnswerFailed{Channel: effect.Channel})
 		}
 	case RingLeg:
 		err = sw.Ring(ctx, effect.Channel)

@@ -32,7 +32,7 @@ type Transfer struct {
 
 // MakeCall returns once the phone of From is being called.
 func (e *Engine) MakeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
-	return e.ops.once(ctx, cmd.Op, func() (CallView, error) { return e.makeCall(ctx, cmd) })
+	return e.ops.once(ctx, &e.wg, cmd.Op, func(ctx context.Context) (CallView, error) { return e.makeCall(ctx, cmd) })
 }
 
 func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
@@ -64,7 +64,7 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 
 // Hangup returns once the call's end has been told; the channels end after that.
 func (e *Engine) Hangup(ctx context.Context, cmd Hangup) (CallView, error) {
-	return e.ops.once(ctx, cmd.Op, func() (CallView, error) {
+	return e.ops.once(ctx, &e.wg, cmd.Op, func(ctx context.Context) (CallView, error) {
 		a, _, err := e.actorOf(cmd.Call)
 		if err != nil {
 			return CallView{}, err
@@ -76,7 +76,7 @@ func (e *Engine) Hangup(ctx context.Context, cmd Hangup) (CallView, error) {
 
 // Transfer returns once the target is being called and By has left; before that any failure leaves the call as it was.
 func (e *Engine) Transfer(ctx context.Context, cmd Transfer) (CallView, error) {
-	return e.ops.once(ctx, cmd.Op, func() (CallView, error) { return e.transfer(ctx, cmd) })
+	return e.ops.once(ctx, &e.wg, cmd.Op, func(ctx context.Context) (CallView, error) { return e.transfer(ctx, cmd) })
 }
 
 func (e *Engine) transfer(ctx context.Context, cmd Transfer) (CallView, error) {
@@ -172,39 +172,45 @@ type operation struct {
 	err   error
 }
 
-// once runs a command, or waits for and returns the result of the one that had the same id.
-func (o *operations) once(ctx context.Context, id OpID, run func() (CallView, error)) (CallView, error) {
+// once runs a command, or waits for and returns the result of the one that had the same id. A command with an id runs
+// to its end even if its client does not wait: the client asks again, and must not get a second call.
+func (o *operations) once(
+	ctx context.Context, wg *sync.WaitGroup, id OpID, run func(context.Context) (CallView, error),
+) (CallView, error) {
 	if id == "" {
-		return run()
+		return run(ctx)
 	}
+	op, first := o.enter(id)
+	if first {
+		wg.Go(func() {
+			defer close(op.ended)
+			op.view, op.err = run(context.WithoutCancel(ctx))
+		})
+	}
+	select {
+	case <-op.ended:
+		return op.view, op.err
+	case <-ctx.Done():
+		return CallView{}, ctx.Err()
+	}
+}
+
+// enter finds the operation of an id, or begins it.
+func (o *operations) enter(id OpID) (op *operation, first bool) {
 	o.mu.Lock()
-	if op, again := o.done[id]; again {
-		o.mu.Unlock()
-		select {
-		case <-op.ended:
-			return op.view, op.err
-		case <-ctx.Done():
-			return CallView{}, ctx.Err()
-		}
+	defer o.mu.Unlock()
+	if op = o.done[id]; op != nil {
+		return op, false
 	}
 	if o.done == nil {
 		o.done = map[OpID]*operation{}
 	}
-	for key, op := range o.done {
-		if time.Since(op.at) > opLife {
+	for key, old := range o.done {
+		if time.Since(old.at) > opLife {
 			delete(o.done, key)
 		}
 	}
-	op := &operation{ended: make(chan struct{}), at: time.Now()}
+	op = &operation{ended: make(chan struct{}), at: time.Now()}
 	o.done[id] = op
-	o.mu.Unlock()
-	op.view, op.err = run()
-	if errors.Is(op.err, context.Canceled) || errors.Is(op.err, context.DeadlineExceeded) {
-		// The client went away before the result: that is no result to remember.
-		o.mu.Lock()
-		delete(o.done, id)
-		o.mu.Unlock()
-	}
-	close(op.ended)
-	return op.view, op.err
+	return op, true
 }

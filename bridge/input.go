@@ -52,6 +52,9 @@ type Joined struct {
 	Err     error
 }
 
+// AnswerFailed is the result of an AnswerLeg that did not work.
+type AnswerFailed struct{ Channel ChannelID }
+
 // RingTimeout is the end of the time that a party may ring.
 type RingTimeout struct{ Party PartyID }
 
@@ -117,6 +120,7 @@ func (Arrived) isInput()        {}
 func (LegChanged) isInput()     {}
 func (LegFailed) isInput()      {}
 func (Joined) isInput()         {}
+func (AnswerFailed) isInput()   {}
 func (RingTimeout) isInput()    {}
 func (Reconciled) isInput()     {}
 func (SwitchLost) isInput()     {}

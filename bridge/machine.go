@@ -70,6 +70,10 @@ func (s *step) apply(in Input) {
 		s.legFailed(in)
 	case Joined:
 		s.joined(in)
+	case AnswerFailed:
+		if p := s.call().byChannel(in.Channel); p != nil && p.Leg.State == LegArrived {
+			s.clear(CallStateOK, causeTemporary) // nobody would hear anybody
+		}
 	case RingTimeout:
 		s.ringTimeout(in)
 	case Reconciled:

@@ -88,7 +88,7 @@ func (n node) inputs() map[string]Input {
 	var joining []PartyID
 	for _, p := range n.state.Call.Parties {
 		id := p.Leg.Channel
-		for _, change := range []LegChange{LegIsCreated, LegIsRinging, LegIsUp, LegIsHeld, LegIsBack, LegIsGone} {
+		for _, change := range []LegChange{LegIsCreated, LegIsRinging, LegIsHeard, LegIsUp, LegIsHeld, LegIsBack, LegIsGone} {
 			list[fmt.Sprintf("%d %s", p.ID, change)] = LegChanged{Channel: id, Change: change, Cause: causeBusy}
 		}
 		if strings.HasPrefix(id.ID, "n1-x.") { // only what we make can fail to be made
@@ -97,6 +97,7 @@ func (n node) inputs() map[string]Input {
 			list[fmt.Sprintf("%d create unknown", p.ID)] = LegFailed{Channel: id, Err: errMatrix}
 			list[fmt.Sprintf("%d dial unknown", p.ID)] = LegFailed{Channel: id, Err: errMatrix, Dialed: true}
 		}
+		list[fmt.Sprintf("%d not answered", p.ID)] = AnswerFailed{Channel: id}
 		list[fmt.Sprintf("%d timeout", p.ID)] = RingTimeout{Party: p.ID}
 		list[fmt.Sprintf("%d refer refused", p.ID)] = doReferRefused{Channel: id}
 		if p.DN != "" {
@@ -167,7 +168,7 @@ func TestMatrix(t *testing.T) {
 	t.Logf("%d states, %d steps", len(w.seen), w.steps)
 	require.Len(t, w.parties, 7, "every state of a party is reached")
 	require.Len(t, w.legs, 7, "every state of a leg is reached: %v", w.legs)
-	require.Len(t, w.inputs, 11, "every kind of input is tried: %v", w.inputs)
+	require.Len(t, w.inputs, 12, "every kind of input is tried: %v", w.inputs)
 }
 
 // step feeds one input, checks what came of it and keeps the state if it is a new one.
@@ -269,6 +270,8 @@ func (w *walk) checkEffects(m *node, before Interaction, in Input, effects []Eff
 		case AnswerLeg:
 			channels = []ChannelID{e.Channel}
 		case RingLeg:
+			channels = []ChannelID{e.Channel}
+		case OpenLeg:
 			channels = []ChannelID{e.Channel}
 		case ReferLeg:
 			channels = []ChannelID{e.Channel}

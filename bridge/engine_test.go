@@ -1,0 +1,388 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// answering is a phone that rings after 100 ms and is answered after a second.
+func answering() phone {
+	return phone{Ring: 100 * time.Millisecond, Answer: time.Second, Cause: causeBusy}
+}
+
+// engineTest runs a test in virtual time, on a switch whose phones all answer. At the end everybody hangs up, and
+// nothing may be left.
+func engineTest(t *testing.T, run func(t *testing.T, s *sim)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSim()
+		for _, number := range []string{"5001", "5002", "5003", "5004", "030", "031"} {
+			s.phones[number] = answering()
+		}
+		s.start()
+		defer func() {
+			s.e.Close()
+			_ = wait(t.Context(), 2*time.Minute) // the timers of phones
+		}()
+		run(t, s)
+		for _, id := range s.channels("") {
+			s.hangup(id)
+		}
+		pass(t, time.Minute)
+		s.clean(t)
+	})
+}
+
+// pass lets time pass.
+func pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	require.NoError(t, wait(t.Context(), d))
+	synctest.Wait()
+}
+
+// oneCall is the call there is.
+func oneCall(t *testing.T, s *sim) CallView {
+	t.Helper()
+	calls := s.e.Calls()
+	require.Len(t, calls, 1)
+	return calls[0]
+}
+
+// inCall brings a customer to 5001, who answers.
+func inCall(t *testing.T, s *sim) CallView {
+	t.Helper()
+	s.arrive("", "5001")
+	pass(t, 3*time.Second)
+	call := oneCall(t, s)
+	require.Equal(t, PartyEstablished, call.State)
+	return call
+}
+
+func TestEngineRingTimeout(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.phones["5001"] = phone{Ring: 100 * time.Millisecond}
+		s.arrive("", "5001")
+		pass(t, 29*time.Second)
+		require.Equal(t, []string{"Ringing OK"}, s.eventLines("5001"))
+		pass(t, 3*time.Second)
+		require.Equal(t, []string{"Ringing OK", "Released NoAnswer"}, s.eventLines("5001"))
+		require.Empty(t, s.channels(""))
+	})
+}
+
+func TestEngineLateAnswer(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		// The phone is picked up within the request that ends its ringing.
+		s.phones["5001"] = phone{Ring: 100 * time.Millisecond, Answer: 30*time.Second + time.Millisecond}
+		s.arrive("", "5001")
+		pass(t, 31*time.Second)
+		require.Equal(t, []string{"Ringing OK", "Released NoAnswer"}, s.eventLines("5001"))
+		require.Empty(t, s.channels(""))
+	})
+	engineTest(t, func(t *testing.T, s *sim) {
+		// And the other way round: the time is over while the answered phone is being joined.
+		s.phones["5001"] = phone{Ring: 100 * time.Millisecond, Answer: 29*time.Second + 980*time.Millisecond}
+		s.latency = 15 * time.Millisecond
+		s.arrive("", "5001")
+		pass(t, 31*time.Second)
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"))
+	})
+}
+
+func TestEngineBothHangUpAtOnce(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		inCall(t, s)
+		var wg sync.WaitGroup
+		for _, id := range s.channels("") {
+			wg.Go(func() { s.hangup(id) })
+		}
+		wg.Wait()
+		pass(t, time.Second)
+		require.Equal(t, []string{"Ringing OK", "Established OK", "Released OK"}, s.eventLines("5001"))
+		require.Empty(t, s.e.Calls())
+	})
+}
+
+func TestEngineHangupDuringAnswer(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.latency = 100 * time.Millisecond
+		s.arrive("", "5001")
+		pass(t, 1250*time.Millisecond) // answered, and the requests that join are under way
+		call := oneCall(t, s)
+		require.Equal(t, PartyRinging, call.State)
+		got, err := s.e.Hangup(t.Context(), Hangup{Call: call.ID})
+		require.NoError(t, err)
+		require.Equal(t, PartyReleased, got.State)
+		pass(t, time.Second)
+		require.Equal(t, []string{"Ringing OK", "Released OK"}, s.eventLines("5001"))
+		require.Empty(t, s.channels(""))
+		_, err = s.e.Hangup(t.Context(), Hangup{Call: call.ID})
+		require.ErrorIs(t, err, ErrCallNotFound)
+	})
+}
+
+func TestEngineTransfer(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		got, err := s.e.Transfer(t.Context(), Transfer{Call: call.ID, To: "5002"})
+		require.NoError(t, err)
+		require.Equal(t, call.ConnID, got.ConnID)
+		_, err = s.e.Transfer(t.Context(), Transfer{Call: call.ID, By: "5002", To: "5003"})
+		require.Error(t, err, "5002 has not even answered")
+		pass(t, 2*time.Second)
+		require.Equal(t, []string{"Ringing OK", "Established OK", "Released Transferred"}, s.eventLines("5001"))
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5002"))
+		_, err = s.e.Transfer(t.Context(), Transfer{Call: call.ID, To: "031"})
+		require.NoError(t, err, "and further, to the outside")
+		pass(t, 2*time.Second)
+		require.Equal(t, PartyEstablished, oneCall(t, s).State)
+	})
+}
+
+func TestEngineTransferAgainstCustomer(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{0, time.Millisecond, 3 * time.Millisecond, 4 * time.Millisecond, 7 * time.Millisecond, 50 * time.Millisecond} {
+		engineTest(t, func(t *testing.T, s *sim) {
+			call := inCall(t, s)
+			var wg sync.WaitGroup
+			wg.Go(func() { _, _ = s.e.Transfer(t.Context(), Transfer{Call: call.ID, To: "5002"}) })
+			_ = wait(t.Context(), after)
+			s.hangup("cust1")
+			wg.Wait()
+			pass(t, 3*time.Second)
+			require.Empty(t, s.e.Calls(), "after %s", after)
+			require.Empty(t, s.channels(""), "after %s", after)
+		})
+	}
+}
+
+func TestEngineTwoTransfersAtOnce(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		errs := make([]error, 2)
+		var wg sync.WaitGroup
+		for i, to := range []string{"5002", "5003"} {
+			wg.Go(func() { _, errs[i] = s.e.Transfer(t.Context(), Transfer{Call: call.ID, By: "5001", To: to}) })
+		}
+		wg.Wait()
+		var state *StateError
+		require.ErrorAs(t, errors.Join(errs...), &state)
+		require.True(t, errs[0] == nil || errs[1] == nil, "one of them wins")
+		pass(t, 3*time.Second)
+		require.Equal(t, PartyEstablished, oneCall(t, s).State)
+	})
+}
+
+func TestEngineSameOperationTwice(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		var views [3]CallView
+		var wg sync.WaitGroup
+		for i := range 2 {
+			wg.Go(func() { views[i], _ = s.e.MakeCall(t.Context(), MakeCall{From: "5001", To: "030", Op: "op-1"}) })
+		}
+		wg.Wait()
+		pass(t, 5*time.Second)
+		views[2], _ = s.e.MakeCall(t.Context(), MakeCall{From: "5001", To: "030", Op: "op-1"})
+		require.Equal(t, oneCall(t, s).ID, views[0].ID)
+		require.Equal(t, views[0], views[1])
+		require.Equal(t, views[0], views[2])
+	})
+}
+
+// A client that gave up waiting asks again: it must not get a second call.
+func TestEngineOperationRepeatedAfterTimeout(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.latency = 2 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := s.e.MakeCall(ctx, MakeCall{From: "5001", To: "030", Op: "op-1"})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		view, err := s.e.MakeCall(t.Context(), MakeCall{From: "5001", To: "030", Op: "op-1"})
+		require.NoError(t, err)
+		pass(t, 20*time.Second)
+		require.Equal(t, oneCall(t, s).ID, view.ID)
+	})
+}
+
+func TestEngineSwitchDown(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		s.setGap(true, true)
+		_, err := s.e.MakeCall(t.Context(), MakeCall{From: "5002", To: "030"})
+		require.ErrorIs(t, err, ErrSwitchUnavailable)
+		_, err = s.e.Transfer(t.Context(), Transfer{Call: call.ID, To: "5002"})
+		require.ErrorIs(t, err, ErrSwitchUnavailable)
+		_, err = s.e.Hangup(t.Context(), Hangup{Call: call.ID})
+		require.ErrorIs(t, err, ErrSwitchUnavailable)
+		s.setGap(false, false)
+		pass(t, time.Second)
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"), "a gap is not the end")
+	})
+}
+
+func TestEngineCutWhileJoining(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.latency = 100 * time.Millisecond
+		s.arrive("", "5001")
+		pass(t, 1250*time.Millisecond)
+		s.setGap(true, true)
+		pass(t, 2*time.Second)
+		s.setGap(false, false)
+		pass(t, 2*time.Second)
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"))
+	})
+}
+
+func TestEngineLost(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		inCall(t, s)
+		s.lose(true)
+		synctest.Wait()
+		require.Equal(t, []string{"Ringing OK", "Established OK", "Released Dropped"}, s.eventLines("5001"))
+		require.Empty(t, s.e.Calls())
+		s.setGap(false, false)
+	})
+}
+
+func TestEngineDrain(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		s.e.Drain()
+		_, err := s.e.MakeCall(t.Context(), MakeCall{From: "5002", To: "030"})
+		require.ErrorIs(t, err, ErrDraining)
+		_, err = s.e.Hangup(t.Context(), Hangup{Call: call.ID})
+		require.NoError(t, err)
+		pass(t, time.Second)
+	})
+}
+
+func TestEngineCloseLeavesCalls(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		before := s.channels("")
+		s.e.Close()
+		require.Equal(t, before, s.channels(""))
+		require.Len(t, s.journal, 1)
+		s.mu.Lock()
+		s.chans["n1-orphan.1"] = &simChannel{id: ch("n1-orphan.1"), state: LegIsUp}
+		s.chans["other.1"] = &simChannel{id: ch("other.1"), state: LegIsUp}
+		s.bridges["n1-orphan"] = &simBridge{members: map[string]bool{}}
+		s.e = nil
+		s.mu.Unlock()
+		s.arrive("", "5002") // while nobody is there
+		published := len(s.events)
+		s.start()
+		pass(t, 3*time.Second)
+		require.NotContains(t, s.channels(""), "n1-orphan.1", "what is ours and nobody's is removed")
+		require.Contains(t, s.channels(""), "other.1", "what is not ours stays")
+		require.NotContains(t, s.bridges, "n1-orphan")
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5002"), "who came meanwhile is taken up")
+		again, ok := s.e.Call(call.ID)
+		require.True(t, ok)
+		require.Equal(t, call.ConnID, again.ConnID)
+		require.Equal(t, s.events[published-2].ID, s.events[published].ID, "the last step is published again, under its ids")
+	})
+}
+
+// With each request taking four seconds, a call takes long, and no other waits for it.
+func TestEngineSlowSwitch(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.latency = 4 * time.Second
+		for _, dn := range []string{"5001", "5002", "5003", "5004"} {
+			s.arrive("", dn)
+		}
+		pass(t, 25*time.Second)
+		for _, dn := range []DN{"5001", "5002", "5003", "5004"} {
+			require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines(dn))
+		}
+		begin := time.Now()
+		_, err := s.e.Hangup(t.Context(), Hangup{Call: s.e.Calls()[0].ID})
+		require.NoError(t, err)
+		require.Zero(t, time.Since(begin), "a hang-up does not wait for the switch")
+	})
+}
+
+func TestEngineCapExhausted(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		for _, from := range []DN{"5002", "5003"} {
+			_, err := s.e.MakeCall(t.Context(), MakeCall{From: from, To: "030"})
+			require.NoError(t, err)
+		}
+		s.arrive("", "5001")
+		pass(t, 5*time.Second)
+		var call CallView
+		for _, c := range s.e.Calls() {
+			if c.Has("5001") {
+				call = c
+			}
+		}
+		_, err := s.e.Transfer(t.Context(), Transfer{Call: call.ID, To: "031"})
+		var target *TargetError
+		require.ErrorAs(t, err, &target)
+		require.Equal(t, "class default", target.Rule)
+		require.Equal(t, "031", target.Number)
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"), "the call goes on")
+	})
+}
+
+func TestEngineJournalFails(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.diskFull = true
+		inCall(t, s)
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"), "a full disk ends no call")
+	})
+}
+
+// The phone of a click-to-dial rings as long as the engine is told, not as long as the destination may.
+func TestEngineOwnPhoneTimeout(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.phones["5001"] = phone{Ring: 100 * time.Millisecond}
+		_, err := s.e.MakeCall(t.Context(), MakeCall{From: "5001", To: "030"})
+		require.NoError(t, err)
+		pass(t, 19*time.Second)
+		require.Len(t, s.channels("5001"), 1)
+		pass(t, 2*time.Second)
+		require.Equal(t, []string{"Error"}, s.eventLines("5001"))
+	})
+}
+
+func TestEngineRecallFails(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		s.phones["5002"] = phone{Ring: 100 * time.Millisecond, Reject: time.Second, Cause: causeBusy}
+		s.phones["5001"] = phone{Absent: true} // logs out while the other rings
+		_, err := s.e.Transfer(t.Context(), Transfer{Call: call.ID, To: "5002"})
+		require.NoError(t, err)
+		pass(t, 3*time.Second)
+		require.Equal(t, []string{"Ringing OK", "Released Busy"}, s.eventLines("5002"))
+		require.Equal(t, []string{"Ringing OK", "Established OK", "Released Transferred"}, s.eventLines("5001"))
+		require.Empty(t, s.channels(""))
+	})
+}

@@ -1,0 +1,268 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// deed is something that happens in a model's life. A and B choose among what is there.
+type deed struct {
+	Kind  string
+	After time.Duration
+	A, B  int
+}
+
+// life is one run of the model.
+type life struct {
+	Phones map[string]phone
+	Deeds  []deed
+	Faults map[int]fault
+	KillAt int
+	Down   time.Duration
+}
+
+func modelNumbers() []string { return []string{"5001", "5002", "5003", "5004", "030", "0900", "8000"} }
+
+func lives(faults bool) *rapid.Generator[life] {
+	seconds := func(t *rapid.T, label string, most int) time.Duration {
+		return time.Duration(rapid.IntRange(0, most*10).Draw(t, label)) * 100 * time.Millisecond
+	}
+	return rapid.Custom(func(t *rapid.T) life {
+		l := life{Phones: map[string]phone{}, Faults: map[int]fault{}}
+		for _, number := range modelNumbers()[:5] {
+			ph := phone{Cause: causeBusy, Ring: 107 * time.Millisecond, Answer: 1309 * time.Millisecond}
+			switch rapid.SampledFrom([]string{"answers", "answers", "answers", "at once", "rejects", "silent", "absent", "talks", "announces"}).Draw(t, number) {
+			case "at once":
+				ph.Ring, ph.Answer = 0, 11*time.Millisecond
+			case "rejects":
+				ph.Reject, ph.Answer = seconds(t, "reject", 3)+time.Millisecond, 0
+			case "silent":
+				ph.Answer = 0
+			case "absent":
+				ph.Absent = true
+			case "announces":
+				ph.Heard, ph.Ring, ph.Answer = 50*time.Millisecond, 0, seconds(t, "answer", 3)
+			case "talks":
+				ph.HangupAfterwards = seconds(t, "talk", 20) + 2*time.Second
+			}
+			l.Phones[number] = ph
+		}
+		kinds := []string{
+			"inbound", "inbound", "inbound", "internal", "make", "transfer", "transfer", "refer", "clear", "hangup", "hangup", "hold",
+			"gap", "cut", "back", "lost",
+		}
+		l.Deeds = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
+			return deed{
+				Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), After: time.Duration(rapid.SampledFrom([]int{0, 1, 3, 7, 100, 1500, 4000}).Draw(t, "after")) * time.Millisecond,
+				A: rapid.IntRange(0, 6).Draw(t, "a"), B: rapid.IntRange(0, 6).Draw(t, "b"),
+			}
+		}), 1, 12).Draw(t, "deeds")
+		if rapid.Bool().Draw(t, "killed") {
+			l.KillAt, l.Down = rapid.IntRange(1, 80).Draw(t, "kill at"), seconds(t, "down", 10)
+		}
+		if faults {
+			l.Faults = rapid.MapOfN(rapid.IntRange(1, 40), rapid.SampledFrom([]fault{refused, requestLost, answerLost}), 1, 2).Draw(t, "faults")
+		}
+		return l
+	})
+}
+
+func TestModel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) { runLife(t, rt, lives(false).Draw(rt, "life")) })
+}
+
+// TestModelWithFailingRequests lets single requests fail, or lose their way there or back.
+func TestModelWithFailingRequests(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) { runLife(t, rt, lives(true).Draw(rt, "life")) })
+}
+
+// runLife runs it in a bubble of its own. A failure must leave the bubble before rapid is told, since rapid panics.
+func runLife(t *testing.T, rt *rapid.T, l life) {
+	t.Helper()
+	var problems []string
+	synctest.Test(t, func(t *testing.T) { problems = l.run(t.Context()) })
+	if len(problems) > 0 {
+		rt.Fatalf("%s", strings.Join(problems, "\n"))
+	}
+}
+
+// run lives it to the end and reports what was wrong.
+func (l life) run(ctx context.Context) []string {
+	s := newSim()
+	s.phones, s.faults, s.killAt = l.Phones, l.Faults, l.KillAt
+	s.start()
+	var wg, restart sync.WaitGroup
+	over := make(chan struct{})
+	restart.Go(func() { // whoever is killed comes back
+		select {
+		case <-s.killed:
+			_ = wait(ctx, l.Down)
+			s.start()
+		case <-over:
+		}
+	})
+	first := s.e
+	for _, d := range l.Deeds {
+		_ = wait(ctx, d.After)
+		s.do(ctx, &wg, d)
+	}
+	_ = wait(ctx, 20*time.Second) // the engine may be away so long
+	s.setGap(false, false)
+	_ = wait(ctx, 3*time.Minute) // whatever rings has stopped
+	problems := s.unsettled(len(l.Faults) == 0)
+	for _, id := range s.channels("") {
+		s.hangup(id)
+		_ = wait(ctx, 5*time.Millisecond)
+	}
+	_ = wait(ctx, time.Minute)
+	wg.Wait()
+	close(over)
+	restart.Wait()
+	problems = append(problems, s.leftovers()...)
+	s.mu.Lock()
+	e := s.e
+	s.mu.Unlock()
+	first.Close()
+	e.Close()
+	_ = wait(ctx, time.Minute) // the timers of phones
+	return problems
+}
+
+// do does one deed. Commands run beside it, as those of clients do.
+func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
+	number := func(n int) string { return modelNumbers()[n%len(modelNumbers())] }
+	dn := func(n int) DN { return DN(number(n % 4)) }
+	s.mu.Lock()
+	e := s.e
+	s.mu.Unlock()
+	if e == nil {
+		return
+	}
+	command := func(run func(context.Context) (CallView, error)) {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+			defer cancel()
+			_, _ = run(ctx)
+		})
+	}
+	var call CallView
+	if calls := e.Calls(); len(calls) > 0 {
+		call = calls[d.A%len(calls)]
+	}
+	switch d.Kind {
+	case "inbound":
+		s.arrive("", number(d.A))
+	case "internal":
+		if dn(d.A) != dn(d.B) {
+			s.arrive(dn(d.A), number(d.B))
+		}
+	case "make":
+		command(func(ctx context.Context) (CallView, error) {
+			return e.MakeCall(ctx, MakeCall{From: dn(d.A), To: number(d.B)})
+		})
+	case "transfer":
+		command(func(ctx context.Context) (CallView, error) {
+			return e.Transfer(ctx, Transfer{Call: call.ID, To: number(d.B)})
+		})
+	case "clear":
+		command(func(ctx context.Context) (CallView, error) { return e.Hangup(ctx, Hangup{Call: call.ID}) })
+	case "gap":
+		s.setGap(true, false)
+	case "cut":
+		s.setGap(true, true)
+	case "back":
+		s.setGap(false, false)
+	case "lost":
+		s.lose(d.B < 2)
+	default:
+		s.phoneDoes(d)
+	}
+}
+
+// phoneDoes lets one of the phones that have a channel act.
+func (s *sim) phoneDoes(d deed) {
+	ids := s.channels("")
+	if len(ids) == 0 {
+		return
+	}
+	id := ids[d.A%len(ids)]
+	if d.Kind == "hangup" {
+		s.hangup(id)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.chans[id]
+	if c == nil || c.state != LegIsUp || s.e == nil || s.gap {
+		return
+	}
+	if d.Kind == "refer" {
+		s.e.Refer(Referral{Channel: c.id, From: DN(c.to), To: modelNumbers()[d.B%len(modelNumbers())]})
+		return
+	}
+	c.held = !c.held
+	change := LegIsBack
+	if c.held {
+		change = LegIsHeld
+	}
+	s.tell(LegChanged{Channel: c.id, Change: change})
+}
+
+// lose lets the switch be away for good, dead or only out of reach.
+func (s *sim) lose(dead bool) {
+	s.setGap(true, true)
+	s.mu.Lock()
+	e := s.e
+	if dead {
+		clear(s.chans)
+		clear(s.bridges)
+	}
+	s.mu.Unlock()
+	if e != nil {
+		e.Lost("pbx1")
+	}
+}
+
+// unsettled reports calls that neither talk nor end when everybody has had their time.
+func (s *sim) unsettled(music bool) []string {
+	s.mu.Lock()
+	e := s.e
+	s.mu.Unlock()
+	calls := e.Calls()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for _, call := range calls {
+		b := s.bridges[string(call.Interaction)]
+		living := 0
+		for _, p := range call.Parties {
+			if p.State == PartyEstablished || p.State == PartyHeld {
+				living++
+			} else if p.State != PartyReleased {
+				list = append(list, fmt.Sprintf("party %d of %s is %s for minutes", p.ID, call.Interaction, p.State))
+			}
+		}
+		if living != 2 || b == nil || len(b.members) != 2 {
+			list = append(list, fmt.Sprintf("%s has %d parties and the bridge %+v", call.Interaction, living, b))
+			continue
+		}
+		if b.music && music {
+			list = append(list, fmt.Sprintf("music plays over %s", call.Interaction))
+		}
+		for id := range b.members {
+			if s.chans[id].state != LegIsUp {
+				list = append(list, fmt.Sprintf("%s talks and was never answered", id))
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,609 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	errSim    = errors.New("the simulated switch refuses")
+	errKilled = errors.New("the engine that asks is dead")
+)
+
+// fault is what goes wrong with one request.
+type fault int
+
+const (
+	works fault = iota
+	refused
+	requestLost
+	answerLost
+)
+
+// phone is how somebody takes a call. Times count from the ringing of the channel; 0 is never.
+type phone struct {
+	Absent                   bool
+	Heard, Ring, Answer      time.Duration
+	Reject, HangupAfterwards time.Duration
+	Cause                    int
+}
+
+type simChannel struct {
+	id      ChannelID
+	to      string // whose phone
+	state   LegChange
+	dialed  bool
+	arrived *Arrival
+	held    bool
+}
+
+type simBridge struct {
+	members map[string]bool
+	music   bool
+}
+
+// sim is a switch with its phones, in the time of a synctest bubble, and what the engine sees of the world. Facts
+// are given to the engine under the lock, which keeps them in order.
+type sim struct {
+	mu       sync.Mutex
+	e        *Engine
+	gen      int // of the engine that may act
+	chans    map[string]*simChannel
+	bridges  map[string]*simBridge
+	phones   map[string]phone
+	latency  time.Duration
+	faults   map[int]fault // by number of request
+	requests int
+	gap      bool // no events
+	cut      bool // no requests either
+	journal  map[string][]byte
+	diskFull bool
+	events   []Event
+	agents   map[DN]map[InteractionID]bool
+	ops      int // what the engine has done to the world
+	killAt   int
+	killed   chan struct{}
+	wrong    []string
+	arrivals int
+}
+
+func newSim() *sim {
+	return &sim{
+		chans: map[string]*simChannel{}, bridges: map[string]*simBridge{}, phones: map[string]phone{}, faults: map[int]fault{},
+		journal: map[string][]byte{}, agents: map[DN]map[InteractionID]bool{}, killed: make(chan struct{}),
+		latency: 3 * time.Millisecond,
+	}
+}
+
+// start runs a new engine on what the journal has.
+func (s *sim) start() *Engine {
+	s.mu.Lock()
+	s.gen++
+	p := port{s, s.gen}
+	s.agents = map[DN]map[InteractionID]bool{}
+	var list []Interaction
+	for _, id := range slices.Sorted(maps.Keys(s.journal)) {
+		var i Interaction
+		if err := json.Unmarshal(s.journal[id], &i); err != nil {
+			s.wrong = append(s.wrong, err.Error())
+		}
+		list = append(list, i)
+	}
+	s.mu.Unlock()
+	e := New(Options{
+		Node: "n1", NodeID: 1, Server: "pbx1", Switch: p, Plan: simPlan{}, Agents: p, Journal: p, Feed: p,
+		MusicClass: "default", RingTimeout: 20 * time.Second, EffectTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
+	})
+	e.Restore(list)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.e = e
+	if !s.gap {
+		e.Recovered(s.snapshot())
+	}
+	return e
+}
+
+// kill ends the engine as a signal 9 would: from now on nothing that it does has an effect.
+func (s *sim) kill() {
+	s.mu.Lock()
+	old := s.e
+	s.gen, s.e = s.gen+1, nil
+	s.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
+}
+
+func (s *sim) snapshot() Snapshot {
+	snap := Snapshot{Server: "pbx1", Channels: map[string]ChannelFact{}, Bridges: map[string][]string{}}
+	for id, c := range s.chans {
+		fact := ChannelFact{State: c.state}
+		if c.arrived != nil {
+			in := *c.arrived
+			in.Up = c.state == LegIsUp
+			fact.Arrived = &in
+		}
+		snap.Channels[id] = fact
+	}
+	for id, b := range s.bridges {
+		snap.Bridges[id] = slices.Sorted(maps.Keys(b.members))
+	}
+	return snap
+}
+
+// setGap begins or ends a gap of the events, and of the requests too.
+func (s *sim) setGap(gap, cut bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.gap
+	s.gap, s.cut = gap, cut
+	switch {
+	case s.e == nil || was == gap:
+	case gap:
+		s.e.Gap("pbx1")
+	default:
+		s.e.Recovered(s.snapshot())
+	}
+}
+
+// tell gives a fact to the engine, if it hears it. The lock is held.
+func (s *sim) tell(change LegChanged) {
+	if s.e != nil && !s.gap {
+		s.e.Leg(change)
+	}
+}
+
+// arrive brings a call, by trunk or from a DN's phone.
+func (s *sim) arrive(from DN, called string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arrivals++
+	id := fmt.Sprintf("cust%d", s.arrivals)
+	in := Arrival{Channel: ch(id), From: from, Number: "0301", Called: called, Trunk: "t"}
+	if from != "" {
+		in.Trunk, in.Number = "", string(from)
+	}
+	s.chans[id] = &simChannel{id: ch(id), to: string(from), state: LegIsCreated, arrived: &in}
+	if s.e != nil && !s.gap {
+		s.e.Arrive(in)
+	}
+	return id
+}
+
+// later lets a phone do something, if its channel is still there.
+func (s *sim) later(d time.Duration, id string, do func(*simChannel)) {
+	if d <= 0 {
+		return
+	}
+	time.AfterFunc(d, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if c := s.chans[id]; c != nil {
+			do(c)
+		}
+	})
+}
+
+func (s *sim) set(c *simChannel, state LegChange) {
+	if c.state == LegIsUp || c.state == state {
+		return
+	}
+	c.state = state
+	s.tell(LegChanged{Channel: c.id, Change: state})
+}
+
+// end removes a channel. The lock is held.
+func (s *sim) end(c *simChannel, cause int) {
+	delete(s.chans, c.id.ID)
+	for _, b := range s.bridges {
+		delete(b.members, c.id.ID)
+	}
+	s.tell(LegChanged{Channel: c.id, Change: LegIsGone, Cause: cause})
+}
+
+// hangup is somebody putting down the phone.
+func (s *sim) hangup(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.chans[id]; c != nil {
+		s.end(c, causeNormal)
+	}
+}
+
+// channels lists what there is, by id; a channel of a DN's phone is found by its DN too.
+func (s *sim) channels(of string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	for id, c := range s.chans {
+		if of == "" || c.to == of {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// eventLines are the events of one DN so far.
+func (s *sim) eventLines(dn DN) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []string
+	for _, e := range s.events {
+		if e.Kind != EventCallChanged && e.This.DN == dn {
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s", e.Kind, e.CallState)))
+		}
+	}
+	return lines
+}
+
+// port is what one engine sees of the world.
+type port struct {
+	*sim
+	own int
+}
+
+// act counts something that the engine does and reports whether it may. The lock is held.
+func (p port) act() bool {
+	if p.own != p.gen {
+		return false
+	}
+	p.ops++
+	if p.ops == p.killAt {
+		p.gen, p.e = p.gen+1, nil
+		close(p.killed)
+		return false
+	}
+	return true
+}
+
+// request is one request to the switch.
+func (p port) request(ctx context.Context, do func() error) error {
+	p.mu.Lock()
+	p.requests++
+	wrong := p.faults[p.requests]
+	latency, cut := p.latency, p.cut
+	p.mu.Unlock()
+	if err := wait(ctx, latency); err != nil {
+		return err
+	}
+	switch {
+	case wrong == refused || cut:
+		return errSim
+	case wrong == requestLost:
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	p.mu.Lock()
+	if !p.act() {
+		p.mu.Unlock()
+		return errKilled
+	}
+	err := do()
+	p.mu.Unlock()
+	if wrong == answerLost {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return err
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// on does something with a channel that must be there.
+func (p port) on(ctx context.Context, id ChannelID, do func(*simChannel) error) error {
+	return p.request(ctx, func() error {
+		c := p.chans[id.ID]
+		if c == nil {
+			return fmt.Errorf("%w: no channel %s", errSim, id.ID)
+		}
+		return do(c)
+	})
+}
+
+func (p port) Create(ctx context.Context, leg NewLeg) error {
+	return p.request(ctx, func() error {
+		to := string(leg.To.DN) + leg.To.Number
+		if p.chans[leg.Channel.ID] != nil {
+			return nil
+		}
+		if p.phones[to].Absent {
+			return ErrUnreachable
+		}
+		c := &simChannel{id: leg.Channel, to: to, state: LegIsCreated}
+		p.chans[leg.Channel.ID] = c
+		p.tell(LegChanged{Channel: c.id, Change: LegIsCreated})
+		return nil
+	})
+}
+
+func (p port) Dial(ctx context.Context, id, _ ChannelID, timeout time.Duration) error {
+	return p.on(ctx, id, func(c *simChannel) error {
+		if c.state != LegIsCreated {
+			return fmt.Errorf("%w: %s is not down", errSim, id.ID)
+		}
+		if c.dialed && p.gen == 1 { // an engine that was killed can't know
+			p.wrong = append(p.wrong, id.ID+" was dialled twice")
+		}
+		c.dialed = true
+		ph := p.phones[c.to]
+		p.later(ph.Heard, id.ID, func(c *simChannel) { p.tell(LegChanged{Channel: c.id, Change: LegIsHeard}) })
+		p.later(ph.Ring, id.ID, func(c *simChannel) { p.set(c, LegIsRinging) })
+		p.later(ph.Answer, id.ID, func(c *simChannel) { p.set(c, LegIsUp) })
+		p.later(ph.HangupAfterwards, id.ID, func(c *simChannel) { p.end(c, causeNormal) })
+		reject := func(c *simChannel) {
+			if c.state != LegIsUp {
+				p.end(c, ph.Cause)
+			}
+		}
+		p.later(ph.Reject, id.ID, reject)
+		p.later(timeout+5*time.Second, id.ID, reject)
+		return nil
+	})
+}
+
+func (p port) Answer(ctx context.Context, id ChannelID) error {
+	return p.on(ctx, id, func(c *simChannel) error { p.set(c, LegIsUp); return nil })
+}
+
+func (p port) Ring(ctx context.Context, id ChannelID) error {
+	return p.on(ctx, id, func(*simChannel) error { return nil })
+}
+
+func (p port) Open(ctx context.Context, id ChannelID) error {
+	return p.on(ctx, id, func(*simChannel) error { return nil })
+}
+
+func (p port) Hangup(ctx context.Context, id ChannelID, cause int) error {
+	return p.request(ctx, func() error {
+		if c := p.chans[id.ID]; c != nil {
+			p.end(c, cause)
+		}
+		return nil
+	})
+}
+
+func (p port) Continue(ctx context.Context, id ChannelID, _ Treatment) error {
+	return p.request(ctx, func() error {
+		if c := p.chans[id.ID]; c != nil {
+			c.arrived = nil
+			p.later(time.Second, id.ID, func(c *simChannel) { p.end(c, causeNormal) })
+		}
+		return nil
+	})
+}
+
+func (p port) ReferResult(ctx context.Context, id ChannelID, _ bool) error {
+	return p.request(ctx, func() error { return nil })
+}
+
+func (p port) Join(ctx context.Context, br BridgeID, ids []ChannelID) error {
+	return p.request(ctx, func() error {
+		b := p.bridges[br.ID]
+		if b == nil {
+			b = &simBridge{members: map[string]bool{}}
+			p.bridges[br.ID] = b
+		}
+		for _, id := range ids {
+			if p.chans[id.ID] == nil {
+				return fmt.Errorf("%w: no channel %s", errSim, id.ID)
+			}
+		}
+		for _, id := range ids {
+			for _, other := range p.bridges {
+				delete(other.members, id.ID)
+			}
+			b.members[id.ID] = true
+		}
+		return nil
+	})
+}
+
+func (p port) Music(ctx context.Context, br BridgeID, _ string, on bool) error {
+	return p.request(ctx, func() error {
+		if b := p.bridges[br.ID]; b != nil {
+			b.music = on
+		}
+		return nil
+	})
+}
+
+func (p port) Destroy(ctx context.Context, br BridgeID) error {
+	return p.request(ctx, func() error { delete(p.bridges, br.ID); return nil })
+}
+
+func (p port) Put(id string, i Interaction) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.act() {
+		return errKilled
+	}
+	if p.diskFull {
+		return errSim
+	}
+	text, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	p.journal[id] = text
+	return nil
+}
+
+func (p port) Delete(id string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.act() {
+		return errKilled
+	}
+	delete(p.journal, id)
+	return nil
+}
+
+func (p port) Publish(e Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.act() {
+		p.events = append(p.events, e)
+	}
+}
+
+func (p port) Reserve(dn DN, id InteractionID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch held := p.agents[dn]; {
+	case p.own != p.gen:
+		return errKilled
+	case p.phones[string(dn)].Absent:
+		return ErrUnreachable
+	case len(held) >= 2 && !held[id]:
+		return ErrBusy
+	}
+	p.agents[dn] = with(p.agents[dn], id)
+	return nil
+}
+
+func (p port) Occupy(dn DN, id InteractionID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.own == p.gen || p.e == nil {
+		p.agents[dn] = with(p.agents[dn], id)
+	}
+}
+
+func (p port) Free(dn DN, id InteractionID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.own == p.gen {
+		delete(p.agents[dn], id)
+	}
+}
+
+// simPlan knows the DNs 50xx; other numbers are outside, and 0900 is not to be called.
+type simPlan struct{}
+
+func (simPlan) Inbound(_, called string, _ time.Time) (Destination, error) {
+	return simPlan{}.Dial("", "", called)
+}
+
+func (simPlan) Dial(_ DN, _, number string) (Destination, error) {
+	switch {
+	case number == "0900":
+		return Destination{}, &TargetError{Number: number, Rule: "denied"}
+	case number == "8000":
+		return Destination{Treatment: Treatment{"messages", "closed"}, Dialled: number, Number: number}, nil
+	case strings.HasPrefix(number, "50"):
+		dest := toDN(DN(number))
+		if number == "5004" {
+			dest.Fallback = Treatment{"fallback", number}
+		}
+		return dest, nil
+	}
+	return toOutside(number), nil
+}
+
+// clean checks that nothing is left of calls that have all ended.
+func (s *sim) clean(t *testing.T) {
+	t.Helper()
+	for _, problem := range s.leftovers() {
+		require.Fail(t, problem)
+	}
+}
+
+func (s *sim) leftovers() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Clone(s.wrong)
+	left := func(what string, n int, which any) {
+		if n > 0 {
+			list = append(list, fmt.Sprintf("%d %s left: %v", n, what, which))
+		}
+	}
+	left("channels", len(s.chans), slices.Collect(maps.Keys(s.chans)))
+	left("bridges", len(s.bridges), slices.Collect(maps.Keys(s.bridges)))
+	left("records", len(s.journal), slices.Collect(maps.Keys(s.journal)))
+	for dn, held := range s.agents {
+		left("reservations of "+string(dn), len(held), held)
+	}
+	for name, held := range s.e.caps.held {
+		left("channels in cap "+name, len(held), held)
+	}
+	left("actors", len(s.e.actors), nil)
+	left("arrivals", len(s.e.arrivals), nil)
+	left("views", len(s.e.views), nil)
+	return append(list, checkHistory(s.events)...)
+}
+
+// checkHistory holds the events of all interactions against what every client may count on.
+func checkHistory(events []Event) []string {
+	var list []string
+	seen := map[string]string{}
+	last := map[InteractionID]Event{}
+	type seat struct {
+		id    InteractionID
+		party PartyID
+	}
+	began, ended := map[seat]bool{}, map[seat]bool{}
+	for _, e := range events {
+		wrong := func(why string) { list = append(list, fmt.Sprintf("%s %s at %s: %s", e.ID, e.Kind, e.This.DN, why)) }
+		text, _ := json.Marshal(e)
+		if old, again := seen[e.ID]; again {
+			if old != string(text) {
+				wrong("published again, but not the same")
+			}
+			continue
+		}
+		seen[e.ID] = string(text)
+		before, known := last[e.Call.Interaction]
+		if e.N != before.N+1 {
+			wrong(fmt.Sprintf("comes after %d", before.N))
+		}
+		if known && (before.Call.ConnID != e.Call.ConnID || before.Call.ID != e.Call.ID) {
+			wrong("has other ids than before")
+		}
+		last[e.Call.Interaction] = e
+		who := seat{e.Call.Interaction, e.This.ID}
+		if e.Kind == EventCallChanged {
+			continue
+		}
+		if ended[who] {
+			wrong("comes after the terminal event")
+		}
+		switch e.Kind {
+		case EventDialing, EventRinging:
+			began[who] = true
+		case EventReleased, EventAbandoned, EventError:
+			ended[who] = true
+		default:
+			if !began[who] {
+				wrong("comes before Dialing or Ringing")
+			}
+		}
+	}
+	for who := range began {
+		if !ended[who] {
+			list = append(list, fmt.Sprintf("party %d of %s never saw the end", who.party, who.id))
+		}
+	}
+	return list
+}

@@ -86,12 +86,11 @@ func listed(server bridge.ServerID, app string, ch ari.ChannelData) (bridge.Arri
 
 // change is what a channel's state says of a leg.
 func change(state ari.ChannelState) bridge.LegChange {
-	switch state {
-	case ari.ChannelStateUp:
+	if state == ari.ChannelStateUp {
 		return bridge.LegIsUp
-	case ari.ChannelStateRinging:
-		return bridge.LegIsRinging
-	default:
-		return bridge.LegIsCreated
 	}
+	if state == ari.ChannelStateRinging {
+		return bridge.LegIsRinging
+	}
+	return bridge.LegIsCreated // Down, Ring and what comes before them
 }

@@ -35,7 +35,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	d.run()
+	d.run(context.WithoutCancel(ctx)) // the doors close first, see serveHTTP
 	err = d.serveHTTP(ctx, func(addr string) { log.Info("listening", "http", addr, "version", version) })
 	log.Info("stopping")
 	return errors.Join(err, d.close(context.WithoutCancel(ctx)))

@@ -81,7 +81,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	for _, dn := range dns {
 		d.dns.Add(dn.Number, dn.MaxCalls)
 	}
-	if err := d.connect(ctx); err != nil {
+	if err = d.connect(ctx); err != nil {
 		return err
 	}
 	paired := func(number bridge.DN) bool {
@@ -142,7 +142,7 @@ func (d *daemon) buildDoors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.guide, err = gws.NewGuide(gws.Options{
+	d.guide, err = gws.NewGuide(gws.Options{ //nolint:contextcheck // it lives until Close, not until ctx ends
 		Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Auth: feedAuth{service}, Origins: d.cfg.HTTP.AllowedOrigins,
 		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize, Logger: d.log,
 	})
@@ -152,7 +152,7 @@ func (d *daemon) buildDoors(ctx context.Context) error {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
-	d.handler, err = api.New(api.Options{
+	d.handler, err = api.New(api.Options{ //nolint:contextcheck // each request brings its own
 		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: service, Users: directory, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: metrics, AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Log: d.log, Version: version,
@@ -215,9 +215,9 @@ func (d *daemon) checks() []api.Check {
 	return checks
 }
 
-// run starts the feed and the feeders; close ends them.
-func (d *daemon) run() {
-	ctx, cancel := context.WithCancel(context.Background())
+// run starts the feed and the feeders; they end with ctx or close.
+func (d *daemon) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
 	d.stop = cancel
 	d.wg.Go(func() {
 		if err := d.feed.Run(ctx); err != nil && ctx.Err() == nil {

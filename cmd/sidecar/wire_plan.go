@@ -74,8 +74,7 @@ func caps(t numbering.Target) []bridge.Cap {
 }
 
 func refused(number string, err error) error {
-	var r *numbering.RefusedError
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*numbering.RefusedError](err); ok {
 		return &bridge.TargetError{Number: r.Number, Rule: string(r.Rule), Why: r.Why}
 	}
 	return &bridge.TargetError{Number: number, Rule: "numbering", Why: err.Error()}

@@ -19,9 +19,7 @@ RUN groupadd --gid 10001 sidecar \
  && install -d -o sidecar -g sidecar -m 0750 /etc/asterisk
 COPY docker/sidecar-entrypoint docker/sidecar-health /usr/local/bin/
 COPY --from=build /out/sidecar /usr/local/bin/
-ENV SIDECAR_CONFIG=/etc/sidecar/sidecar.yaml \
-    SIDECAR_DATA_DIR=/var/lib/sidecar
-COPY sidecar.example.yaml /etc/sidecar/sidecar.yaml
+ENV SIDECAR_DATA_DIR=/var/lib/sidecar
 USER 10001:10001
 WORKDIR /var/lib/sidecar
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["sidecar-health"]

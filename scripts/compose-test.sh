@@ -13,7 +13,7 @@ source "$(dirname "$0")/common.sh"
 # An address of its own on the loopback interface: a system on 127.0.0.1 may run beside it.
 readonly address=127.0.0.77 customer=127.0.0.78:5080 project=sidecar-compose-test
 readonly ready_seconds=60
-work='' engine_pid='' compose=()
+work='' engine_pid='' compose=() everything=()
 
 install_missing() {
   local missing=()
@@ -53,6 +53,7 @@ select_compose() {
     export DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0
   fi
   compose+=(-f "$top/docker-compose.yml" -f "$top/docker/compose-test.yml" --project-directory "$top" -p "$project")
+  everything=("${compose[@]}" --profile nginx --profile coturn)
   export SIDECAR_HOST_ADDRESS=$address SIDECAR_CONFIG=$work/sidecar.yaml
 }
 
@@ -64,10 +65,10 @@ end() {
   set +e
   if ((code)) && [[ ${#compose[@]} -gt 0 ]]; then
     note "failed; the services' last words:"
-    "${compose[@]}" logs --no-color --tail 40 >&2
+    "${everything[@]}" logs --no-color --tail 40 >&2
   fi
   if [[ -n $engine_pid ]]; then
-    [[ ${#compose[@]} -eq 0 ]] || "${compose[@]}" down -v --remove-orphans >/dev/null 2>&1
+    [[ ${#compose[@]} -eq 0 ]] || "${everything[@]}" down -v --remove-orphans >/dev/null 2>&1
     # The stages that were only built from.
     docker image prune -f >/dev/null 2>&1
     kill -TERM "$engine_pid" 2>/dev/null
@@ -141,7 +142,7 @@ check_new_dn() {
 }
 
 check_profiles() {
-  "${compose[@]}" --profile nginx --profile coturn up -d >"$work/up.log" 2>&1 || { cat "$work/up.log" >&2; die "the profiles did not start"; }
+  "${everything[@]}" up -d >"$work/up.log" 2>&1 || { cat "$work/up.log" >&2; die "the profiles did not start"; }
   local deadline=$((SECONDS + ready_seconds))
   until curl -fsSk -o /dev/null --max-time 2 "https://$address/readyz" 2>/dev/null; do
     ((SECONDS < deadline)) || die "nginx does not pass requests on: $(curl -sSk --max-time 2 "https://$address/readyz" 2>&1)"
@@ -171,7 +172,7 @@ step() {
   note "$name: $((SECONDS - started)) s"
 }
 
-build() { "${compose[@]}" --profile nginx --profile coturn build >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; die "the images do not build"; }; }
+build() { "${everything[@]}" build >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; die "the images do not build"; }; }
 
 up() {
   "${compose[@]}" up -d >"$work/up.log" 2>&1 || { cat "$work/up.log" >&2; die "up failed"; }
@@ -194,7 +195,7 @@ main() {
   step 'engine' start_engine
   select_compose
   # What an earlier run that was killed has left.
-  "${compose[@]}" down -v --remove-orphans >/dev/null 2>&1 || true
+  "${everything[@]}" down -v --remove-orphans >/dev/null 2>&1 || true
   step 'base images' "$top/scripts/docker-base.sh"
   step 'images' build
   write_config 5001-5005

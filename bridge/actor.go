@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -174,8 +173,11 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 			a.hangupAgain(effect)
 		}
 	case ContinueLeg:
-		if err = sw.Continue(ctx, effect.Channel, effect.To); err != nil {
-			err = errors.Join(err, sw.Hangup(ctx, effect.Channel, causeTemporary)) // nobody would ever end it
+		err = a.e.insist(func(ctx context.Context) error { return sw.Continue(ctx, effect.Channel, effect.To) })
+		if err != nil { // for us it has left: nobody else would ever end it
+			a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error {
+				return sw.Hangup(ctx, effect.Channel, causeTemporary)
+			})
 		}
 	case ReferLeg:
 		err = sw.ReferResult(ctx, effect.Channel, effect.OK)

@@ -1,6 +1,9 @@
 package bridge
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // reconciled brings the state in line with what the switch has, and does again what may not have been done:
 // every effect is safe to repeat but the ringing of a leg, which only a restart repeats.
@@ -22,10 +25,14 @@ func (s *step) reconciled(in Reconciled) {
 
 func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 	p := s.call().party(id)
+	fact, there := in.Channels[p.Leg.Channel.ID]
 	if !p.Leg.alive() {
+		// One of ours that was given up came to be nevertheless, or one that was to be handed back could not be.
+		if there && (fact.Arrived != nil || strings.HasPrefix(p.Leg.Channel.ID, string(s.i.ID)+".")) {
+			s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
+		}
 		return
 	}
-	fact, there := in.Channels[p.Leg.Channel.ID]
 	switch {
 	case !there && p.Leg.State == LegRequested && p.alive():
 		s.recreate(p)
@@ -78,6 +85,9 @@ func (s *step) rejoin(in Reconciled) {
 	missing := false
 	for i := range c.Parties {
 		p := &c.Parties[i]
+		if p.alive() && p.Leg.State == LegArrived && p.Leg.Joined && !p.JoinedAt.IsZero() {
+			s.do(AnswerLeg{Channel: p.Leg.Channel}) // it talks: only its answer was lost
+		}
 		if !p.alive() || p.Leg.State != LegUp {
 			continue
 		}

@@ -138,6 +138,16 @@ func TestInboundAnswered(t *testing.T) {
 	require.True(t, s.state.Finished)
 }
 
+func TestCreationWhoseAnswerWasLost(t *testing.T) {
+	t.Parallel()
+	s := newScript(t).in(
+		Arrived{Channel: ch("cust"), Number: "030123", Called: "8000", Dest: toDN("5001")},
+		LegFailed{Channel: ch("n1-x.1"), Err: errMatrix},
+	)
+	require.Contains(t, s.effects(), "HangupLeg", "the channel may be there")
+	require.Equal(t, []string{"HangupLeg"}, s.in(leg("n1-x.1", LegIsCreated)).effects(), "and so it is")
+}
+
 func TestAnswerWithoutRinging(t *testing.T) {
 	t.Parallel()
 	s := newScript(t).in(
@@ -331,6 +341,14 @@ func TestReconciled(t *testing.T) {
 		s := inbound(t).in(Reconciled{Channels: map[string]ChannelFact{"cust": {State: LegIsCreated}, "n1-x.1": {State: LegIsUp}}})
 		require.Contains(t, s.effects(), "AnswerLeg")
 		require.Contains(t, s.effects(), "JoinLegs")
+	})
+	t.Run("music whose end was queued", func(t *testing.T) {
+		t.Parallel()
+		s := talking(t).in(Reconciled{
+			Channels: map[string]ChannelFact{"cust": {State: LegIsUp}, "n1-x.1": {State: LegIsUp}},
+			Bridges:  map[string][]string{"n1-x": {"cust", "n1-x.1"}}, Restarted: true,
+		})
+		require.Equal(t, []string{"PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:false}"}, s.lines)
 	})
 	t.Run("a creation that never happened is done again", func(t *testing.T) {
 		t.Parallel()

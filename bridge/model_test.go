@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -241,6 +242,17 @@ func (s *sim) unsettled(music bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []string
+	talking := map[string]bool{}
+	for _, call := range calls {
+		if b := s.bridges[string(call.Interaction)]; b != nil {
+			maps.Copy(talking, b.members)
+		}
+	}
+	for id := range s.chans {
+		if !talking[id] {
+			list = append(list, id+" is in no call")
+		}
+	}
 	for _, call := range calls {
 		b := s.bridges[string(call.Interaction)]
 		living := 0

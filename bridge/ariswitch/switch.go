@@ -69,10 +69,10 @@ func (s *Switch) Create(ctx context.Context, leg bridge.NewLeg) error {
 	defer staged.Close()
 	_, err = staged.Exec(ctx)
 	switch {
+	case errors.Is(err, ari.ErrAllocationFailed): // which may be reported as a conflict
+		return fmt.Errorf("%s: %w", endpoint(leg.To), bridge.ErrUnreachable)
 	case errors.Is(err, ari.ErrConflict):
 		return nil
-	case errors.Is(err, ari.ErrAllocationFailed):
-		return fmt.Errorf("%s: %w", endpoint(leg.To), bridge.ErrUnreachable)
 	}
 	return err
 }
@@ -153,12 +153,16 @@ func (s *Switch) Hangup(ctx context.Context, ch bridge.ChannelID, cause int) err
 	})
 }
 
-// Continue lets the channel go on in the dialplan.
+// Continue lets the channel go on in the dialplan. One that is not in our application any more does so already.
 func (s *Switch) Continue(ctx context.Context, ch bridge.ChannelID, to bridge.Treatment) error {
 	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
-		return unlessGone(c.ContinueInDialplan(ctx, id, ari.ChannelContinueInDialplanParams{
+		err := c.ContinueInDialplan(ctx, id, ari.ChannelContinueInDialplanParams{
 			Context: to.Context, Extension: to.Extension, Priority: 1,
-		}))
+		})
+		if errors.Is(err, ari.ErrConflict) {
+			return nil
+		}
+		return unlessGone(err)
 	})
 }
 

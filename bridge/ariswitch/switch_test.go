@@ -1,0 +1,129 @@
+package ariswitch_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/ari"
+	"sidecar/bridge"
+	"sidecar/bridge/ariswitch"
+	"sidecar/internal/testkit/fakeari"
+)
+
+// commanding is a switch on a fake Asterisk whose browser DN is 5001.
+func commanding(t *testing.T) (*fakeari.Server, *ariswitch.Switch) {
+	t.Helper()
+	s := fakeari.New(t)
+	c := connect(t, s)
+	require.NoError(t, c.Ready(t.Context()))
+	return s, ariswitch.New([]*ari.Client{c}, func(dn bridge.DN) bool { return dn == "5001" })
+}
+
+func answers(s *fakeari.Server, method, path string, status int) {
+	s.On(method, path, func(fakeari.Request) fakeari.Response {
+		return fakeari.Response{Status: status, Body: `{"message":"no"}`}
+	})
+}
+
+func leg(dn bridge.DN) bridge.NewLeg {
+	return bridge.NewLeg{
+		Channel: bridge.ChannelID{Server: "pbx1", ID: "n1-x.1"}, To: bridge.Endpoint{DN: dn},
+		CallerNum: "030", CallerName: "Cust", Originator: bridge.ChannelID{Server: "pbx1", ID: "cust"},
+	}
+}
+
+func last(s *fakeari.Server) fakeari.Request { r := s.Requests(); return r[len(r)-1] }
+
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	s, sw := commanding(t)
+	s.On(http.MethodPost, "/channels/create", func(fakeari.Request) fakeari.Response {
+		return fakeari.Response{Status: http.StatusOK, Body: channel("n1-x.1", "PJSIP/5001-1", "Down", "")}
+	})
+	variables := func() map[string]string {
+		var body struct{ Variables map[string]any }
+		require.NoError(t, json.Unmarshal([]byte(last(s).Body), &body), last(s).Body)
+		list := map[string]string{}
+		for name, v := range body.Variables {
+			if object, ok := v.(map[string]any); ok {
+				v = object["value"]
+			}
+			list[name] = v.(string)
+		}
+		return list
+	}
+	require.NoError(t, sw.Create(t.Context(), leg("5001")))
+	q := last(s).Query
+	require.Equal(t, "PJSIP/5001", q.Get("endpoint"))
+	require.Equal(t, "n1-x.1", q.Get("channelId"))
+	require.Equal(t, "leg", q.Get("appArgs"))
+	require.Equal(t, "cust", q.Get("originator"))
+	v := variables()
+	require.Equal(t, "030", v["CONNECTEDLINE(num,i)"])
+	require.Equal(t, "ari-only", v["PJSIP_TRANSFER_HANDLING()"])
+	require.Equal(t, "n1-x.1", v["PJSIP_HEADER(add,"+ariswitch.LegHeader+")"], "the browser's leg finds its channel by it")
+
+	out := leg("")
+	out.To = bridge.Endpoint{Trunk: "prov", Number: "030999"}
+	require.NoError(t, sw.Create(t.Context(), out))
+	require.Equal(t, "PJSIP/030999@prov", last(s).Query.Get("endpoint"))
+	require.NotContains(t, variables(), "PJSIP_HEADER(add,"+ariswitch.LegHeader+")", "our header leaves the house for nobody else")
+}
+
+func TestCreateErrors(t *testing.T) {
+	t.Parallel()
+	s, sw := commanding(t)
+	s.On(http.MethodPost, "/channels/create", func(fakeari.Request) fakeari.Response {
+		return fakeari.Response{Status: http.StatusInternalServerError, Body: `{"error":"Allocation Failed"}`}
+	})
+	require.ErrorIs(t, sw.Create(t.Context(), leg("5001")), bridge.ErrUnreachable, "nobody is registered")
+	answers(s, http.MethodPost, "/channels/create", http.StatusConflict)
+	require.ErrorIs(t, sw.Create(t.Context(), leg("5001")), bridge.ErrUnreachable, "a conflict with nothing")
+	s.On(http.MethodGet, "/channels/{channelId}", func(fakeari.Request) fakeari.Response {
+		return fakeari.Response{Status: http.StatusOK, Body: channel("n1-x.1", "PJSIP/5001-1", "Down", "")}
+	})
+	require.NoError(t, sw.Create(t.Context(), leg("5001")), "it exists already: a restart asks twice")
+	far := leg("5001")
+	far.Channel.Server = "pbx9"
+	require.ErrorIs(t, sw.Create(t.Context(), far), ariswitch.ErrUnknownServer)
+}
+
+func TestWhatIsGoneIsWhatWasWanted(t *testing.T) {
+	t.Parallel()
+	s, sw := commanding(t) // the fake has nothing: every channel and bridge is a 404
+	ch, br := bridge.ChannelID{Server: "pbx1", ID: "c"}, bridge.BridgeID{Server: "pbx1", ID: "b"}
+	ctx := t.Context()
+	require.NoError(t, sw.Hangup(ctx, ch, 17))
+	require.Equal(t, "17", last(s).Query.Get("reason_code"))
+	require.NoError(t, sw.Continue(ctx, ch, bridge.Treatment{Context: "c", Extension: "e"}))
+	require.NoError(t, sw.Destroy(ctx, br))
+	require.NoError(t, sw.Music(ctx, br, "default", false))
+	require.NoError(t, sw.ReferResult(ctx, ch, true))
+	require.NoError(t, sw.ReferResult(ctx, ch, false))
+	require.ErrorIs(t, sw.Answer(ctx, ch), ari.ErrNotFound, "but who is to be answered must be there")
+	require.ErrorIs(t, sw.Dial(ctx, ch, bridge.ChannelID{}, time.Second), ari.ErrNotFound)
+	require.ErrorIs(t, sw.Join(ctx, br, []bridge.ChannelID{ch}), ari.ErrNotFound)
+
+	answers(s, http.MethodPost, "/channels/{channelId}/continue", http.StatusConflict)
+	require.NoError(t, sw.Continue(ctx, ch, bridge.Treatment{Context: "c", Extension: "e"}), "it has left our application")
+	answers(s, http.MethodDelete, "/channels/{channelId}", http.StatusInternalServerError)
+	require.Error(t, sw.Hangup(ctx, ch, 16))
+	answers(s, http.MethodDelete, "/bridges/{bridgeId}/moh", http.StatusConflict)
+	require.NoError(t, sw.Music(ctx, br, "default", false), "there is no music to end")
+}
+
+func TestJoinTakesTheBridgeThatIsThere(t *testing.T) {
+	t.Parallel()
+	s, sw := commanding(t)
+	answers(s, http.MethodPost, "/bridges/{bridgeId}", http.StatusConflict)
+	answers(s, http.MethodPost, "/bridges/{bridgeId}/addChannel", http.StatusNoContent)
+	chs := []bridge.ChannelID{{Server: "pbx1", ID: "a"}, {Server: "pbx1", ID: "b"}}
+	require.NoError(t, sw.Join(t.Context(), bridge.BridgeID{Server: "pbx1", ID: "n1-x"}, chs))
+	require.Equal(t, "a,b", last(s).Query.Get("channel"))
+	answers(s, http.MethodPost, "/bridges/{bridgeId}", http.StatusInternalServerError)
+	require.ErrorContains(t, sw.Join(t.Context(), bridge.BridgeID{Server: "pbx1", ID: "n1-x"}, chs), "create bridge")
+}

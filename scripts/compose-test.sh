@@ -5,7 +5,8 @@
 # The engine is one of its own, so that no image, container or volume of another engine is touched. Its layers are kept in
 # the cache directory: the first run takes minutes, later ones less.
 set -euo pipefail
-# The terminal's Ctrl-C reaches only this script, which then takes things down in order.
+# The engine gets a process group of its own: the terminal's Ctrl-C ends the step that runs, and then everything is taken down
+# in order, the engine last.
 set -m
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"

@@ -162,7 +162,7 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		} // else the end of the gap joins them again: a cut connection is no reason to end a call
 	case AnswerLeg:
 		if err = sw.Answer(ctx, effect.Channel); err != nil && !a.e.isDown(a.server) {
-			a.feed(AnswerFailed{Channel: effect.Channel})
+			a.feed(AnswerFailed(effect))
 		}
 	case RingLeg:
 		err = sw.Ring(ctx, effect.Channel)
@@ -170,12 +170,12 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		err = sw.Open(ctx, effect.Channel)
 	case HangupLeg:
 		if err = sw.Hangup(ctx, effect.Channel, effect.Cause); err != nil {
-			a.hangupAgain(effect)
+			a.hangupAgain(effect) //nolint:contextcheck // outlives this request: runs on the engine's context, each try with its own deadline
 		}
 	case ContinueLeg:
-		err = a.e.insist(func(ctx context.Context) error { return sw.Continue(ctx, effect.Channel, effect.To) })
-		if err != nil { // for us it has left: nobody else would ever end it
-			a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error {
+		err = a.e.insist(func(ctx context.Context) error { return sw.Continue(ctx, effect.Channel, effect.To) }) //nolint:contextcheck // outlives this request: runs on the engine's context, each try with its own deadline
+		if err != nil {                                                                                          // for us it has left: nobody else would ever end it
+			a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error { //nolint:contextcheck // outlives this request: runs on the engine's context, each try with its own deadline
 				return sw.Hangup(ctx, effect.Channel, causeTemporary)
 			})
 		}
@@ -185,7 +185,7 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		err = sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On)
 	case DestroyBridge:
 		// The last effect of an interaction: it may take its time.
-		err = a.e.insist(func(ctx context.Context) error { return sw.Destroy(ctx, effect.Bridge) })
+		err = a.e.insist(func(ctx context.Context) error { return sw.Destroy(ctx, effect.Bridge) }) //nolint:contextcheck // outlives this request: runs on the engine's context, each try with its own deadline
 	case FreeDN: // in the order of the effects: behind a CreateLeg that reserves
 		a.e.Agents.Free(effect.DN, a.id)
 	case FreeCaps:

@@ -150,9 +150,9 @@ func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
 	}
 	command := func(run func(context.Context) (CallView, error)) {
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+			limited, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
-			_, _ = run(ctx)
+			_, _ = run(limited)
 		})
 	}
 	var call CallView

@@ -115,17 +115,6 @@ func (s *sim) start() *Engine {
 	return e
 }
 
-// kill ends the engine as a signal 9 would: from now on nothing that it does has an effect.
-func (s *sim) kill() {
-	s.mu.Lock()
-	old := s.e
-	s.gen, s.e = s.gen+1, nil
-	s.mu.Unlock()
-	if old != nil {
-		old.Close()
-	}
-}
-
 func (s *sim) snapshot() Snapshot {
 	snap := Snapshot{Server: "pbx1", Channels: map[string]ChannelFact{}, Bridges: map[string][]string{}}
 	for id, c := range s.chans {
@@ -594,7 +583,8 @@ func checkHistory(events []Event) []string {
 			began[who] = true
 		case EventReleased, EventAbandoned, EventError:
 			ended[who] = true
-		default:
+		case EventNetworkReached, EventDestinationBusy, EventEstablished, EventHeld, EventRetrieved, EventPartyChanged,
+			EventPartyAdded, EventPartyDeleted, EventCallChanged:
 			if !began[who] {
 				wrong("comes before Dialing or Ringing")
 			}

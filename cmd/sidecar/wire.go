@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -33,6 +35,8 @@ import (
 type daemon struct {
 	cfg     *config.Config
 	log     *slog.Logger
+	lock    io.Closer // of the data directory
+	door    net.Listener
 	db      *store.DB
 	journal *store.Journal[bridge.Interaction]
 	feed    *cti.Feed
@@ -48,15 +52,24 @@ type daemon struct {
 }
 
 // build makes everything that can fail because of configuration or files, and connects to nothing yet but Asterisk,
-// which may be away.
+// which may be away. The data directory and the port are taken before the journal is touched and before Asterisk is
+// told to send its calls here: a daemon that was started by mistake must not disturb the one that runs.
 func build(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daemon, error) {
 	d := &daemon{cfg: cfg, log: log, extra: map[string]http.Handler{}}
-	for _, step := range []func(context.Context) error{d.buildStores, d.buildEngine, d.buildDoors} {
+	for _, step := range []func(context.Context) error{d.buildClaims, d.buildStores, d.buildEngine, d.buildDoors} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, d.close(ctx))
 		}
 	}
 	return d, nil
+}
+
+func (d *daemon) buildClaims(ctx context.Context) (err error) {
+	if d.lock, err = lockDataDir(d.cfg.DataDir); err != nil {
+		return err
+	}
+	d.door, err = listen(ctx, d.cfg.HTTP.Listen)
+	return err
 }
 
 func (d *daemon) buildStores(ctx context.Context) (err error) {
@@ -233,6 +246,9 @@ func (d *daemon) run(ctx context.Context) {
 // close ends everything that was built. Calls stay in Asterisk.
 func (d *daemon) close(ctx context.Context) error {
 	var errs []error
+	if d.door != nil {
+		_ = d.door.Close() // the server has closed it unless it never ran
+	}
 	if d.guide != nil {
 		errs = append(errs, d.guide.Close(ctx))
 	}
@@ -252,19 +268,18 @@ func (d *daemon) close(ctx context.Context) error {
 	if d.db != nil {
 		errs = append(errs, d.db.Close())
 	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.Close())
+	}
 	return errors.Join(errs...)
 }
 
 // serveHTTP serves until ctx ends, then lets running requests finish.
 func (d *daemon) serveHTTP(ctx context.Context, ready func(addr string)) error {
-	listener, err := listen(ctx, d.cfg.HTTP.Listen)
-	if err != nil {
-		return err
-	}
 	server := &http.Server{Handler: d.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	ended := make(chan error, 1)
-	d.wg.Go(func() { ended <- server.Serve(listener) })
-	ready(listener.Addr().String())
+	d.wg.Go(func() { ended <- server.Serve(d.door) })
+	ready(d.door.Addr().String())
 	select {
 	case err := <-ended:
 		return fmt.Errorf("http: %w", err)

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/bridge"
+	"sidecar/config"
+	"sidecar/internal/testkit/fakeari"
+)
+
+// site is the configuration of a daemon that talks to a fake Asterisk.
+func site(t *testing.T, fake *fakeari.Server, dataDir, listen string) *config.Config {
+	t.Helper()
+	text := fmt.Sprintf(`data_dir: %s
+http: {listen: %s}
+asterisk: [{id: pbx1, url: %s, user: %s, password: %s}]
+dns: [{numbers: [5001-5002]}]
+`, dataDir, listen, strings.TrimSuffix(fake.URL(), "/ari"), fakeari.User, fakeari.Password)
+	o := &options{configFile: writeConfig(t, text), environ: environ()}
+	cfg, _, err := o.load()
+	require.NoError(t, err)
+	return cfg
+}
+
+// running is a daemon that serves until the test ends.
+func running(t *testing.T, cfg *config.Config) *daemon {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	d, err := build(ctx, cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	d.run(context.WithoutCancel(ctx))
+	up, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- d.serveHTTP(ctx, func(string) { close(up) }) }()
+	<-up
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+		require.NoError(t, d.close(context.Background()))
+	})
+	return d
+}
+
+func TestASecondDaemonDisturbsNothing(t *testing.T) {
+	t.Parallel()
+	fake := fakeari.New(t)
+	dir := filepath.Join(t.TempDir(), "var")
+	first := running(t, site(t, fake, dir, "127.0.0.1:0"))
+	fake.Accept()
+	path := filepath.Join(dir, "calls.journal")
+	before, err := os.Stat(path)
+	require.NoError(t, err)
+
+	err = serve(t.Context(), site(t, fake, dir, "127.0.0.1:0"), slog.New(slog.DiscardHandler))
+
+	require.ErrorIs(t, err, errSecondDaemon)
+	require.ErrorContains(t, err, "another sidecar is running with data_dir "+dir+" (pid "+strconv.Itoa(os.Getpid())+")")
+	after, err := os.Stat(path)
+	require.NoError(t, err)
+	require.True(t, os.SameFile(before, after), "the journal was replaced under the first daemon")
+	require.NoError(t, first.journal.Put("y", bridge.Interaction{ID: "y"}))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"y"`)
+}
+
+func TestATakenPortIsSeenBeforeAnythingElseHappens(t *testing.T) {
+	t.Parallel()
+	fake := fakeari.New(t)
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	dir := filepath.Join(t.TempDir(), "var")
+
+	err = serve(t.Context(), site(t, fake, dir, taken.Addr().String()), slog.New(slog.DiscardHandler))
+
+	require.ErrorContains(t, err, "http.listen "+taken.Addr().String())
+	require.NoFileExists(t, filepath.Join(dir, "calls.journal"))
+	require.Empty(t, fake.Requests(), "Asterisk was connected to")
+}
+
+func TestTheLockGoesWithItsDaemon(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, err := lockDataDir(dir)
+	require.NoError(t, err)
+	_, err = lockDataDir(dir)
+	require.ErrorIs(t, err, errSecondDaemon)
+	require.NoError(t, first.Close())
+	next, err := lockDataDir(dir)
+	require.NoError(t, err, "a lock file that a dead daemon left is no lock")
+	require.NoError(t, next.Close())
+}

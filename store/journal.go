@@ -25,12 +25,28 @@ var ErrJournalClosed = errors.New("journal is closed")
 type Journal[T any] struct {
 	path string
 	log  *slog.Logger
+	open openFile
 
 	mu   sync.Mutex
-	file *os.File
-	size int64
+	file journalFile
+	size int64 // of the whole lines
+	torn bool  // half a line may stand after them
 	full int64 // size at which it is compacted next
 	live map[string]json.RawMessage
+}
+
+// journalFile is what a journal does with its file.
+type journalFile interface {
+	io.WriteCloser
+	Sync() error
+	Truncate(size int64) error
+}
+
+// openFile makes an empty file that is appended to.
+type openFile func(path string) (journalFile, error)
+
+func openOnDisk(path string) (journalFile, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 }
 
 // entry is a line of the file; a null record is the end of its key.
@@ -42,10 +58,14 @@ type entry struct {
 // OpenJournal reads the journal at path, or makes an empty one, and compacts it. A line cut short by a crash
 // is dropped when it is the last; a broken line before that is an error.
 func OpenJournal[T any](path string, log *slog.Logger) (*Journal[T], error) {
+	return openJournal[T](path, openOnDisk, log)
+}
+
+func openJournal[T any](path string, open openFile, log *slog.Logger) (*Journal[T], error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("journal directory: %w", err)
 	}
-	j := &Journal[T]{path: path, log: log, live: map[string]json.RawMessage{}}
+	j := &Journal[T]{path: path, log: log, open: open, live: map[string]json.RawMessage{}}
 	if err := j.read(); err != nil {
 		return nil, err
 	}
@@ -88,32 +108,44 @@ func (j *Journal[T]) read() error {
 	}
 }
 
-// compact writes a file with the living records, then takes the place of the old one.
+// compact writes a file with the living records, then takes the place of the old one. When that fails the old one
+// stays as it was.
 func (j *Journal[T]) compact() error {
-	next, err := os.OpenFile(j.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+	path := j.path + ".new"
+	next, err := j.open(path)
 	if err != nil {
 		return fmt.Errorf("compact journal: %w", err)
 	}
-	var size int64
-	out := bufio.NewWriter(next)
-	for key, record := range j.live {
-		n, err := writeEntry(out, entry{Key: key, Record: record})
-		if err != nil {
-			_ = next.Close()
-			return fmt.Errorf("compact journal: %w", err)
-		}
-		size += int64(n)
+	size, err := j.writeLiving(next)
+	if err == nil {
+		err = os.Rename(path, j.path)
 	}
-	if err := errors.Join(out.Flush(), next.Sync(), os.Rename(j.path+".new", j.path)); err != nil {
+	if err != nil {
 		_ = next.Close()
+		_ = os.Remove(path)
 		return fmt.Errorf("compact journal: %w", err)
 	}
 	if j.file != nil {
 		_ = j.file.Close()
 	}
-	j.file, j.size = next, size
+	j.file, j.size, j.torn = next, size, false
 	j.full = max(compactAfter, 2*size)
 	return nil
+}
+
+func (j *Journal[T]) writeLiving(file journalFile) (size int64, err error) {
+	out := bufio.NewWriter(file)
+	for key, record := range j.live {
+		n, err := writeEntry(out, entry{Key: key, Record: record})
+		if err != nil {
+			return 0, err
+		}
+		size += int64(n)
+	}
+	if err := out.Flush(); err != nil {
+		return 0, err
+	}
+	return size, file.Sync()
 }
 
 func writeEntry(w io.Writer, e entry) (int, error) {
@@ -142,9 +174,13 @@ func (j *Journal[T]) append(e entry) error {
 	if j.file == nil {
 		return ErrJournalClosed
 	}
+	if err := j.mend(); err != nil {
+		return err
+	}
 	n, err := writeEntry(j.file, e)
 	if err != nil {
-		return fmt.Errorf("append to journal: %w", err)
+		j.torn = true
+		return errors.Join(fmt.Errorf("append to journal: %w", err), j.mend())
 	}
 	j.size += int64(n)
 	if e.Record == nil {
@@ -153,8 +189,29 @@ func (j *Journal[T]) append(e entry) error {
 		j.live[e.Key] = e.Record
 	}
 	if j.size > j.full {
-		return j.compact()
+		j.compactLater(j.compact())
 	}
+	return nil
+}
+
+// compactLater takes a failed compaction, which is no reason to refuse a record: the file grows on.
+func (j *Journal[T]) compactLater(err error) {
+	if err != nil {
+		j.log.Warn("journal_not_compacted", "path", j.path, "bytes", j.size, "error", err)
+		j.full = j.size + compactAfter
+	}
+}
+
+// mend cuts off the half line that a full disk has left: the next record would be written behind it, and the journal
+// could no longer be read. As long as that fails nothing may be written.
+func (j *Journal[T]) mend() error {
+	if !j.torn {
+		return nil
+	}
+	if err := j.file.Truncate(j.size); err != nil {
+		return fmt.Errorf("mend journal: %w", err)
+	}
+	j.torn = false
 	return nil
 }
 

@@ -33,11 +33,11 @@ type Registry struct {
 
 // dn is one DN; guarded by Registry.mu.
 type dn struct {
-	number    string
-	maxCalls  int
-	inService bool
-	since     time.Time
-	calls     map[string]bool
+	number   string
+	maxCalls int
+	online   map[string]bool // servers that a phone is registered at
+	since    time.Time
+	calls    map[string]bool
 }
 
 // NewRegistry makes a registry without DNs. Node goes into the ids of its events.
@@ -49,19 +49,29 @@ func NewRegistry(node string, sink Sink) *Registry {
 func (r *Registry) Add(number string, maxCalls int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dns[number] = &dn{number: number, maxCalls: maxCalls, since: time.Now(), calls: map[string]bool{}}
+	r.dns[number] = &dn{number: number, maxCalls: maxCalls, since: time.Now(), online: map[string]bool{}, calls: map[string]bool{}}
 }
 
-// SetService takes the registration state of a DN's phone. Numbers that are no DNs are ignored, since a switch
-// has other endpoints too. A state that the DN has already is no event.
-func (r *Registry) SetService(number string, inService bool) {
+// SetService takes the registration state that a DN's phone has at one server. The DN is in service while a phone is
+// registered at any of them. Numbers that are no DNs are ignored, since a switch has other endpoints too. What
+// changes nothing for the DN is no event.
+func (r *Registry) SetService(server, number string, inService bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := r.dns[number]
-	if d == nil || d.inService == inService {
+	if d == nil {
 		return
 	}
-	d.inService, d.since = inService, time.Now()
+	before := d.inService()
+	if inService {
+		d.online[server] = true
+	} else {
+		delete(d.online, server)
+	}
+	if d.inService() == before {
+		return
+	}
+	d.since = time.Now()
 	kind := OutOfService
 	if inService {
 		kind = InService
@@ -79,7 +89,7 @@ func (r *Registry) Reserve(number, call string) error {
 	switch {
 	case d == nil:
 		return fmt.Errorf("%s: %w", number, ErrUnknownDN)
-	case !d.inService:
+	case !d.inService():
 		return fmt.Errorf("%s: %w", number, ErrOutOfService)
 	case len(d.calls) >= d.maxCalls && !d.calls[call]:
 		return fmt.Errorf("%s: %w", number, ErrMaxCalls)
@@ -118,6 +128,8 @@ func (r *Registry) All() []View {
 	return list
 }
 
+func (d *dn) inService() bool { return len(d.online) > 0 }
+
 func (d *dn) view() View {
-	return View{Number: d.number, InService: d.inService, Since: d.since, Calls: len(d.calls)}
+	return View{Number: d.number, InService: d.inService(), Since: d.since, Calls: len(d.calls)}
 }

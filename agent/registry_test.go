@@ -17,16 +17,34 @@ func TestServiceChangesAreToldOnce(t *testing.T) {
 	var got events
 	r := agent.NewRegistry("n1", &got)
 	r.Add("5001", 2)
-	r.SetService("5001", false) // it begins so
-	r.SetService("5001", true)
-	r.SetService("5001", true)
-	r.SetService("5001", false)
-	r.SetService("genesys_sip_server", true) // an endpoint that is no DN
+	r.SetService("pbx1", "5001", false) // it begins so
+	r.SetService("pbx1", "5001", true)
+	r.SetService("pbx1", "5001", true)
+	r.SetService("pbx1", "5001", false)
+	r.SetService("pbx1", "genesys_sip_server", true) // an endpoint that is no DN
 	require.Len(t, got, 2)
 	require.Equal(t, agent.InService, got[0].Kind)
 	require.True(t, got[0].DN.InService)
 	require.Equal(t, agent.OutOfService, got[1].Kind)
 	require.NotEqual(t, got[0].ID, got[1].ID)
+}
+
+func TestADNIsInServiceWhileAnyServerHasItsPhone(t *testing.T) {
+	t.Parallel()
+	var got events
+	r := agent.NewRegistry("n1", &got)
+	r.Add("5001", 2)
+	r.SetService("pbx1", "5001", true)
+	r.SetService("pbx2", "5001", false) // knows the endpoint, but nobody has registered there
+	require.NoError(t, r.Reserve("5001", "a"))
+	r.SetService("pbx2", "5001", true)
+	r.SetService("pbx1", "5001", false)
+	require.Len(t, got, 1)
+	require.True(t, r.All()[0].InService)
+	r.SetService("pbx2", "5001", false)
+	require.Len(t, got, 2)
+	require.Equal(t, agent.OutOfService, got[1].Kind)
+	require.ErrorIs(t, r.Reserve("5001", "b"), agent.ErrOutOfService)
 }
 
 func TestReserve(t *testing.T) {
@@ -35,7 +53,7 @@ func TestReserve(t *testing.T) {
 	r.Add("5001", 2)
 	require.ErrorIs(t, r.Reserve("5001", "a"), agent.ErrOutOfService)
 	require.ErrorIs(t, r.Reserve("6001", "a"), agent.ErrUnknownDN)
-	r.SetService("5001", true)
+	r.SetService("pbx1", "5001", true)
 	require.NoError(t, r.Reserve("5001", "a"))
 	require.NoError(t, r.Reserve("5001", "a"), "the same call counts once")
 	r.Occupy("5001", "b")

@@ -238,12 +238,14 @@ func (d *daemon) run(ctx context.Context) {
 		}
 	})
 	for i, client := range d.clients {
-		feeder := ariswitch.NewFeeder(client, d.engine, d.dns, d.cfg.Asterisk[i].LostAfter, d.log)
+		service := servicePort{dns: d.dns, server: string(client.Server())}
+		feeder := ariswitch.NewFeeder(client, d.engine, service, d.cfg.Asterisk[i].LostAfter, d.log)
 		d.wg.Go(func() { feeder.Run(ctx) })
 	}
 }
 
-// close ends everything that was built. Calls stay in Asterisk.
+// close ends everything that was built, what asks before what is asked: a request to Asterisk that is under way must
+// not fail because its client went first, the engine would take it for the call's failure. Calls stay in Asterisk.
 func (d *daemon) close(ctx context.Context) error {
 	var errs []error
 	if d.door != nil {
@@ -252,11 +254,11 @@ func (d *daemon) close(ctx context.Context) error {
 	if d.guide != nil {
 		errs = append(errs, d.guide.Close(ctx))
 	}
-	for _, client := range d.clients {
-		client.Close()
-	}
 	if d.engine != nil {
 		d.engine.Close()
+	}
+	for _, client := range d.clients {
+		client.Close()
 	}
 	if d.stop != nil {
 		d.stop()

@@ -34,6 +34,16 @@ func (p agentsPort) Free(dn bridge.DN, interaction bridge.InteractionID) {
 	p.Registry.Free(string(dn), string(interaction))
 }
 
+// servicePort takes the registrations at one Asterisk.
+type servicePort struct {
+	dns    *agent.Registry
+	server string
+}
+
+func (p servicePort) SetService(number string, inService bool) {
+	p.dns.SetService(p.server, number, inService)
+}
+
 // feedPort lets the engine publish to the feed.
 type feedPort struct{ *cti.Feed }
 

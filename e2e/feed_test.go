@@ -113,6 +113,12 @@ func (l *listener) lived(step string) int {
 	return n
 }
 
+// back waits until the client has subscribed for the nth time.
+func (l *listener) back(n int) {
+	l.t.Helper()
+	eventually(l.t, fmt.Sprintf("%s has subscribed for the %d. time", l.name, n), func() bool { return l.lived("subscribed") >= 2*n })
+}
+
 // lines are the call events so far, as the reference writes them.
 func (l *listener) lines() []string {
 	l.mu.Lock()

@@ -56,6 +56,7 @@ type system struct {
 	customer  int // port of the trunk's peer on 127.0.0.2
 	http      string
 	pbx       *asterisk.Instance
+	env       []string          // of every subcommand
 	passwords map[string]string // by user
 	tokens    map[string]string
 
@@ -83,14 +84,14 @@ func (l *logBuffer) String() string {
 }
 
 // newSystem writes the configuration and generates Asterisk's, but starts nothing. Extra is YAML added to the file; it
-// may bring its own dns and routes.
-func newSystem(t *testing.T, extra string) *system {
+// may bring its own dns and routes. Env is for every subcommand.
+func newSystem(t *testing.T, extra string, env ...string) *system {
 	t.Helper()
 	ports := asterisk.FreeAsteriskPorts(t)
 	free := asterisk.FreePorts(t, 2)
 	s := &system{
 		t: t, dir: t.TempDir(), ports: ports, customer: free[0], http: fmt.Sprintf("127.0.0.1:%d", free[1]),
-		tokens: map[string]string{}, log: &logBuffer{}, mu: &sync.Mutex{},
+		tokens: map[string]string{}, log: &logBuffer{}, mu: &sync.Mutex{}, env: env,
 	}
 	s.conf = filepath.Join(s.dir, "sidecar.yaml")
 	text := fmt.Sprintf(`
@@ -132,7 +133,9 @@ func (s *system) run(args ...string) string {
 func (s *system) try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, binary, append(args, "--config", s.conf)...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, binary, append(args, "--config", s.conf)...)
+	cmd.Env = append(os.Environ(), s.env...)
+	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
@@ -146,7 +149,7 @@ func (s *system) startSidecar(env ...string) {
 	s.t.Helper()
 	cmd := exec.Command(binary, "serve", "--config", s.conf)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), s.env...), env...)
 	require.NoError(s.t, cmd.Start())
 	s.mu.Lock()
 	s.cmd = cmd

@@ -63,7 +63,10 @@ type feedAuth struct{ *auth.Service }
 
 func (a feedAuth) Authenticate(ctx context.Context, token string) (gws.Principal, error) {
 	p, err := a.Verify(ctx, token)
-	if err != nil {
+	switch {
+	case errors.Is(err, auth.ErrBadToken), errors.Is(err, auth.ErrTokenExpired), errors.Is(err, auth.ErrTokenRevoked):
+		return gws.Principal{}, fmt.Errorf("%w: %w", gws.ErrToken, err)
+	case err != nil:
 		return gws.Principal{}, err
 	}
 	return gws.Principal{ID: p.ID(), OwnDNs: p.DNs, SeesDN: p.MaySeeDN}, nil

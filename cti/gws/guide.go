@@ -70,7 +70,7 @@ func NewGuide(o Options) (*Guide, error) {
 		o.Recheck = defaultRecheck
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	g := &Guide{opts: o, policy: &policy{auth: o.Auth}, stop: stop, clients: map[*bayeux.Session]*client{}}
+	g := &Guide{opts: o, policy: &policy{auth: o.Auth, log: o.Logger}, stop: stop, clients: map[*bayeux.Session]*client{}}
 	server, err := bayeux.NewServer(bayeux.Options{
 		Policy:         g.policy,
 		Hooks:          bayeux.Hooks{OnSession: g.onSession, OnSubscribe: g.onSubscribe, OnClose: g.onClose},
@@ -126,7 +126,7 @@ func (g *Guide) watchTokens(ctx context.Context) {
 	}
 }
 
-// RecheckTokens ends the sessions whose token is no longer good and renews what the others may see. It runs every
+// RecheckTokens ends the sessions whose token is no longer good, keeps those of which that can't be said, and renews what the others may see. It runs every
 // so often by itself; call it when somebody has logged out or was disabled.
 func (g *Guide) RecheckTokens(ctx context.Context) {
 	for _, c := range g.all() {
@@ -134,7 +134,11 @@ func (g *Guide) RecheckTokens(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case !ends(err):
+			g.opts.Logger.Warn("token_unchecked", "session", c.session.Ref(), "principal", c.member.id, "error", err)
+		default:
 			g.opts.Logger.Info("session ends with its token", "session", c.session.Ref(), "principal", c.member.id, "error", err)
 			c.session.Close(ReasonToken)
 		}

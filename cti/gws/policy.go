@@ -2,9 +2,13 @@ package gws
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"time"
 
 	"sidecar/cti"
 	"sidecar/cti/bayeux"
@@ -30,7 +34,11 @@ func topicOf(channel string) (topic cti.Topic, ok bool) {
 // policy decides for the guide's dialect.
 type policy struct {
 	auth Authenticator
+	log  *slog.Logger
 }
+
+// uncheckedRetry is how long a client waits whose token could not be checked.
+const uncheckedRetry = 5 * time.Second
 
 // Handshake lets in whoever shows a good token.
 func (p *policy) Handshake(ctx context.Context, r *http.Request, raw json.RawMessage) (bayeux.Principal, error) {
@@ -39,8 +47,11 @@ func (p *policy) Handshake(ctx context.Context, r *http.Request, raw json.RawMes
 		return nil, &bayeux.DeniedError{Reason: "a token is needed", Err: err}
 	}
 	principal, err := p.auth.Authenticate(ctx, token)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrToken):
 		return nil, &bayeux.DeniedError{Reason: "the token is not valid", Err: err}
+	case err != nil:
+		return nil, &bayeux.DeniedError{Reason: "the token can't be checked at the moment", Retry: uncheckedRetry, Err: err}
 	}
 	return &member{id: principal.ID, how: from, token: token, principal: &principal}, nil
 }
@@ -49,7 +60,8 @@ func (p *policy) Handshake(ctx context.Context, r *http.Request, raw json.RawMes
 // or cookie is followed by requests with one. A client that put its token into the handshake's ext sends none
 // later; what it is known by is the session's id, and a cookie that its browser adds may be of another login.
 //
-// A newer token of the same principal takes the place of the old one.
+// A newer token of the same principal takes the place of the old one. As long as tokens can't be checked, that of the
+// session is good: a database that hiccups must not end every desktop's feed.
 func (p *policy) Authorize(ctx context.Context, r *http.Request, who bayeux.Principal) error {
 	m, ok := who.(*member)
 	if !ok {
@@ -65,7 +77,17 @@ func (p *policy) Authorize(ctx context.Context, r *http.Request, who bayeux.Prin
 	if token == "" {
 		token = m.credential()
 	}
-	return p.check(ctx, m, token)
+	err := p.check(ctx, m, token)
+	if err != nil && !ends(err) && subtle.ConstantTimeCompare([]byte(token), []byte(m.credential())) == 1 {
+		p.log.Warn("token_unchecked", "principal", m.id, "error", err)
+		return nil
+	}
+	return err
+}
+
+// ends reports whether an error of check says that the session is over, and not just that nobody could tell.
+func ends(err error) bool {
+	return errors.Is(err, ErrToken) || errors.Is(err, bayeux.ErrForeignSession)
 }
 
 // check renews what the member may see if the token is good and the member's own.

@@ -20,7 +20,8 @@ func (p *Principal) sees(dn bridge.DN) bool {
 }
 
 // Authenticator knows tokens. It is asked for every request, and time and again for the sessions in between, so it
-// must answer quickly. An error means that the token is not good, or not any more.
+// must answer quickly. ErrToken means that the token is not good, or not any more; any other error, that this could not
+// be found out.
 type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (Principal, error)
 }

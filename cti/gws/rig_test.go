@@ -26,17 +26,24 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var errBadToken = errors.New("the token is unknown")
+var (
+	errBadToken = fmt.Errorf("%w: unknown", gws.ErrToken)
+	errDatabase = errors.New("the database is locked")
+)
 
 // people is an Authenticator whose tokens can change at any time.
 type people struct {
 	mu     sync.Mutex
 	tokens map[string]gws.Principal
+	broken bool // nobody can be looked up
 }
 
 func (p *people) Authenticate(_ context.Context, token string) (gws.Principal, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.broken {
+		return gws.Principal{}, errDatabase
+	}
 	who, ok := p.tokens[token]
 	if !ok {
 		return gws.Principal{}, errBadToken
@@ -48,6 +55,12 @@ func (p *people) set(token string, who gws.Principal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tokens[token] = who
+}
+
+func (p *people) setBroken(broken bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken = broken
 }
 
 func (p *people) revoke(token string) {

@@ -82,6 +82,33 @@ func TestRecheckOnDemand(t *testing.T) {
 	})
 }
 
+func TestSessionsOutliveADatabaseThatHiccups(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, cti.FeedOptions{}, gws.Options{Recheck: time.Hour}).run()
+	url := r.serve()
+	d := newDesktop(t, url, "agent1").start(nil, gws.ChannelAgentEvents)
+	d.receive(1)
+	r.people.setBroken(true)
+	r.guide.RecheckTokens(t.Context())
+	require.Equal(t, 1, r.guide.Sessions())
+	r.happen(1, "5001", bridge.EventRinging, bridge.PartyRinging)
+	got, _ := d.receive(1)
+	require.Equal(t, []string{"5001: Ringing(1) CallType=Inbound OtherDN=100 ANI=100 DNIS=5001"}, got)
+
+	thief := newDesktop(t, url, "another token")
+	thief.id = d.id
+	require.False(t, thief.subscribe(gws.ChannelCallState).ok(), "only the session's own token is taken unchecked")
+	reply := newDesktop(t, url, "agent2").handshake(nil)
+	require.False(t, reply.ok())
+	require.NotEqual(t, "none", reply.Advice.Reconnect, "a newcomer tries again")
+
+	r.people.setBroken(false)
+	r.people.revoke("agent1")
+	r.guide.RecheckTokens(t.Context())
+	_, last := d.connect()
+	require.False(t, last.ok())
+}
+
 func TestSessionIsItsPrincipalsAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -71,6 +74,22 @@ func TestASecondDaemonDisturbsNothing(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"y"`)
+}
+
+func TestTheFeedSendsAwayWhoShowsABadToken(t *testing.T) {
+	t.Parallel()
+	fake := fakeari.New(t)
+	d := running(t, site(t, fake, filepath.Join(t.TempDir(), "var"), "127.0.0.1:0"))
+	body := `[{"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"]}]`
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+d.door.Addr().String()+"/cometd", strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer nonsense")
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, errors.Join(err, res.Body.Close()))
+	require.Contains(t, string(text), `"reconnect":"none"`, "a client told to retry would ask for ever")
 }
 
 func TestATakenPortIsSeenBeforeAnythingElseHappens(t *testing.T) {

@@ -53,8 +53,13 @@ func (a *actor) reconcile(snap Snapshot) {
 	})
 }
 
-// handle is the only place that changes the state. The record is written before anybody hears of it.
+// handle is the only place that changes the state. The record is written before anybody hears of it. Once the engine
+// stops nothing is taken any more: what its requests come to then says nothing about the calls, and the next engine
+// finds the record as it was and asks again.
 func (a *actor) handle(in Input) {
+	if a.e.ctx.Err() != nil {
+		return
+	}
 	before := a.state.Events
 	state, effects := next(a.state, stamped{At: time.Now(), Input: in})
 	a.state = state
@@ -104,7 +109,7 @@ func (a *actor) ask(ctx context.Context, build func(token int) Input) error {
 		a.handle(build(a.tokens))
 	})
 	if !posted {
-		return ErrCallNotFound
+		return a.over()
 	}
 	select {
 	case err := <-reply:
@@ -116,9 +121,17 @@ func (a *actor) ask(ctx context.Context, build func(token int) Input) error {
 		case err := <-reply:
 			return err
 		default:
-			return ErrCallNotFound
+			return a.over()
 		}
 	}
+}
+
+// over says why nobody answers a command any more.
+func (a *actor) over() error {
+	if a.e.ctx.Err() != nil {
+		return ErrDraining
+	}
+	return ErrCallNotFound
 }
 
 // runEffects runs the effects until the interaction has ended and its last effect is done, or the engine stops.
@@ -242,10 +255,11 @@ func (a *actor) create(ctx context.Context, effect CreateLeg) error {
 
 // effectQueue holds the effects of one interaction. It has no bound of its own: an input makes a handful at most.
 type effectQueue struct {
-	mu     sync.Mutex
-	more   *sync.Cond
-	list   []Effect
-	closed bool
+	mu        sync.Mutex
+	more      *sync.Cond
+	list      []Effect
+	closed    bool
+	abandoned bool
 }
 
 func newEffectQueue() *effectQueue {
@@ -257,6 +271,9 @@ func newEffectQueue() *effectQueue {
 func (q *effectQueue) push(e Effect) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.abandoned {
+		return
+	}
 	q.list = append(q.list, e)
 	q.more.Signal()
 }
@@ -273,7 +290,7 @@ func (q *effectQueue) close() {
 func (q *effectQueue) abandon() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.list, q.closed = nil, true
+	q.list, q.closed, q.abandoned = nil, true, true
 	q.more.Signal()
 }
 

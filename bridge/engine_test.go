@@ -30,7 +30,9 @@ func engineTest(t *testing.T, run func(t *testing.T, s *sim)) {
 		}
 		s.start()
 		defer func() {
-			s.e.Close()
+			for _, e := range s.engines {
+				e.Close()
+			}
 			_ = wait(t.Context(), 2*time.Minute) // the timers of phones
 		}()
 		run(t, s)
@@ -303,6 +305,43 @@ func TestEngineCloseLeavesCalls(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, call.ConnID, again.ConnID)
 		require.Equal(t, s.events[published-2].ID, s.events[published].ID, "the last step is published again, under its ids")
+	})
+}
+
+// Whatever request is under way when the engine stops in good order: no call may end by it.
+func TestEngineCloseWhileRequestsAreUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{50, 150, 1250, 1350} { // creating, dialling, answering, joining
+		engineTest(t, func(t *testing.T, s *sim) {
+			s.latency = 100 * time.Millisecond
+			s.arrive("", "5001")
+			pass(t, after*time.Millisecond)
+			s.stop()
+			s.start()
+			pass(t, 5*time.Second)
+			require.Contains(t, s.eventLines("5001"), "Established OK", "after %d ms", after)
+			require.NotContains(t, s.eventLines("5001"), "Released OK", "after %d ms", after)
+		})
+	}
+}
+
+func TestEngineCloseWhileTransferring(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		s.latency = 100 * time.Millisecond
+		errs := make(chan error, 1)
+		go func() {
+			_, err := s.e.Transfer(t.Context(), Transfer{Call: call.ID, To: "5002"})
+			errs <- err
+		}()
+		pass(t, 50*time.Millisecond)
+		s.stop()
+		require.ErrorIs(t, <-errs, ErrDraining)
+		s.start()
+		pass(t, 5*time.Second)
+		require.Contains(t, s.eventLines("5001"), "Released Transferred")
+		require.Contains(t, s.eventLines("5002"), "Established OK")
 	})
 }
 

@@ -57,7 +57,7 @@ func lives(faults bool) *rapid.Generator[life] {
 		}
 		kinds := []string{
 			"inbound", "inbound", "inbound", "internal", "make", "transfer", "transfer", "refer", "clear", "hangup", "hangup", "hold",
-			"gap", "cut", "back", "lost",
+			"gap", "cut", "back", "lost", "stop",
 		}
 		l.Deeds = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
 			return deed{
@@ -111,9 +111,15 @@ func (l life) run(ctx context.Context) []string {
 		case <-over:
 		}
 	})
-	first := s.e
 	for _, d := range l.Deeds {
 		_ = wait(ctx, d.After)
+		if d.Kind == "stop" {
+			if s.stop() {
+				_ = wait(ctx, time.Duration(d.B)*100*time.Millisecond)
+				s.start()
+			}
+			continue
+		}
 		s.do(ctx, &wg, d)
 	}
 	_ = wait(ctx, 20*time.Second) // the engine may be away so long
@@ -129,11 +135,9 @@ func (l life) run(ctx context.Context) []string {
 	close(over)
 	restart.Wait()
 	problems = append(problems, s.leftovers()...)
-	s.mu.Lock()
-	e := s.e
-	s.mu.Unlock()
-	first.Close()
-	e.Close()
+	for _, e := range s.engines {
+		e.Close()
+	}
 	_ = wait(ctx, time.Minute) // the timers of phones
 	return problems
 }

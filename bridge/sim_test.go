@@ -58,7 +58,8 @@ type simBridge struct {
 type sim struct {
 	mu       sync.Mutex
 	e        *Engine
-	gen      int // of the engine that may act
+	engines  []*Engine // all there were
+	gen      int       // of the engine that may act
 	chans    map[string]*simChannel
 	bridges  map[string]*simBridge
 	phones   map[string]phone
@@ -109,6 +110,7 @@ func (s *sim) start() *Engine {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.e = e
+	s.engines = append(s.engines, e)
 	if !s.gap {
 		e.Recovered(s.snapshot())
 	}
@@ -130,6 +132,24 @@ func (s *sim) snapshot() Snapshot {
 		snap.Bridges[id] = slices.Sorted(maps.Keys(b.members))
 	}
 	return snap
+}
+
+// stop ends the engine in good order and reports whether there was one; start takes up what it left.
+func (s *sim) stop() bool {
+	s.mu.Lock()
+	e := s.e
+	s.mu.Unlock()
+	if e == nil {
+		return false
+	}
+	e.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.e != e { // killed meanwhile
+		return false
+	}
+	s.gen, s.e = s.gen+1, nil
+	return true
 }
 
 // setGap begins or ends a gap of the events, and of the requests too.

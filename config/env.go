@@ -14,9 +14,13 @@ const envPrefix = "SIDECAR_"
 // EnvConfigFile names the configuration file where no --config is given.
 const EnvConfigFile = "SIDECAR_CONFIG"
 
-// toolVariables are the variables that carry no setting: the name of the file, and the directories of the scripts.
+// toolVariables are the variables that carry no setting: the name of the file, the directories of the scripts,
+// and what docker-compose.yml makes settings and mounts of.
 func toolVariables() []string {
-	return []string{EnvConfigFile, "SIDECAR_CACHE", "SIDECAR_VAR", "SIDECAR_APT_ETC"}
+	return []string{
+		EnvConfigFile, "SIDECAR_CACHE", "SIDECAR_VAR", "SIDECAR_APT_ETC",
+		"SIDECAR_HOST_ADDRESS", "SIDECAR_EXTERNAL_ADDRESS", "SIDECAR_TLS_DIR",
+	}
 }
 
 // environment lays the SIDECAR_ variables over the configuration. A variable's name is the path of its setting in

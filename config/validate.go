@@ -9,6 +9,8 @@ import (
 
 const (
 	maxNodeID = 255
+	// minQueue keeps a desktop's first snapshot and a burst of events from ending its session at once.
+	minQueue  = 100
 	maxQueue  = 1_000_000
 	maxRetain = 100_000_000
 	maxCalls  = 1000
@@ -39,7 +41,7 @@ func (c *Config) check() []Problem {
 	k.name("calls.music_class", c.Calls.MusicClass)
 	k.positive("cti.hold_time", c.CTI.HoldTime)
 	k.positive("cti.session_life", c.CTI.SessionLife)
-	k.between("cti.queue_size", c.CTI.QueueSize, 1, maxQueue)
+	k.between("cti.queue_size", c.CTI.QueueSize, minQueue, maxQueue)
 	k.between("cti.retain", c.CTI.Retain, 1, maxRetain)
 	k.positive("auth.token_life", c.Auth.TokenLife)
 	return k.problems

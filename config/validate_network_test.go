@@ -25,7 +25,7 @@ func TestLoadRefusesGeneralSettings(t *testing.T) {
 		{"music", "calls: {music_class: 'a]'}", `sidecar.yaml:1: calls.music_class: "a]": a name has 1 to 64 letters, digits, _ and -`},
 		{"hold time", "cti: {hold_time: 0s}", `sidecar.yaml:1: cti.hold_time: "0s": a duration must be more than 0`},
 		{"session life", "cti: {session_life: 0s}", `sidecar.yaml:1: cti.session_life: "0s": a duration must be more than 0`},
-		{"queue", "cti: {queue_size: 0}", `sidecar.yaml:1: cti.queue_size: "0": must be from 1 to 1000000`},
+		{"queue", "cti: {queue_size: 99}", `sidecar.yaml:1: cti.queue_size: "99": must be from 100 to 1000000`},
 		{"retain", "cti: {retain: 0}", `sidecar.yaml:1: cti.retain: "0": must be from 1 to 100000000`},
 		{"token life", "auth: {token_life: 0s}", `sidecar.yaml:1: auth.token_life: "0s": a duration must be more than 0`},
 	})

@@ -107,7 +107,8 @@ func TestLoadNamesVariableOfBrokenRule(t *testing.T) {
 
 func TestLoadIgnoresVariablesOfTools(t *testing.T) {
 	t.Parallel()
-	_, _, err := load(t, "", "SIDECAR_CONFIG=x.yaml", "SIDECAR_CACHE=/x", "SIDECAR_VAR=/x", "SIDECARS=1")
+	_, _, err := load(t, "", "SIDECAR_CONFIG=x.yaml", "SIDECAR_CACHE=/x", "SIDECAR_VAR=/x", "SIDECARS=1",
+		"SIDECAR_HOST_ADDRESS=192.0.2.1", "SIDECAR_EXTERNAL_ADDRESS=192.0.2.2", "SIDECAR_TLS_DIR=/x")
 	require.NoError(t, err)
 }
 

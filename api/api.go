@@ -21,7 +21,7 @@ type Options struct {
 	Auth    Auth
 	Users   Users
 	Checks  []Check           // of /readyz
-	Classes map[string]string // role of a user -> class of the dial rules for its commands
+	Classes map[string]string // role -> class of the dial rules for its commands; an agent's go by the class of the DN
 
 	Metrics        *prometheus.Registry    // what /metrics shows; nil: a new one
 	AllowedOrigins []string                // of pages served elsewhere

@@ -130,7 +130,7 @@ func newSystem(t *testing.T, edit ...func(*api.Options)) *system {
 	o := api.Options{
 		Engine: s.engine, Auth: service, Users: s.users, DNInfo: known, Log: log, Version: "test",
 		DNs:            fakeDNs{{Number: "5002"}, {Number: "5001", InService: true, Since: time.Unix(1, 0), Calls: 1}, {Number: "5003"}},
-		Classes:        map[string]string{"supervisor": "wide"},
+		Classes:        map[string]string{"supervisor": "wide", "agent": "wide"},
 		AllowedOrigins: []string{"https://desktop.example.com"},
 	}
 	for _, e := range edit {

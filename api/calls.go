@@ -118,7 +118,7 @@ func (s *server) makeCall(ctx context.Context, in *makeCallInput) (*makeCallOutp
 		return nil, errUnknownDN
 	}
 	v, err := s.Engine.MakeCall(ctx, bridge.MakeCall{
-		From: bridge.DN(from), To: in.Body.To, Class: s.Classes[string(p.Role)], Op: bridge.OpID(in.Op),
+		From: bridge.DN(from), To: in.Body.To, Class: s.class(p), Op: bridge.OpID(in.Op),
 	})
 	if err != nil {
 		return nil, aboutFrom(err, bridge.DN(from))
@@ -127,6 +127,15 @@ func (s *server) makeCall(ctx context.Context, in *makeCallInput) (*makeCallOutp
 		return nil, errOpTaken
 	}
 	return &makeCallOutput{Location: "/api/v1/calls/" + string(v.ID), Body: callOf(v)}, nil
+}
+
+// class is the class of the dial rules that a command of p goes by; empty: that of the DN it is for. An agent gets no
+// other than its phone has, or REST would dial what the phone is refused.
+func (s *server) class(p auth.Principal) string {
+	if p.Role == auth.RoleAgent {
+		return ""
+	}
+	return s.Classes[string(p.Role)]
 }
 
 // hangup asks the engine also for a call that is gone by now when the command has an id: it may be the repetition
@@ -157,7 +166,7 @@ func (s *server) transfer(ctx context.Context, in *transferInput) (*callOutput, 
 		return nil, err
 	}
 	v, err := s.Engine.Transfer(ctx, bridge.Transfer{
-		Call: bridge.CallID(in.ID), By: by, To: in.Body.To, Class: s.Classes[string(p.Role)], Op: bridge.OpID(in.Op),
+		Call: bridge.CallID(in.ID), By: by, To: in.Body.To, Class: s.class(p), Op: bridge.OpID(in.Op),
 	})
 	if err != nil {
 		return nil, err

@@ -101,6 +101,19 @@ func TestMakeCall(t *testing.T) {
 	require.Equal(t, bridge.MakeCall{From: "5001", To: "+49 30 1234", Class: "wide", Op: "op-7"}, got)
 }
 
+func TestAgentsDialByTheClassOfTheDN(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	var got bridge.MakeCall
+	s.engine.makeCall = func(cmd bridge.MakeCall) (bridge.CallView, error) {
+		got = cmd
+		return call("NEW", bridge.PartyInitiated, "5001"), nil
+	}
+	token := s.user("5001", auth.RoleAgent, "", "5001")
+	require.Equal(t, http.StatusCreated, s.send("POST", "/api/v1/calls", token, `{"from": "5001", "to": "+49 30 1234"}`).status)
+	require.Equal(t, bridge.MakeCall{From: "5001", To: "+49 30 1234"}, got)
+}
+
 func TestMakeCallRefused(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

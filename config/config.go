@@ -136,7 +136,7 @@ type Schedule struct {
 type DialRules struct {
 	Normalise    []Rewrite            `mapstructure:"normalise"` // first rewrite whose prefix matches is applied
 	Classes      map[string]DialClass `mapstructure:"classes"`
-	Roles        map[string]string    `mapstructure:"roles"`     // role of a user -> class, for calls made by REST
+	Roles        map[string]string    `mapstructure:"roles"`     // supervisor, admin -> class for calls made by REST; agents have that of the DN
 	Emergency    []string             `mapstructure:"emergency"` // always allowed, never capped
 	DefaultTrunk string               `mapstructure:"default_trunk"`
 }

@@ -111,7 +111,7 @@ func defaultDialRules() DialRules {
 				Deny:  []string{"+870", "+881", "+882", "+883", "+979"},
 			},
 		},
-		Roles:     map[string]string{"agent": DefaultClass, "supervisor": DefaultClass, "admin": DefaultClass},
+		Roles:     map[string]string{"supervisor": DefaultClass, "admin": DefaultClass},
 		Emergency: []string{"112", "911", "110"},
 	}
 }

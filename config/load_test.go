@@ -87,7 +87,7 @@ dial_rules:
 	require.Equal(t, config.DialClass{Allow: []string{"+49"}, MaxConcurrent: 3}, cfg.DialRules.Classes["Night"])
 	require.Contains(t, cfg.DialRules.Classes, "default")
 	require.Equal(t, "Night", cfg.DialRules.Roles["supervisor"])
-	require.Equal(t, "default", cfg.DialRules.Roles["agent"])
+	require.Equal(t, "default", cfg.DialRules.Roles["admin"])
 
 	require.Equal(t, config.Origin{Layer: config.LayerEnvironment, Name: "SIDECAR_HTTP_LISTEN"}, sources.Of("http.listen"))
 	require.Equal(t, config.Origin{Layer: config.LayerFile, Name: "sidecar.yaml:4"}, sources.Of("http.drain_timeout"))

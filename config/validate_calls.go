@@ -12,7 +12,8 @@ import (
 // reservedNames are sections of Asterisk's configuration that a trunk of the same name would collide with.
 func reservedNames() []string { return []string{"default", "general", "global", "globals", "system"} }
 
-func roles() []string { return []string{"agent", "supervisor", "admin"} }
+// dialRoles are the roles with a class of their own. Agents have none: by REST they may call what their phone may.
+func dialRoles() []string { return []string{"supervisor", "admin"} }
 
 func (c *checker) trunks() {
 	names := map[string]int{}
@@ -113,7 +114,7 @@ func (c *checker) dialRules() {
 		c.dialClass("dial_rules.classes."+name, name, rules.Classes[name])
 	}
 	for _, role := range slices.Sorted(maps.Keys(rules.Roles)) {
-		c.oneOf("dial_rules.roles."+role, role, roles()...)
+		c.oneOf("dial_rules.roles."+role, role, dialRoles()...)
 		c.known("dial_rules.roles."+role, rules.Roles[role], "class", slices.Collect(maps.Keys(rules.Classes)))
 	}
 	for i, number := range rules.Emergency {

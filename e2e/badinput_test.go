@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"sidecar/internal/phone"
 )
 
 // What ops can get wrong in the file is refused before anything is touched, with a message that says what to write.
@@ -98,4 +100,21 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What ops alerts on is in /metrics.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	s := newRunning(t, "")
+	s.agentPhone("5001", phone.RingOnly)
+	s.inService("5001")
+	for _, want := range []string{
+		`sidecar_asterisk_connected{server="pbx1"} 1`, "sidecar_dns_in_service 1", "sidecar_feed_events_total 1", "sidecar_calls 0",
+	} {
+		require.Contains(t, string(s.as("", http.MethodGet, "/metrics", nil).body), want)
+	}
+	s.pbx.Kill()
+	s.eventually("the metric tells that Asterisk is gone", func() bool {
+		return strings.Contains(string(s.as("", http.MethodGet, "/metrics", nil).body), `sidecar_asterisk_connected{server="pbx1"} 0`)
+	})
 }

@@ -13,9 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"sidecar/agent"
 	"sidecar/api"
 	"sidecar/ari"
@@ -162,12 +159,10 @@ func (d *daemon) buildDoors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
 	d.handler, err = api.New(api.Options{ //nolint:contextcheck // each request brings its own
 		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: service, Users: directory, Checks: d.checks(),
-		Classes: d.cfg.DialRules.Roles, Metrics: metrics, AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
+		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Log: d.log, Version: version,
 	})
 	return err

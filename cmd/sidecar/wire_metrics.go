@@ -1,0 +1,47 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"sidecar/ari"
+	"sidecar/cti"
+)
+
+// buildMetrics makes the figures that ops alerts on; those of HTTP and of calls come from package api.
+func (d *daemon) buildMetrics() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	gauge := func(name, help string, labels prometheus.Labels, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
+	}
+	gauge("sidecar_info", "1, with the version as label.", prometheus.Labels{"version": version}, func() float64 { return 1 })
+	for _, client := range d.clients {
+		gauge("sidecar_asterisk_connected", "Whether the event socket of an Asterisk is up.",
+			prometheus.Labels{"server": string(client.Server())}, func() float64 { return one(client.Status().State == ari.StateConnected) })
+	}
+	gauge("sidecar_dns_in_service", "DNs with a registered phone.", nil, func() float64 {
+		n := 0.0
+		for _, dn := range d.dns.All() {
+			n += one(dn.InService)
+		}
+		return n
+	})
+	gauge("sidecar_feed_sessions", "CometD sessions of desktops.", nil, func() float64 { return float64(d.guide.Sessions()) })
+	stat := func(name, help string, value func(cti.Stats) uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 {
+			return float64(value(d.feed.Stats()))
+		}))
+	}
+	stat("sidecar_feed_events_total", "Events of calls and DNs.", func(s cti.Stats) uint64 { return s.Appended })
+	stat("sidecar_feed_lost_total", "Events given up because the feed could not keep up.", func(s cti.Stats) uint64 { return s.Lost })
+	stat("sidecar_feed_slow_total", "Subscribers cut off because they did not keep up.", func(s cti.Stats) uint64 { return s.Slow })
+	return r
+}
+
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

@@ -44,6 +44,16 @@ func newActor(e *Engine, state Interaction) *actor {
 // feed hands an input to the actor; one that has ended ignores it.
 func (a *actor) feed(in Input) { a.loop.Post(func() { a.handle(in) }) }
 
+// ringTimeout ends the ringing of a party. While the server is out of reach it may have been answered long ago: the
+// end of the gap arms the timer again.
+func (a *actor) ringTimeout(id PartyID) {
+	a.loop.Post(func() {
+		if !a.e.isDown(a.server) {
+			a.handle(RingTimeout{Party: id})
+		}
+	})
+}
+
 // reconcile compares the interaction with what its server has.
 func (a *actor) reconcile(snap Snapshot) {
 	a.loop.Post(func() {
@@ -92,7 +102,7 @@ func (a *actor) start(effect Effect) {
 		if old := a.timers[effect.Party]; old != nil {
 			old.Stop()
 		}
-		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.feed(RingTimeout{Party: effect.Party}) })
+		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.ringTimeout(effect.Party) })
 	case OccupyDN:
 		a.e.Agents.Occupy(effect.DN, a.id)
 	default:
@@ -142,9 +152,7 @@ func (a *actor) runEffects() {
 		if !ok {
 			break
 		}
-		ctx, cancel := context.WithTimeout(a.e.ctx, a.e.EffectTimeout)
-		a.run(ctx, effect)
-		cancel()
+		a.run(a.e.ctx, effect)
 	}
 	a.loop.Stop()
 	<-a.loop.Done()
@@ -154,103 +162,6 @@ func (a *actor) runEffects() {
 	if a.e.ctx.Err() == nil {
 		a.e.forget(a)
 	}
-}
-
-// run does one effect and posts back its result, where there is one.
-func (a *actor) run(ctx context.Context, effect Effect) {
-	sw := a.e.Switch
-	var err error
-	switch effect := effect.(type) {
-	case CreateLeg:
-		if err = a.create(ctx, effect); err != nil {
-			a.feed(LegFailed{Channel: effect.Leg.Channel, Err: err})
-		}
-	case DialLeg:
-		if err = sw.Dial(ctx, effect.Channel, effect.Caller, effect.Timeout); err != nil {
-			a.feed(LegFailed{Channel: effect.Channel, Dialed: true, Err: err})
-		}
-	case JoinLegs:
-		if err = sw.Join(ctx, effect.Bridge, effect.Channels); err == nil || !a.e.isDown(a.server) {
-			a.feed(Joined{Parties: effect.Parties, Err: err})
-		} // else the end of the gap joins them again: a cut connection is no reason to end a call
-	case AnswerLeg:
-		if err = sw.Answer(ctx, effect.Channel); err != nil && !a.e.isDown(a.server) {
-			a.feed(AnswerFailed(effect))
-		}
-	case RingLeg:
-		err = sw.Ring(ctx, effect.Channel)
-	case OpenLeg:
-		err = sw.Open(ctx, effect.Channel)
-	case HangupLeg:
-		if err = sw.Hangup(ctx, effect.Channel, effect.Cause); err != nil {
-			a.hangupAgain(effect) //nolint:contextcheck // outlives this request: runs on the engine's context, each try with its own deadline
-		}
-	case ContinueLeg:
-		err = a.e.insist(func(ctx context.Context) error { return sw.Continue(ctx, effect.Channel, effect.To) }) //nolint:contextcheck // outlives this request: runs on the engine's context, each try with its own deadline
-		if err != nil {                                                                                          // for us it has left: nobody else would ever end it
-			a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error { //nolint:contextcheck // outlives this request: runs on the engine's context, each try with its own deadline
-				return sw.Hangup(ctx, effect.Channel, causeTemporary)
-			})
-		}
-	case ReferLeg:
-		err = sw.ReferResult(ctx, effect.Channel, effect.OK)
-	case PlayMusic:
-		err = sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On)
-	case DestroyBridge:
-		// The last effect of an interaction: it may take its time.
-		err = a.e.insist(func(ctx context.Context) error { return sw.Destroy(ctx, effect.Bridge) }) //nolint:contextcheck // outlives this request: runs on the engine's context, each try with its own deadline
-	case FreeDN: // in the order of the effects: behind a CreateLeg that reserves
-		a.e.Agents.Free(effect.DN, a.id)
-	case FreeCaps:
-		a.e.caps.free(effect.Channel)
-	case OccupyDN, StartTimer, Reply: // done by start
-	}
-	if err != nil && a.e.ctx.Err() == nil {
-		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
-	}
-}
-
-// hangupAgain asks again for the end of a channel: as long as the call waits for it, or a few times if it does not.
-func (a *actor) hangupAgain(effect HangupLeg) {
-	if !a.wants(a.e.ctx, effect.Channel) {
-		a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error {
-			return a.e.Switch.Hangup(ctx, effect.Channel, effect.Cause)
-		})
-		return
-	}
-	time.AfterFunc(requestRetry, func() {
-		a.loop.Post(func() {
-			if p := a.state.Call.byChannel(effect.Channel); p != nil && p.Leg.alive() {
-				a.work.push(effect)
-			}
-		})
-	})
-}
-
-// wants reports whether the call still has a use for a leg.
-func (a *actor) wants(ctx context.Context, ch ChannelID) bool {
-	wanted := false
-	err := a.loop.Do(ctx, func() {
-		p := a.state.Call.byChannel(ch)
-		wanted = p != nil && p.Leg.alive()
-	})
-	return err == nil && wanted
-}
-
-// create reserves what the leg needs before it asks the switch.
-func (a *actor) create(ctx context.Context, effect CreateLeg) error {
-	if !a.wants(ctx, effect.Leg.Channel) {
-		return nil // what it would reserve has been freed already
-	}
-	if err := a.e.caps.take(effect.Caps, effect.Leg.Channel); err != nil {
-		return err
-	}
-	if dn := effect.Leg.To.DN; dn != "" {
-		if err := a.e.Agents.Reserve(dn, a.id); err != nil {
-			return err
-		}
-	}
-	return a.e.Switch.Create(ctx, effect.Leg)
 }
 
 // effectQueue holds the effects of one interaction. It has no bound of its own: an input makes a handful at most.

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -139,6 +140,8 @@ func explain(number string, err error) error {
 			named.Number = number
 			return &named
 		}
+	case unknownOutcome(err):
+		return fmt.Errorf("%s: %w: %w", number, ErrSwitchUnavailable, err)
 	case errors.Is(err, ErrUnreachable):
 		return &TargetError{Number: number, Rule: "registration", Why: ErrUnreachable.Error(), Unreachable: true}
 	case errors.Is(err, ErrBusy):

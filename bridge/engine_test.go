@@ -254,6 +254,134 @@ func TestEngineCutWhileJoining(t *testing.T) {
 	})
 }
 
+// cutting is a call at a moment when the connection goes away, which the engine is told later.
+func cutting(t *testing.T, s *sim, at, told time.Duration) {
+	t.Helper()
+	s.latency = 100 * time.Millisecond
+	s.arrive("", "5001")
+	pass(t, at)
+	s.mu.Lock()
+	s.cut = true
+	s.mu.Unlock()
+	pass(t, told-at)
+	s.setGap(true, true)
+	pass(t, 500*time.Millisecond)
+	s.setGap(false, false)
+}
+
+func TestEngineCutWhileSettingUp(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		at, told time.Duration
+	}{
+		{"create, gap known", 0, 50}, {"create, gap not known", 0, 150}, {"create was done", 50, 60}, {"create was done, gap not known", 50, 151},
+		{"dial was done", 150, 160}, {"dial, gap not known", 150, 301}, {"dial, gap known", 110, 120},
+		{"answer", 1250, 1260}, {"answer, gap not known", 1250, 1351}, {"join", 1350, 1360}, {"join, gap not known", 1350, 1480},
+	} {
+		engineTest(t, func(t *testing.T, s *sim) {
+			cutting(t, s, tc.at*time.Millisecond, tc.told*time.Millisecond)
+			pass(t, 20*time.Second)
+			require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"), tc.name)
+		})
+	}
+}
+
+// The server goes out of reach under a dial that never arrives there: the end of the gap dials.
+func TestEngineDialLostInGap(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.faults[2] = requestLost
+		s.arrive("", "5001")
+		pass(t, time.Second)
+		s.setGap(true, true)
+		pass(t, 6*time.Second)
+		s.setGap(false, false)
+		pass(t, 5*time.Second)
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"))
+	})
+}
+
+// No gap follows: the request is made again, and a server that never answers ends the call.
+func TestEngineRequestWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	for lost := 1; lost <= 6; lost++ { // create, dial, ring, answer, join
+		for _, wrong := range []fault{requestLost, answerLost} {
+			engineTest(t, func(t *testing.T, s *sim) {
+				s.faults[lost] = wrong
+				s.arrive("", "5001")
+				pass(t, 20*time.Second)
+				require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"), "request %d", lost)
+			})
+		}
+	}
+	engineTest(t, func(t *testing.T, s *sim) {
+		for n := 1; n <= 100; n++ {
+			s.faults[n] = requestLost
+		}
+		s.arrive("", "5001")
+		pass(t, time.Minute)
+		require.Empty(t, s.e.Calls())
+		clear(s.faults)
+	})
+}
+
+// A command whose request gets lost fails; what it began is undone, and the call goes on as it was.
+func TestEngineCommandCut(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		s.latency = 100 * time.Millisecond
+		errs := make(chan error, 2)
+		go func() {
+			_, err := s.e.Transfer(t.Context(), Transfer{Call: call.ID, To: "5002"})
+			errs <- err
+		}()
+		go func() {
+			_, err := s.e.MakeCall(t.Context(), MakeCall{From: "5003", To: "030"})
+			errs <- err
+		}()
+		pass(t, 50*time.Millisecond)
+		s.mu.Lock()
+		s.cut, s.gap = true, true // it is done, and nobody hears of it
+		s.e.Gap("pbx1")
+		s.mu.Unlock()
+		require.ErrorIs(t, <-errs, ErrSwitchUnavailable)
+		require.ErrorIs(t, <-errs, ErrSwitchUnavailable)
+		s.setGap(false, false)
+		pass(t, 5*time.Second)
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"))
+		require.Empty(t, s.eventLines("5002"))
+		require.Empty(t, s.channels("5002"), "what was made nevertheless is gone")
+		require.Empty(t, s.channels("5003"))
+	})
+}
+
+// Who rings when the server goes out of reach may have answered: that the time is over does not count before the gap's end.
+func TestEngineRingTimeoutInGap(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.phones["5001"] = phone{Ring: 100 * time.Millisecond, Answer: 10 * time.Second}
+		s.arrive("", "5001")
+		pass(t, 5*time.Second)
+		s.setGap(true, true)
+		pass(t, time.Minute)
+		s.setGap(false, false)
+		pass(t, time.Second)
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"))
+	})
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.phones["5001"] = phone{Ring: 100 * time.Millisecond}
+		s.arrive("", "5001")
+		pass(t, 20*time.Second)
+		s.setGap(true, false)
+		pass(t, 12*time.Second)
+		s.setGap(false, false)
+		pass(t, time.Second)
+		require.Equal(t, []string{"Ringing OK", "Released NoAnswer"}, s.eventLines("5001"))
+	})
+}
+
 func TestEngineLost(t *testing.T) {
 	t.Parallel()
 	engineTest(t, func(t *testing.T, s *sim) {

@@ -15,7 +15,9 @@ var (
 	ErrUnreachable       = errors.New("no phone is registered there")
 	ErrBusy              = errors.New("the DN takes no further call")
 	ErrNoAnswer          = errors.New("nobody answered")
-	ErrNotAParty         = errors.New("that DN is not a party of this call")
+	// ErrUnknownOutcome is wrapped by a Switch around what is no answer of the server: the request may have been done.
+	ErrUnknownOutcome = errors.New("nobody knows whether it was done")
+	ErrNotAParty      = errors.New("that DN is not a party of this call")
 )
 
 // StateError is a command that the call's present state does not allow.

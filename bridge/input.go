@@ -55,6 +55,10 @@ type Joined struct {
 // AnswerFailed is the result of an AnswerLeg that did not work.
 type AnswerFailed struct{ Channel ChannelID }
 
+// Undecided says of a CreateLeg, DialLeg, JoinLegs or AnswerLeg that nobody knows what became of it, and that the server
+// is out of reach.
+type Undecided struct{ Effect Effect }
+
 // RingTimeout is the end of the time that a party may ring.
 type RingTimeout struct{ Party PartyID }
 
@@ -121,6 +125,7 @@ func (LegChanged) isInput()     {}
 func (LegFailed) isInput()      {}
 func (Joined) isInput()         {}
 func (AnswerFailed) isInput()   {}
+func (Undecided) isInput()      {}
 func (RingTimeout) isInput()    {}
 func (Reconciled) isInput()     {}
 func (SwitchLost) isInput()     {}

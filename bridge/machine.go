@@ -74,6 +74,8 @@ func (s *step) apply(in Input) {
 		if p := s.call().byChannel(in.Channel); p != nil && p.Leg.State == LegArrived {
 			s.clear(CallStateOK, causeTemporary) // nobody would hear anybody
 		}
+	case Undecided:
+		s.undecided(in)
 	case RingTimeout:
 		s.ringTimeout(in)
 	case Reconciled:

@@ -5,6 +5,22 @@ import (
 	"strings"
 )
 
+// undecided takes that nobody knows what became of a request, and nobody can be asked. The end of the gap makes it good,
+// but for a command that waits: its client is to decide, and the call stays as it was.
+func (s *step) undecided(in Undecided) {
+	switch e := in.Effect.(type) {
+	case CreateLeg:
+		op, p := s.call().Transfer, s.call().byChannel(e.Leg.Channel)
+		if p != nil && (p.State == PartyInitiated || op != nil && op.To == p.ID && !op.Committed) {
+			s.legFailed(LegFailed{Channel: e.Leg.Channel, Err: ErrSwitchUnavailable})
+		}
+	case DialLeg:
+		if p := s.call().byChannel(e.Channel); p != nil && p.Leg.State == LegDialed {
+			p.Leg.State = LegCreated // to be dialled, unless it turns out to ring
+		}
+	}
+}
+
 // reconciled brings the state in line with what the switch has, and does again what may not have been done:
 // every effect is safe to repeat but the ringing of a leg, which only a restart repeats.
 func (s *step) reconciled(in Reconciled) {
@@ -47,7 +63,7 @@ func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 	switch {
 	case p.Leg.State == LegRequested:
 		s.legCreated(p)
-	case p.Leg.State == LegDialed && fact.State == LegIsCreated && in.Restarted:
+	case fact.State == LegIsCreated && (p.Leg.State == LegCreated || p.Leg.State == LegDialed && in.Restarted):
 		s.dial(p)
 	case !p.Deadline.IsZero() && p.Leg.State != LegUp:
 		s.do(StartTimer{Party: p.ID, At: p.Deadline})

@@ -97,6 +97,8 @@ func (n node) inputs() map[string]Input {
 			list[fmt.Sprintf("%d create unknown", p.ID)] = LegFailed{Channel: id, Err: errMatrix}
 			list[fmt.Sprintf("%d dial unknown", p.ID)] = LegFailed{Channel: id, Err: errMatrix, Dialed: true}
 		}
+		list[fmt.Sprintf("%d create undecided", p.ID)] = Undecided{CreateLeg{Leg: NewLeg{Channel: id}}}
+		list[fmt.Sprintf("%d dial undecided", p.ID)] = Undecided{DialLeg{Channel: id}}
 		list[fmt.Sprintf("%d not answered", p.ID)] = AnswerFailed{Channel: id}
 		list[fmt.Sprintf("%d timeout", p.ID)] = RingTimeout{Party: p.ID}
 		list[fmt.Sprintf("%d refer refused", p.ID)] = doReferRefused{Channel: id}
@@ -167,8 +169,8 @@ func TestMatrix(t *testing.T) {
 	}
 	t.Logf("%d states, %d steps", len(w.seen), w.steps)
 	require.Len(t, w.parties, 7, "every state of a party is reached")
-	require.Len(t, w.legs, 7, "every state of a leg is reached: %v", w.legs)
-	require.Len(t, w.inputs, 12, "every kind of input is tried: %v", w.inputs)
+	require.Len(t, w.legs, 8, "every state of a leg is reached: %v", w.legs)
+	require.Len(t, w.inputs, 13, "every kind of input is tried: %v", w.inputs)
 }
 
 // step feeds one input, checks what came of it and keeps the state if it is a new one.

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Legs is what the engine asks of the switch about single channels. Every call has a deadline in its context;
-// what happens to a channel afterwards comes back as a fact (Engine.Leg). Hanging up or leaving a channel that
+// Legs is what the engine asks of the switch about single channels. Every call has a deadline in its context. An error
+// is the server's refusal, or wraps ErrUnknownOutcome: asking again does no harm then.
+// What happens to a channel afterwards comes back as a fact (Engine.Leg). Hanging up or leaving a channel that
 // is gone is no error.
 type Legs interface {
 	// Create makes an outgoing channel under the id we chose and does not ring it yet.

@@ -289,7 +289,9 @@ func (p port) request(ctx context.Context, do func() error) error {
 		return err
 	}
 	switch {
-	case wrong == refused || cut:
+	case cut:
+		return fmt.Errorf("%w: %w", errSim, ErrUnknownOutcome)
+	case wrong == refused:
 		return errSim
 	case wrong == requestLost:
 		<-ctx.Done()
@@ -301,7 +303,11 @@ func (p port) request(ctx context.Context, do func() error) error {
 		return errKilled
 	}
 	err := do()
+	cut = p.cut
 	p.mu.Unlock()
+	if cut {
+		return fmt.Errorf("the answer: %w", ErrUnknownOutcome)
+	}
 	if wrong == answerLost {
 		<-ctx.Done()
 		return ctx.Err()
@@ -355,7 +361,7 @@ func (p port) Dial(ctx context.Context, id, _ ChannelID, timeout time.Duration) 
 		if c.dialed && p.gen == 1 { // an engine that was killed can't know
 			p.wrong = append(p.wrong, id.ID+" was dialled twice")
 		}
-		c.dialed = true
+		c.dialed = !p.cut && len(p.faults) == 0 // else the engine can't know
 		ph := p.phones[c.to]
 		p.later(ph.Heard, id.ID, func(c *simChannel) { p.tell(LegChanged{Channel: c.id, Change: LegIsHeard}) })
 		p.later(ph.Ring, id.ID, func(c *simChannel) { p.set(c, LegIsRinging) })

@@ -53,7 +53,16 @@ func (s *Switch) with(ch bridge.ChannelID, request func(ari.Channels, ari.Channe
 	if err != nil {
 		return err
 	}
-	return request(client.Channels(), ari.ChannelID(ch.ID))
+	return outcome(request(client.Channels(), ari.ChannelID(ch.ID)))
+}
+
+// outcome tells an answer of Asterisk from everything else: after that the request may have been done or not.
+func outcome(err error) error {
+	var answer *ari.Error
+	if err == nil || errors.As(err, &answer) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", bridge.ErrUnknownOutcome, err)
 }
 
 // Create makes the channel. One that exists already under the id is the one asked for: a restart asks twice.
@@ -74,7 +83,7 @@ func (s *Switch) Create(ctx context.Context, leg bridge.NewLeg) error {
 	case errors.Is(err, ari.ErrConflict):
 		return nil
 	}
-	return err
+	return outcome(err)
 }
 
 // variables are set on the new channel before it is dialled. REFERs of its phone come to us; what the phone shows
@@ -239,7 +248,7 @@ func (s *Switch) mixer(br bridge.BridgeID, request func(ari.Bridges, ari.BridgeI
 	if err != nil {
 		return err
 	}
-	return request(client.Bridges(), ari.BridgeID(br.ID))
+	return outcome(request(client.Bridges(), ari.BridgeID(br.ID)))
 }
 
 func unlessGone(err error) error {

@@ -1,6 +1,7 @@
 package ariswitch_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -126,4 +127,27 @@ func TestJoinTakesTheBridgeThatIsThere(t *testing.T) {
 	require.Equal(t, "a,b", last(s).Query.Get("channel"))
 	answers(s, http.MethodPost, "/bridges/{bridgeId}", http.StatusInternalServerError)
 	require.ErrorContains(t, sw.Join(t.Context(), bridge.BridgeID{Server: "pbx1", ID: "n1-x"}, chs), "create bridge")
+}
+
+// What is no answer of Asterisk leaves open whether it was done; what is one does not.
+func TestUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	s, sw := commanding(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	id, br := bridge.ChannelID{Server: "pbx1", ID: "c"}, bridge.BridgeID{Server: "pbx1", ID: "b"}
+	requests := func(ctx context.Context) map[string]error {
+		return map[string]error{
+			"create": sw.Create(ctx, leg("5001")), "dial": sw.Dial(ctx, id, id, time.Second),
+			"answer": sw.Answer(ctx, id), "join": sw.Join(ctx, br, []bridge.ChannelID{id}),
+		}
+	}
+	for name, err := range requests(ctx) {
+		require.ErrorIs(t, err, bridge.ErrUnknownOutcome, name)
+	}
+	answers(s, http.MethodPost, "/channels/create", http.StatusInternalServerError)
+	for name, err := range requests(t.Context()) {
+		require.Error(t, err, name)
+		require.NotErrorIs(t, err, bridge.ErrUnknownOutcome, name)
+	}
 }

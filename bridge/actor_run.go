@@ -1,0 +1,199 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"sidecar/internal/backoff"
+)
+
+// run does one effect and posts back its result, where there is one.
+func (a *actor) run(ctx context.Context, effect Effect) {
+	sw, err := a.e.Switch, error(nil)
+	switch effect := effect.(type) {
+	case CreateLeg, DialLeg, JoinLegs, AnswerLeg:
+		err = a.insistOn(ctx, effect)
+	case RingLeg:
+		err = a.request(ctx, func(ctx context.Context) error { return sw.Ring(ctx, effect.Channel) })
+	case OpenLeg:
+		err = a.request(ctx, func(ctx context.Context) error { return sw.Open(ctx, effect.Channel) })
+	case HangupLeg:
+		err = a.request(ctx, func(ctx context.Context) error { return sw.Hangup(ctx, effect.Channel, effect.Cause) })
+		if err != nil {
+			a.hangupAgain(effect)
+		}
+	case ContinueLeg:
+		err = a.e.insist(func(ctx context.Context) error { return sw.Continue(ctx, effect.Channel, effect.To) })
+		if err != nil { // for us it has left: nobody else would ever end it
+			a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error {
+				return sw.Hangup(ctx, effect.Channel, causeTemporary)
+			})
+		}
+	case ReferLeg:
+		err = a.request(ctx, func(ctx context.Context) error { return sw.ReferResult(ctx, effect.Channel, effect.OK) })
+	case PlayMusic:
+		err = a.request(ctx, func(ctx context.Context) error { return sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On) })
+	case DestroyBridge:
+		// The last effect of an interaction: it may take its time.
+		err = a.e.insist(func(ctx context.Context) error { return sw.Destroy(ctx, effect.Bridge) })
+	case FreeDN: // in the order of the effects: behind a CreateLeg that reserves
+		a.e.Agents.Free(effect.DN, a.id)
+	case FreeCaps:
+		a.e.caps.free(effect.Channel)
+	case OccupyDN, StartTimer, Reply: // done by start
+	}
+	if err != nil && ctx.Err() == nil {
+		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
+	}
+}
+
+// request runs one request within its deadline.
+func (a *actor) request(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, a.e.EffectTimeout)
+	defer cancel()
+	return do(ctx)
+}
+
+// insistOn makes a request whose result counts until the result is known, a few times at most, and feeds it. A cut
+// connection is no reason to end a call: when the server turns out to be out of reach, the end of the gap asks again.
+func (a *actor) insistOn(ctx context.Context, effect Effect) error {
+	for try := 1; ; try++ {
+		err := a.request(ctx, func(ctx context.Context) error { return a.try(ctx, effect) })
+		if !unknownOutcome(err) || try == requestTries {
+			a.feedResult(effect, err)
+			return err
+		}
+		if !a.e.isDown(a.server) && backoff.Sleep(ctx, requestRetry) != nil { // word of the gap may follow
+			return err
+		}
+		again := false
+		if a.loop.Do(ctx, func() { again = a.undecided(effect, err) }) != nil || !again {
+			return err
+		}
+	}
+}
+
+func unknownOutcome(err error) bool {
+	return errors.Is(err, ErrUnknownOutcome) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// undecided reports whether to ask again for something of which nobody knows what became. It runs in the loop, so that
+// the end of a gap comes either before it or after it.
+func (a *actor) undecided(effect Effect, err error) bool {
+	switch {
+	case !a.awaits(effect):
+		a.handle(resultOf(effect, err))
+		return false
+	case a.e.isDown(a.server):
+		a.handle(Undecided{Effect: effect})
+		return false
+	default:
+		return true
+	}
+}
+
+// awaits reports whether the call stands where it stood when it asked for the effect.
+func (a *actor) awaits(effect Effect) bool {
+	stands := func(ch ChannelID, states ...LegState) bool {
+		p := a.state.Call.byChannel(ch)
+		return p != nil && slices.Contains(states, p.Leg.State)
+	}
+	switch effect := effect.(type) {
+	case CreateLeg:
+		return stands(effect.Leg.Channel, LegRequested)
+	case DialLeg:
+		return stands(effect.Channel, LegDialed)
+	case AnswerLeg:
+		return stands(effect.Channel, LegArrived)
+	case JoinLegs:
+		return !slices.ContainsFunc(effect.Channels, func(ch ChannelID) bool {
+			p := a.state.Call.byChannel(ch)
+			return p == nil || !p.Leg.usable()
+		})
+	default:
+		return false
+	}
+}
+
+// try makes the request of an effect whose result counts.
+func (a *actor) try(ctx context.Context, effect Effect) error {
+	switch effect := effect.(type) {
+	case CreateLeg:
+		return a.create(ctx, effect)
+	case DialLeg:
+		return a.e.Switch.Dial(ctx, effect.Channel, effect.Caller, effect.Timeout)
+	case JoinLegs:
+		return a.e.Switch.Join(ctx, effect.Bridge, effect.Channels)
+	case AnswerLeg:
+		return a.e.Switch.Answer(ctx, effect.Channel)
+	default:
+		return nil
+	}
+}
+
+// feedResult hands the machine what became of an effect. What worked comes as a fact of the switch, but for a join.
+func (a *actor) feedResult(effect Effect, err error) {
+	if _, join := effect.(JoinLegs); join || err != nil {
+		a.feed(resultOf(effect, err))
+	}
+}
+
+func resultOf(effect Effect, err error) Input {
+	switch effect := effect.(type) {
+	case CreateLeg:
+		return LegFailed{Channel: effect.Leg.Channel, Err: err}
+	case DialLeg:
+		return LegFailed{Channel: effect.Channel, Dialed: true, Err: err}
+	case AnswerLeg:
+		return AnswerFailed(effect)
+	case JoinLegs:
+		return Joined{Parties: effect.Parties, Err: err}
+	default:
+		return nil
+	}
+}
+
+// hangupAgain asks again for the end of a channel: as long as the call waits for it, or a few times if it does not.
+func (a *actor) hangupAgain(effect HangupLeg) {
+	if !a.wants(a.e.ctx, effect.Channel) {
+		a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error {
+			return a.e.Switch.Hangup(ctx, effect.Channel, effect.Cause)
+		})
+		return
+	}
+	time.AfterFunc(requestRetry, func() {
+		a.loop.Post(func() {
+			if p := a.state.Call.byChannel(effect.Channel); p != nil && p.Leg.alive() {
+				a.work.push(effect)
+			}
+		})
+	})
+}
+
+// wants reports whether the call still has a use for a leg.
+func (a *actor) wants(ctx context.Context, ch ChannelID) bool {
+	wanted := false
+	err := a.loop.Do(ctx, func() {
+		p := a.state.Call.byChannel(ch)
+		wanted = p != nil && p.Leg.alive()
+	})
+	return err == nil && wanted
+}
+
+// create reserves what the leg needs before it asks the switch.
+func (a *actor) create(ctx context.Context, effect CreateLeg) error {
+	if !a.wants(ctx, effect.Leg.Channel) {
+		return nil // what it would reserve has been freed already
+	}
+	if err := a.e.caps.take(effect.Caps, effect.Leg.Channel); err != nil {
+		return err
+	}
+	if dn := effect.Leg.To.DN; dn != "" {
+		if err := a.e.Agents.Reserve(dn, a.id); err != nil {
+			return err
+		}
+	}
+	return a.e.Switch.Create(ctx, effect.Leg)
+}

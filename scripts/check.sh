@@ -18,12 +18,24 @@ step() {
 
 # Debian's shellcheck is no dependency of ours: where it is, it is used.
 shell_scripts() {
-  command -v shellcheck >/dev/null || { printf 'shellcheck is not installed, only the syntax is checked\n'; bash -n scripts/*.sh .ci/run; return; }
-  shellcheck -x scripts/*.sh .ci/run
+  local -a files
+  local file status=0
+  mapfile -t files < <(awk 'FNR == 1 && /^#!.*sh/ { print FILENAME }' docker/*) # among them are other files
+  files+=(scripts/*.sh .ci/run)
+  if command -v shellcheck >/dev/null; then
+    shellcheck -x "${files[@]}"
+    return
+  fi
+  printf 'shellcheck is not installed, only the syntax is checked\n'
+  for file in "${files[@]}"; do # bash -n looks at its first argument only
+    bash -n "$file" || status=1
+  done
+  return "$status"
 }
 
 step 'format (make fmt)' "$bin/golangci-lint" fmt --diff ./...
 step 'go vet' go vet -tags e2e ./...
+step 'go vet (compose)' go vet -tags compose ./docker
 step 'go mod tidy' go mod tidy -diff
 step 'tools: go mod tidy' go -C tools mod tidy -diff
 step lint "$bin/golangci-lint" run ./...

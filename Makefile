@@ -11,10 +11,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO_TEST := go test -race -shuffle=on -tags e2e -timeout 20m -p 2
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
-SOAKTIME ?= 30m
-export FUZZTIME SOAKTIME
+export FUZZTIME
 
-.PHONY: help build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln soak compose-test e2e clean
+.PHONY: help build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln compose-test e2e clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,9 +41,6 @@ test: deps check build ## everything, with the real parts and the race detector
 
 e2e: deps build ## only the end-to-end tests
 	$(GO_TEST) ./e2e/...
-
-soak: deps build ## many calls for SOAKTIME (30m)
-	go test -race -tags 'e2e soak' -run Soak -timeout 0 ./e2e/...
 
 check: ## format, lint, module files, generated files, house rules
 	@scripts/check.sh

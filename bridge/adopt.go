@@ -41,7 +41,7 @@ func (e *Engine) adopt(snap Snapshot) {
 		// The bridge's name is the interaction's. Its events go on counting where no earlier one has been.
 		i := e.interaction(snap.Server, InteractionID(id))
 		i.NextLeg, i.Events = adoptedLegs, int(time.Now().Unix())
-		e.log.Warn("call_adopted", "interaction", id, "call", i.Call.ID, "parties", len(in.Legs))
+		e.log.Warn("call_adopted", "interaction", id, "conn_id", i.Call.ConnID.String(), "parties", len(in.Legs))
 		e.launch(i, channels).feed(in)
 	}
 }

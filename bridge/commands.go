@@ -53,7 +53,7 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 	if dest.Endpoint.DN == cmd.From {
 		return CallView{}, &TargetError{Number: cmd.To, Rule: "own DN", Why: "it is the calling DN itself"}
 	}
-	a := e.start(e.Server)
+	a := e.start(e.Server, "")
 	err = a.ask(ctx, func(token int) Input {
 		return doMakeCall{From: cmd.From, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token}
 	})
@@ -187,7 +187,9 @@ func (o *operations) once(
 	if first {
 		wg.Go(func() {
 			defer close(op.ended)
-			op.view, op.err = run(context.WithoutCancel(ctx))
+			if op.view, op.err = run(context.WithoutCancel(ctx)); withoutEffect(op.err) {
+				o.forget(id)
+			}
 		})
 	}
 	select {
@@ -196,6 +198,18 @@ func (o *operations) once(
 	case <-ctx.Done():
 		return CallView{}, ctx.Err()
 	}
+}
+
+// withoutEffect reports whether a command was refused before anything happened: who asks again later may have luck.
+func withoutEffect(err error) bool {
+	var target *TargetError
+	return errors.Is(err, ErrSwitchUnavailable) || errors.Is(err, ErrDraining) || errors.As(err, &target) && target.Unreachable
+}
+
+func (o *operations) forget(id OpID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.done, id)
 }
 
 // enter finds the operation of an id, or begins it.

@@ -53,6 +53,9 @@ type live struct {
 	view  CallView
 }
 
+// lives is false of a call that has not begun, or is over while its channels end.
+func (l *live) lives() bool { return l.view.EndedAt.IsZero() && len(l.view.Parties) > 0 }
+
 // New makes an engine without calls. Restore may add those of the journal before the first fact arrives.
 func New(o Options) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -82,23 +85,30 @@ func (e *Engine) Drain() {
 }
 
 // start makes the actor of a new interaction; arrived are the channels that came to us.
-func (e *Engine) start(server ServerID, arrived ...ChannelID) *actor {
-	return e.launch(e.interaction(server, InteractionID(e.prefix()+randomName())), arrived)
+func (e *Engine) start(server ServerID, call CallID, arrived ...ChannelID) *actor {
+	i := e.interaction(server, InteractionID(e.prefix()+randomName()))
+	i.Call.ID = call
+	return e.launch(i, arrived)
 }
 
 func (e *Engine) interaction(server ServerID, id InteractionID) Interaction {
 	return Interaction{ID: id, Server: server, Call: Call{
-		ID: newCallID(), ConnID: newConnID(e.NodeID), Controller: ControlAsterisk,
+		ConnID: newConnID(e.NodeID), Controller: ControlAsterisk,
 		Bridge: BridgeID{Server: server, ID: string(id)},
 	}}
 }
 
-// launch makes the actor of an interaction, to which the arrived channels belong.
+// launch makes the actor of an interaction, to which the arrived channels belong. Its call keeps the id that it has, or
+// is given one if that is not an id or another call's.
 func (e *Engine) launch(i Interaction, arrived []ChannelID) *actor {
-	a := newActor(e, i)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !i.Call.ID.valid() || e.views[i.Call.ID] != nil {
+		i.Call.ID = newCallID()
+	}
+	a := newActor(e, i)
 	e.actors[i.ID] = a
+	e.views[i.Call.ID] = &live{actor: a, view: i.view()} // nobody else may take the id from now on
 	if e.ctx.Err() != nil {
 		a.work.abandon() // Close has been here already
 	}
@@ -162,7 +172,7 @@ func (e *Engine) Calls() []CallView {
 	defer e.mu.RUnlock()
 	list := make([]CallView, 0, len(e.views))
 	for _, l := range e.views {
-		if l.view.EndedAt.IsZero() && len(l.view.Parties) > 0 {
+		if l.lives() {
 			list = append(list, l.view)
 		}
 	}
@@ -175,7 +185,7 @@ func (e *Engine) Call(id CallID) (CallView, bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	l := e.views[id]
-	if l == nil || !l.view.EndedAt.IsZero() {
+	if l == nil || !l.lives() {
 		return CallView{}, false
 	}
 	return l.view, true
@@ -185,7 +195,7 @@ func (e *Engine) actorOf(id CallID) (*actor, CallView, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	l := e.views[id]
-	if l == nil || !l.view.EndedAt.IsZero() {
+	if l == nil || !l.lives() {
 		return nil, CallView{}, ErrCallNotFound
 	}
 	if e.down[l.actor.server] {

@@ -223,6 +223,27 @@ func TestEngineOperationRepeatedAfterTimeout(t *testing.T) {
 	})
 }
 
+func TestEngineRefusedOperationRunsAgain(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		ask := func() error {
+			_, err := s.e.MakeCall(t.Context(), MakeCall{From: "5001", To: "030", Op: "op-1"})
+			return err
+		}
+		s.setGap(true, true)
+		require.ErrorIs(t, ask(), ErrSwitchUnavailable)
+		s.setGap(false, false)
+		s.phones["5001"] = phone{Absent: true}
+		var target *TargetError
+		require.ErrorAs(t, ask(), &target)
+		s.phones["5001"] = answering()
+		require.NoError(t, ask())
+		require.NoError(t, ask())
+		pass(t, 5*time.Second)
+		require.Equal(t, PartyEstablished, oneCall(t, s).State)
+	})
+}
+
 func TestEngineSwitchDown(t *testing.T) {
 	t.Parallel()
 	engineTest(t, func(t *testing.T, s *sim) {
@@ -513,6 +534,26 @@ func TestEngineCapExhausted(t *testing.T) {
 		require.Equal(t, "class default", target.Rule)
 		require.Equal(t, "031", target.Number)
 		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5001"), "the call goes on")
+	})
+}
+
+// Two calls may bring one CallUUID, such as the branches of a forked one: each is a call of its own.
+func TestEngineSameCallID(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		id := CallID("0123456789ABCDEF0123456789ABCDEF")
+		s.mu.Lock()
+		for n, dn := range []string{"5001", "5002"} {
+			c := ch([]string{"g1", "g2"}[n])
+			in := Arrival{Channel: c, Trunk: "t", Number: "0301", Called: dn, CallID: id}
+			s.chans[c.ID] = &simChannel{id: c, state: LegIsCreated, arrived: &in}
+			s.e.Arrive(in)
+		}
+		s.mu.Unlock()
+		pass(t, 3*time.Second)
+		require.Len(t, s.e.Calls(), 2)
+		_, known := s.e.Call(id)
+		require.True(t, known)
 	})
 }
 

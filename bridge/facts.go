@@ -39,26 +39,11 @@ func (e *Engine) Arrive(in Arrival) {
 	if refused != nil {
 		e.log.Info("number_refused", "called", in.Called, "from", in.Number, "trunk", in.Trunk, "reason", refused)
 	}
-	a := e.start(in.Channel.Server, in.Channel)
+	a := e.start(in.Channel.Server, in.CallID, in.Channel)
 	a.feed(Arrived{
 		Channel: in.Channel, Up: in.Up, From: in.From, Number: in.Number, Name: in.Name, Called: in.Called,
-		CallID: e.freeCallID(in.CallID), Dest: dest, Refused: refused,
+		Dest: dest, Refused: refused,
 	})
-}
-
-// freeCallID gives the id that came with a call, unless it is not one or a living call has it.
-func (e *Engine) freeCallID(id CallID) CallID {
-	if len(id) != 32 || strings.ContainsFunc(string(id), func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) {
-		return ""
-	}
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	if e.views[id] != nil {
-		return ""
-	}
-	return id
 }
 
 // Leg takes a change of a channel. Channels that belong to no interaction are ignored, but one of ours that nobody

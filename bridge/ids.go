@@ -70,3 +70,10 @@ func newCallID() CallID {
 	_, _ = rand.Read(raw[:])
 	return CallID(strings.ToUpper(hex.EncodeToString(raw[:])))
 }
+
+// valid reports whether an id that came with a call can be one of ours.
+func (id CallID) valid() bool {
+	return len(id) == 32 && !strings.ContainsFunc(string(id), func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+}

@@ -13,7 +13,6 @@ type Arrived struct {
 	Number  string
 	Name    string
 	Called  string
-	CallID  CallID // from the trunk, empty: a new one
 	Dest    Destination
 	Refused error // why Called leads nowhere
 }

@@ -128,9 +128,6 @@ func (s *step) settle(before CallView) {
 func (s *step) arrived(in Arrived) {
 	c := s.call()
 	c.StartedAt, c.ANI, c.DNIS = s.at, in.Number, in.Called
-	if in.CallID != "" {
-		c.ID = in.CallID
-	}
 	c.Type = callType(in.From, in.Dest)
 	state := LegArrived
 	if in.Up {

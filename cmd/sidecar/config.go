@@ -8,12 +8,7 @@ import (
 
 // newConfigCmd makes the subcommands that look at the configuration.
 func newConfigCmd(o *options) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "config",
-		Short: "Look at the configuration",
-	}
-	cmd.AddCommand(newConfigShowCmd(o), newConfigCheckCmd(o))
-	return cmd
+	return group(&cobra.Command{Use: "config", Short: "Look at the configuration"}, newConfigShowCmd(o), newConfigCheckCmd(o))
 }
 
 func newConfigShowCmd(o *options) *cobra.Command {

@@ -27,8 +27,7 @@ func newDNCmd(o *options) *cobra.Command {
 		Long: "Manage the agents' DNs. DNs that are added here are kept in the data directory, in addition to those of the\n" +
 			"configuration file. Asterisk knows of a change after 'sidecar generate --apply'.",
 	}
-	cmd.AddCommand(newDNListCmd(o), newDNAddCmd(o), newDNRemoveCmd(o), newDNPasswordCmd(o), newDNExportCmd(o), newDNImportCmd(o))
-	return cmd
+	return group(cmd, newDNListCmd(o), newDNAddCmd(o), newDNRemoveCmd(o), newDNPasswordCmd(o), newDNExportCmd(o), newDNImportCmd(o))
 }
 
 // directory is what the dn commands work on.

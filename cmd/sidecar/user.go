@@ -20,11 +20,10 @@ func newUserCmd(o *options) *cobra.Command {
 		Long: "Manage the users who may log in. The commands work on the data directory, whether the daemon runs or not;\n" +
 			"a running daemon heeds every change at once.",
 	}
-	cmd.AddCommand(
+	return group(cmd,
 		newUserAddCmd(o), newUserPasswdCmd(o), newUserDisableCmd(o, true), newUserDisableCmd(o, false),
 		newUserListCmd(o), newUserImportCmd(o), newUserBootstrapCmd(o),
 	)
-	return cmd
 }
 
 // userStore is what a subcommand works on.

@@ -18,7 +18,7 @@ func (c *caps) take(list []Cap, ch ChannelID) error {
 	for _, cp := range list {
 		if held := c.held[cp.Name]; cp.Limit > 0 && len(held) >= cp.Limit && !held[ch] {
 			return &TargetError{
-				Rule: cp.Name, Unreachable: true,
+				Rule: cp.Name, Cause: causeNoCircuit, Unreachable: true,
 				Why: fmt.Sprintf("%s allows %d calls at once and they are in use", cp.Name, cp.Limit),
 			}
 		}

@@ -41,6 +41,7 @@ type TargetError struct {
 	Number      string
 	Rule        string // the rule or fact, such as "dial_rules.classes.default" or "registration"
 	Why         string
+	Cause       int  // Q.850, with which the caller is hung up; 0: the usual one
 	Unreachable bool // allowed, but nobody can be had there at the moment
 }
 

@@ -95,7 +95,7 @@ func (e *Engine) Refer(in Referral) {
 		a.feed(doReferRefused{Channel: in.Channel})
 		return
 	}
-	a.feed(doTransfer{By: in.From, Dest: dest, Refer: true})
+	a.feed(doTransfer{By: in.From, Channel: in.Channel, Dest: dest})
 }
 
 // Gap says that events of the server may be missing from now on. Calls stay as they are; commands are refused.

@@ -95,12 +95,14 @@ type doHangup struct {
 
 // doTransfer is a single-step transfer, by command or by the phone's REFER.
 type doTransfer struct {
-	By    DN
-	Dest  Destination
-	Refer bool
-	Op    OpID
-	Reply int
+	By      DN
+	Channel ChannelID // whose phone asks for it by REFER, zero for a command
+	Dest    Destination
+	Op      OpID
+	Reply   int
 }
+
+func (t doTransfer) refer() bool { return t.Channel != ChannelID{} }
 
 // doReferRefused answers a REFER whose target can't be called or whose kind we don't do.
 type doReferRefused struct{ Channel ChannelID }

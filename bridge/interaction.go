@@ -62,6 +62,7 @@ type Party struct {
 	Told      bool    // its DN has seen an event of this call, so it must see a terminal one
 	Third     PartyID // who transferred the call to it
 	Announced bool    // the party that stayed was told of it
+	Reached   bool    // an outside party: its network has been heard of
 	Dest      Destination
 	Deadline  time.Time // ringing ends
 	Leg       Leg

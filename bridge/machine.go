@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -13,6 +14,7 @@ const (
 	causeBusy        = 17
 	causeNoAnswer    = 19
 	causeAbsent      = 20
+	causeNoCircuit   = 34
 	causeTemporary   = 41
 )
 
@@ -89,9 +91,7 @@ func (s *step) apply(in Input) {
 	case doTransfer:
 		s.transfer(in)
 	case doReferRefused:
-		if p := s.call().byChannel(in.Channel); p != nil && p.Leg.usable() {
-			s.do(ReferLeg{Channel: in.Channel})
-		}
+		s.declineRefer(in.Channel)
 	}
 }
 
@@ -143,15 +143,24 @@ func (s *step) arrived(in Arrived) {
 	switch {
 	case in.Refused != nil:
 		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK})
-		s.release(origin, CallStateOK, causeUnallocated)
+		s.release(origin, CallStateOK, causeOf(in.Refused, causeUnallocated))
 	case !in.Dest.Treatment.IsZero():
 		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK})
 		s.handBack(origin, in.Dest.Treatment)
 	default:
 		id := origin.ID
-		s.ring(in.Dest, RoleDestination, 0)
+		s.ring(in.Dest, 0)
 		s.tell(c.party(id), Event{Kind: EventDialing, CallState: CallStateOK})
 	}
+}
+
+// causeOf is the cause that a refusal names, or the one for refusals that name none.
+func causeOf(err error, otherwise int) int {
+	var refused *TargetError
+	if errors.As(err, &refused) && refused.Cause != 0 {
+		return refused.Cause
+	}
+	return otherwise
 }
 
 // makeCall begins a call with the phone of the DN that asked for it.
@@ -196,7 +205,7 @@ func (s *step) newChannel() ChannelID {
 }
 
 // ring calls a destination on behalf of the first living party.
-func (s *step) ring(dest Destination, role Role, third PartyID) *Party {
+func (s *step) ring(dest Destination, third PartyID) *Party {
 	c := s.call()
 	var caller Party
 	if p := c.caller(third); p != nil {
@@ -207,7 +216,7 @@ func (s *step) ring(dest Destination, role Role, third PartyID) *Party {
 		number, name = dest.CallerID, ""
 	}
 	p := s.join(Party{
-		DN: dest.Endpoint.DN, Number: dest.Number, Role: role, State: PartyAlerting, Third: third, Dest: dest,
+		DN: dest.Endpoint.DN, Number: dest.Number, Role: RoleDestination, State: PartyAlerting, Third: third, Dest: dest,
 	})
 	p.Leg = Leg{Channel: s.newChannel(), State: LegRequested}
 	s.do(CreateLeg{

@@ -90,7 +90,18 @@ func (s *step) legRinging(p *Party) {
 	s.rings(p)
 	if caller := s.call().peer(p.ID); s.call().Transfer == nil && caller != nil && caller.Leg.usable() {
 		s.do(RingLeg{Channel: caller.Leg.Channel})
+		s.reached(p, caller)
 	}
+}
+
+// reached tells the calling DN, once, that the call has got to somebody outside. T-Library has it between Dialing and
+// Established.
+func (s *step) reached(p, caller *Party) {
+	if p.DN != "" || p.Reached {
+		return
+	}
+	p.Reached = true
+	s.tell(caller, Event{Kind: EventNetworkReached, CallState: CallStateOK})
 }
 
 // legHeard lets the caller hear a destination that is not answered yet. During a transfer music plays instead.
@@ -102,6 +113,7 @@ func (s *step) legHeard(p *Party) {
 	if caller.Leg.State == LegArrived {
 		s.do(OpenLeg{Channel: caller.Leg.Channel})
 	}
+	s.reached(p, caller)
 	s.call().Bridged = true
 	s.do(JoinLegs{Bridge: s.call().Bridge, Channels: []ChannelID{caller.Leg.Channel, p.Leg.Channel}})
 }
@@ -143,7 +155,7 @@ func (s *step) phoneUp(p *Party) {
 		return
 	}
 	id := p.ID
-	s.ring(p.Dest, RoleDestination, 0)
+	s.ring(p.Dest, 0)
 	s.tell(s.call().party(id), dialing)
 }
 
@@ -247,7 +259,7 @@ func (s *step) legFailed(in LegFailed) {
 	case p.State == PartyInitiated:
 		s.phoneFailed(p, causeAbsent, in.Err)
 	default:
-		cause := causeAbsent
+		cause := causeOf(in.Err, causeAbsent)
 		if errors.Is(in.Err, ErrBusy) {
 			cause = causeBusy
 		}
@@ -313,7 +325,7 @@ func (s *step) failed(p *Party, cause int, err error) {
 		s.clear(why, cause)
 		return
 	}
-	if cause == causeAbsent && !p.Dest.Fallback.IsZero() && caller.Leg.usable() {
+	if (cause == causeAbsent || cause == causeNoCircuit) && !p.Dest.Fallback.IsZero() && caller.Leg.usable() {
 		s.handBack(caller, p.Dest.Fallback)
 		return
 	}

@@ -196,6 +196,19 @@ func TestDestinationNotHad(t *testing.T) {
 		t.Parallel()
 		s := newScript(t).in(Arrived{Channel: ch("a"), From: "5001", Number: "5001", Called: "0900", Refused: &TargetError{}})
 		require.Equal(t, []string{"5001: Dialing OK", "5001: Released OK cause=1"}, s.events())
+		s = newScript(t).in(Arrived{Channel: ch("a"), From: "5001", Number: "5001", Called: "0900", Refused: &TargetError{Cause: 21}})
+		require.Equal(t, []string{"5001: Dialing OK", "5001: Released OK cause=21"}, s.events())
+		require.Contains(t, s.lines[len(s.lines)-1], "Cause:21")
+	})
+	t.Run("exhausted cap", func(t *testing.T) {
+		t.Parallel()
+		var c caps
+		require.NoError(t, c.take([]Cap{{"one", 1}}, ch("other")))
+		s := newScript(t).in(
+			Arrived{Channel: ch("a"), From: "5001", Number: "5001", Called: "030", Dest: toOutside("030")},
+			LegFailed{Channel: ch("n1-x.1"), Err: c.take([]Cap{{"one", 1}}, ch("n1-x.1"))},
+		)
+		require.Equal(t, []string{"5001: Released OK other=030 cause=34"}, s.events())
 	})
 }
 
@@ -225,6 +238,30 @@ func TestTransferOfAnInternalCallTellsWhoStays(t *testing.T) {
 		doTransfer{By: "5001", Dest: toDN("5002")}, leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsRinging),
 	)
 	require.Equal(t, []string{"5002: Ringing OK other=5003 third=5001", "5003: PartyChanged Transferred other=5002 third=5001"}, s.events())
+}
+
+func TestNetworkReachedIsToldOnce(t *testing.T) {
+	t.Parallel()
+	s := newScript(t).in(
+		Arrived{Channel: ch("a"), From: "5001", Number: "5001", Called: "030999", Dest: toOutside("030999")},
+		leg("n1-x.1", LegIsCreated),
+	)
+	require.Equal(t, []string{"5001: NetworkReached OK other=030999"}, s.in(leg("n1-x.1", LegIsRinging)).events())
+	require.Empty(t, s.in(leg("n1-x.1", LegIsHeard)).events())
+	require.Empty(t, s.in(leg("n1-x.1", LegIsHeard)).events())
+
+	s = newScript(t).in(
+		Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "5001", Dest: toDN("5001")}, leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsRinging),
+	)
+	require.Equal(t, []string{"5001: Ringing OK other=5002"}, s.events(), "no DN of ours is a network")
+	s.in(leg("n1-x.1", LegIsUp), Joined{Parties: []PartyID{1, 2}}, doTransfer{By: "5001", Dest: toOutside("030")}, leg("n1-x.2", LegIsCreated))
+	require.Equal(t, []string{"5002: PartyChanged Transferred other=030 third=5001"}, s.in(leg("n1-x.2", LegIsRinging)).events())
+}
+
+func TestReferOfAnOutsideParty(t *testing.T) {
+	t.Parallel()
+	s := talking(t).in(doTransfer{By: "trunk", Channel: ch("cust"), Dest: toDN("5002")})
+	require.Equal(t, []string{"ReferLeg {Channel:{Server:pbx1 ID:cust} OK:false}", "Reply {Token:0 Err:" + ErrNotAParty.Error() + "}"}, s.lines)
 }
 
 func TestTransferTargetFails(t *testing.T) {
@@ -262,7 +299,7 @@ func TestTransferIsRefused(t *testing.T) {
 	require.Contains(t, reply(s), "Ringing: an established call is needed")
 	s = talking(t).in(doTransfer{By: "5009", Dest: toDN("5002"), Reply: 7})
 	require.Contains(t, reply(s), ErrNotAParty.Error())
-	s = talking(t).in(doTransfer{By: "5001", Dest: toDN("5002")}, doTransfer{By: "5001", Dest: toDN("5003"), Refer: true, Reply: 7})
+	s = talking(t).in(doTransfer{By: "5001", Dest: toDN("5002")}, doTransfer{By: "5001", Dest: toDN("5003"), Channel: ch("n1-x.1"), Reply: 7})
 	require.Contains(t, reply(s), "a transfer is under way")
 	require.Equal(t, []string{"ReferLeg", "Reply"}, s.effects())
 }
@@ -277,6 +314,7 @@ func TestClickToDial(t *testing.T) {
 	require.Equal(t, []string{"5001: Dialing OK other=030999"}, s.in(leg("n1-x.1", LegIsUp)).events())
 	s.in(leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsRinging))
 	require.Equal(t, []string{"RingLeg"}, s.effects())
+	require.Equal(t, []string{"5001: NetworkReached OK other=030999"}, s.events())
 	s.in(leg("n1-x.2", LegIsUp))
 	require.Equal(t, []string{"JoinLegs"}, s.effects(), "the agent's phone is answered already")
 	s.in(Joined{Parties: []PartyID{1, 2}})
@@ -384,6 +422,7 @@ func TestEarlyMedia(t *testing.T) {
 		leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsHeard),
 	)
 	require.Equal(t, []string{"OpenLeg", "JoinLegs"}, s.effects())
+	require.Equal(t, []string{"5001: NetworkReached OK other=030999"}, s.events())
 	require.Empty(t, s.in(Joined{Err: ErrUnreachable}).effects(), "the call can do without")
 	require.Empty(t, s.in(Joined{}).events(), "nobody has answered")
 	require.Equal(t, []string{"AnswerLeg", "JoinLegs"}, s.in(leg("n1-x.1", LegIsUp)).effects())

@@ -11,20 +11,25 @@ func (s *step) transfer(in doTransfer) {
 		s.refuseTransfer(in, err)
 		return
 	}
-	op := &TransferOp{By: by.ID, Refer: in.Refer, Op: in.Op, Reply: in.Reply}
+	op := &TransferOp{By: by.ID, Refer: in.refer(), Op: in.Op, Reply: in.Reply}
 	byID := by.ID
-	to := s.ring(in.Dest, RoleDestination, byID)
+	to := s.ring(in.Dest, byID)
 	op.To = to.ID
 	s.call().Transfer = op
 }
 
 func (s *step) refuseTransfer(in doTransfer, err error) {
-	if in.Refer {
-		if p := s.call().livingDN(in.By); p != nil {
-			s.do(ReferLeg{Channel: p.Leg.Channel})
-		}
+	if in.refer() {
+		s.declineRefer(in.Channel)
 	}
 	s.do(Reply{Token: in.Reply, Err: err})
+}
+
+// declineRefer tells a phone that its transfer will not happen.
+func (s *step) declineRefer(ch ChannelID) {
+	if p := s.call().byChannel(ch); p != nil && p.Leg.usable() {
+		s.do(ReferLeg{Channel: ch})
+	}
 }
 
 // transferor finds the party that transfers, and says why it can't.
@@ -96,7 +101,7 @@ func (s *step) transferFailed(op *TransferOp, p *Party, cause int, err error) {
 	}
 	op.Recalled = true
 	dest := Destination{Endpoint: Endpoint{DN: by.DN}, Number: by.Number, Dialled: by.Number, Timeout: p.Dest.Timeout}
-	op.To = s.ring(dest, RoleDestination, 0).ID
+	op.To = s.ring(dest, 0).ID
 }
 
 // failTransfer answers the command that waits for a transfer which will not happen.

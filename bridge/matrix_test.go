@@ -47,8 +47,8 @@ func (n node) key() string {
 	var b strings.Builder
 	c := n.state.Call
 	for _, p := range c.Parties {
-		fmt.Fprintf(&b, "%s|%s|%s|%s|%t|%t|%t|%t|%t|%d|%t;", p.DN, p.Role, p.State, p.Leg.State, p.Leg.Joined, p.Told, p.Announced,
-			n.began[p.ID], n.ended[p.ID], p.Third, p.Deadline.IsZero())
+		fmt.Fprintf(&b, "%s|%s|%s|%s|%t|%t|%t|%t|%t|%d|%t|%t;", p.DN, p.Role, p.State, p.Leg.State, p.Leg.Joined, p.Told, p.Announced,
+			n.began[p.ID], n.ended[p.ID], p.Third, p.Deadline.IsZero(), p.Reached)
 	}
 	if c.Transfer != nil {
 		fmt.Fprintf(&b, "%+v", []any{c.Transfer.By, c.Transfer.To, c.Transfer.Committed, c.Transfer.Recalled, c.Transfer.Refer, c.Transfer.Reply != 0})
@@ -104,7 +104,7 @@ func (n node) inputs() map[string]Input {
 		list[fmt.Sprintf("%d refer refused", p.ID)] = doReferRefused{Channel: id}
 		if p.DN != "" {
 			list["transfer by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5003"), Reply: n.token + 1}
-			list["refer by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5003"), Refer: true}
+			list["refer by "+string(p.DN)] = doTransfer{By: p.DN, Channel: id, Dest: toDN("5003")}
 			list["transfer into the call by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5001"), Reply: n.token + 1}
 		}
 		if p.Leg.State == LegUp || p.Leg.State == LegArrived {

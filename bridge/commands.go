@@ -37,14 +37,9 @@ func (e *Engine) MakeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 }
 
 func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
-	e.mu.RLock()
-	draining, down := e.draining, e.down[e.Server]
-	e.mu.RUnlock()
-	if draining {
-		return CallView{}, ErrDraining
-	}
-	if down {
-		return CallView{}, ErrSwitchUnavailable
+	server, err := e.reachable()
+	if err != nil {
+		return CallView{}, err
 	}
 	dest, err := e.Plan.Dial(cmd.From, cmd.Class, cmd.To)
 	if err != nil {
@@ -53,7 +48,7 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 	if dest.Endpoint.DN == cmd.From {
 		return CallView{}, &TargetError{Number: cmd.To, Rule: "own DN", Why: "it is the calling DN itself"}
 	}
-	a := e.start(e.Server, "")
+	a := e.start(server, "")
 	err = a.ask(ctx, func(token int) Input {
 		return doMakeCall{From: cmd.From, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token}
 	})

@@ -14,9 +14,10 @@ import (
 
 // Options are what an Engine needs. All ports must be set.
 type Options struct {
-	Node          string // names the node in ids
-	NodeID        byte   // first byte of its ConnIDs
-	Server        ServerID
+	Node          string     // names the node in ids
+	NodeID        byte       // first byte of its ConnIDs
+	Server        ServerID   // for calls that begin here, while it can be reached
+	Servers       []ServerID // all that are configured; empty: only Server
 	Switch        Switch
 	Plan          Plan
 	Agents        Agents
@@ -43,7 +44,7 @@ type Engine struct {
 	actors   map[InteractionID]*actor
 	arrivals map[ChannelID]*actor // channels that came to us carry the switch's ids, not ours
 	views    map[CallID]*live
-	down     map[ServerID]bool // servers out of reach
+	down     map[ServerID]bool // of every configured server, whether it is out of reach
 	draining bool
 }
 
@@ -59,10 +60,17 @@ func (l *live) lives() bool { return l.view.EndedAt.IsZero() && len(l.view.Parti
 // New makes an engine without calls. Restore may add those of the journal before the first fact arrives.
 func New(o Options) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
+	if len(o.Servers) == 0 {
+		o.Servers = []ServerID{o.Server}
+	}
+	down := map[ServerID]bool{}
+	for _, server := range o.Servers {
+		down[server] = true
+	}
 	return &Engine{
 		Options: o, log: o.Logger, ctx: ctx, cancel: cancel,
 		actors: map[InteractionID]*actor{}, arrivals: map[ChannelID]*actor{},
-		views: map[CallID]*live{}, down: map[ServerID]bool{o.Server: true},
+		views: map[CallID]*live{}, down: down,
 	}
 }
 
@@ -123,6 +131,21 @@ func (e *Engine) isDown(server ServerID) bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return e.down[server]
+}
+
+// reachable gives the server for a call that begins here: the preferred one, or the first that is up.
+func (e *Engine) reachable() (ServerID, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.draining {
+		return "", ErrDraining
+	}
+	for _, server := range append([]ServerID{e.Server}, e.Servers...) {
+		if down, configured := e.down[server]; configured && !down {
+			return server, nil
+		}
+	}
+	return "", ErrSwitchUnavailable
 }
 
 // prefix starts every id of a channel or bridge that this node makes.

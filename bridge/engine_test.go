@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -412,6 +413,48 @@ func TestEngineLost(t *testing.T) {
 		require.Equal(t, []string{"Ringing OK", "Established OK", "Released Dropped"}, s.eventLines("5001"))
 		require.Empty(t, s.e.Calls())
 		s.setGap(false, false)
+	})
+}
+
+// A journal may hold calls of a server that has been taken out of the configuration: they end at once.
+func TestEngineServerRemoved(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		inCall(t, s)
+		s.stop()
+		for id, raw := range s.journal {
+			s.journal[id] = []byte(strings.ReplaceAll(string(raw), "pbx1", "old"))
+		}
+		clear(s.chans)
+		clear(s.bridges)
+		s.start()
+		pass(t, time.Second)
+		require.Empty(t, s.e.Calls())
+		lines := s.eventLines("5001")
+		require.Equal(t, "Released Dropped", lines[len(lines)-1])
+	})
+}
+
+func TestEngineSecondServer(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.stop()
+		s.servers, s.gap = []ServerID{"pbx1", "pbx2"}, true
+		s.start()
+		s.gap = false
+		call := func() error {
+			_, err := s.e.MakeCall(t.Context(), MakeCall{From: "5001", To: "5002"})
+			return err
+		}
+		require.ErrorIs(t, call(), ErrSwitchUnavailable, "none has been seen yet")
+		s.e.Recovered(Snapshot{Server: "pbx2"})
+		require.NoError(t, call())
+		s.e.Recovered(s.snapshot())
+		require.NoError(t, call())
+		for id, want := range map[string]int{"pbx1": 1, "pbx2": 1} {
+			require.Len(t, s.e.actorsOn(ServerID(id)), want, id)
+		}
+		pass(t, 5*time.Second)
 	})
 }
 

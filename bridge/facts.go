@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -189,7 +190,8 @@ func (e *Engine) actorsOn(server ServerID) []*actor {
 	return list
 }
 
-// Restore takes up the interactions of the journal. They wait for Recovered. The events of each one's last step
+// Restore takes up the interactions of the journal. They wait for Recovered; those of a server that is not configured any
+// more would wait forever, and end. The events of each one's last step
 // are published again, under the ids they had, since the end may have come between the record and the feed.
 func (e *Engine) Restore(list []Interaction) {
 	for _, i := range list {
@@ -234,5 +236,9 @@ func (e *Engine) restore(i Interaction) {
 	}
 	for _, event := range i.Outbox {
 		e.Feed.Publish(event)
+	}
+	if !slices.Contains(e.Servers, i.Server) {
+		e.log.Warn("server_not_configured", "server", i.Server, "interaction", i.ID)
+		a.feed(SwitchLost{})
 	}
 }

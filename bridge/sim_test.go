@@ -58,6 +58,7 @@ type simBridge struct {
 type sim struct {
 	mu       sync.Mutex
 	e        *Engine
+	servers  []ServerID
 	engines  []*Engine // all there were
 	gen      int       // of the engine that may act
 	chans    map[string]*simChannel
@@ -103,7 +104,7 @@ func (s *sim) start() *Engine {
 	}
 	s.mu.Unlock()
 	e := New(Options{
-		Node: "n1", NodeID: 1, Server: "pbx1", Switch: p, Plan: simPlan{}, Agents: p, Journal: p, Feed: p,
+		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Plan: simPlan{}, Agents: p, Journal: p, Feed: p,
 		MusicClass: "default", RingTimeout: 20 * time.Second, EffectTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	e.Restore(list)

@@ -66,6 +66,7 @@ type Party struct {
 	Dest      Destination
 	Deadline  time.Time // ringing ends
 	Leg       Leg
+	BackTo    Treatment // where the leg was handed back to
 }
 
 // Leg is a party's channel.

@@ -267,6 +267,7 @@ func (s *step) release(p *Party, why CallState, cause int) {
 
 // handBack gives the party's channel to the switch's own plan; for us the party has left.
 func (s *step) handBack(p *Party, to Treatment) {
+	p.BackTo = to
 	s.do(ContinueLeg{Channel: p.Leg.Channel, To: to})
 	s.gone(p)
 	s.release(p, CallStateRedirected, 0)

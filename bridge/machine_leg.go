@@ -243,6 +243,10 @@ func (s *step) legGone(p *Party, cause int) {
 
 // left ends the call after a party hung up: those who still ring see the call abandoned.
 func (s *step) left(p *Party, cause int) {
+	if op := s.call().Transfer; op != nil && op.Refer && !op.Committed && op.By == p.ID {
+		s.commitTransfer(op) // many phones hang up right behind their REFER: the transfer is wanted all the same
+		return
+	}
 	s.failTransfer(&StateError{Call: s.i.Call.ID, Verb: "transfer", State: PartyReleased, Why: "a party hung up meanwhile"})
 	s.release(p, CallStateOK, cause)
 	s.clear(CallStateAbandoned, causeNormal)

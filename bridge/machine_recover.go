@@ -43,9 +43,8 @@ func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 	p := s.call().party(id)
 	fact, there := in.Channels[p.Leg.Channel.ID]
 	if !p.Leg.alive() {
-		// One of ours that was given up came to be nevertheless, or one that was to be handed back could not be.
-		if there && (fact.Arrived != nil || strings.HasPrefix(p.Leg.Channel.ID, string(s.i.ID)+".")) {
-			s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
+		if there {
+			s.reconcileGone(p)
 		}
 		return
 	}
@@ -75,6 +74,16 @@ func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 	case LegIsUp:
 		s.legUp(p)
 	case LegIsCreated, LegIsHeard, LegIsHeld, LegIsBack, LegIsGone:
+	}
+}
+
+// reconcileGone looks after the channel of a leg that is over for us, and is there.
+func (s *step) reconcileGone(p *Party) {
+	switch {
+	case !p.BackTo.IsZero(): // it may not have been handed back yet; where it goes on already this changes nothing
+		s.do(ContinueLeg{Channel: p.Leg.Channel, To: p.BackTo})
+	case strings.HasPrefix(p.Leg.Channel.ID, string(s.i.ID)+"."): // given up, and it came to be nevertheless
+		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
 	}
 }
 

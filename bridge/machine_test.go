@@ -258,6 +258,37 @@ func TestNetworkReachedIsToldOnce(t *testing.T) {
 	require.Equal(t, []string{"5002: PartyChanged Transferred other=030 third=5001"}, s.in(leg("n1-x.2", LegIsRinging)).events())
 }
 
+// Many phones send their BYE right behind the REFER.
+func TestReferWithBye(t *testing.T) {
+	t.Parallel()
+	refer := doTransfer{By: "5001", Channel: ch("n1-x.1"), Dest: toDN("5002")}
+	s := talking(t).in(refer, gone("n1-x.1", 16))
+	require.Equal(t, []string{"5001: Released Transferred other=030123 cause=16"}, s.events())
+	require.NotContains(t, s.effects(), "HangupLeg")
+	require.Equal(t, []string{"DialLeg", "StartTimer"}, s.in(leg("n1-x.2", LegIsCreated)).effects())
+	s.in(leg("n1-x.2", LegIsRinging), leg("n1-x.2", LegIsUp), Joined{Parties: []PartyID{1, 3}})
+	require.Equal(t, []string{"5002: Established OK other=030123"}, s.events())
+
+	s = talking(t).in(refer, gone("n1-x.1", 16), LegFailed{Channel: ch("n1-x.2"), Err: ErrUnreachable})
+	require.Equal(t, DN("5001"), s.party(4).DN, "nobody is there: who transferred is called back")
+	s = talking(t).in(doTransfer{By: "5001", Dest: toDN("5002"), Reply: 7}, gone("n1-x.1", 16))
+	require.False(t, s.party(1).alive(), "a desktop's transfer is not a phone's")
+}
+
+func TestReconciledHandedBack(t *testing.T) {
+	t.Parallel()
+	dest := toDN("5001")
+	dest.Fallback = Treatment{Context: "fallback", Extension: "5001"}
+	there := Reconciled{Channels: map[string]ChannelFact{"cust": {Arrived: &Arrival{}}, "n1-x.1": {State: LegIsRinging}}}
+	s := newScript(t).in(
+		Arrived{Channel: ch("cust"), Number: "030123", Called: "8000", Dest: dest},
+		leg("n1-x.1", LegIsCreated), LegFailed{Channel: ch("n1-x.1"), Dialed: true, Err: ErrUnreachable},
+	)
+	require.Equal(t, []string{"HangupLeg", "ContinueLeg"}, s.effects())
+	require.Equal(t, []string{"ContinueLeg", "HangupLeg"}, s.in(there).effects())
+	require.Contains(t, s.lines[0], "cust", "who is handed back is not hung up")
+}
+
 func TestReferOfAnOutsideParty(t *testing.T) {
 	t.Parallel()
 	s := talking(t).in(doTransfer{By: "trunk", Channel: ch("cust"), Dest: toDN("5002")})

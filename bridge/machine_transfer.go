@@ -60,7 +60,7 @@ func (s *step) commitTransfer(op *TransferOp) {
 	by := c.party(op.By)
 	s.do(PlayMusic{Bridge: c.Bridge, On: true})
 	by.Leg.Joined = false
-	if op.Refer {
+	if op.Refer && by.Leg.alive() {
 		by.Leg.State, by.Leg.Cause = LegLeaving, causeNormal // legCreated hangs up, once the phone knows
 	}
 	s.release(by, CallStateTransferred, causeNormal)

@@ -13,4 +13,6 @@ var (
 	ErrSocketPath = errors.New("path of the control socket is too long: choose a shorter TMPDIR")
 	// ErrNotReady says that Asterisk did not finish booting in time.
 	ErrNotReady = errors.New("asterisk did not finish booting in time")
+	// ErrBind says that Asterisk runs without an address that its configuration gives it.
+	ErrBind = errors.New("asterisk can't listen on")
 )

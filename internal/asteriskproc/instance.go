@@ -38,7 +38,8 @@ type Instance struct {
 	timeout time.Duration
 	tempDir string // removed by Close, empty if the caller chose the state directory
 
-	life sync.Mutex // held while the process is started or ended
+	life     sync.Mutex // held while the process is started or ended
+	logStart int64      // where the present run begins in the full log; under life
 
 	mu   sync.Mutex // guards proc
 	proc *process
@@ -90,6 +91,10 @@ func (i *Instance) Restart(ctx context.Context) error {
 	// A socket that a killed Asterisk left behind would be taken for the new one's.
 	if err := os.Remove(i.lay.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove a stale control socket: %w", err)
+	}
+	i.logStart = 0
+	if info, err := os.Stat(i.lay.fullLog()); err == nil {
+		i.logStart = info.Size()
 	}
 	// The process outlives the request that started it.
 	cmd := i.root.command(context.WithoutCancel(ctx), "-f", "-n", "-C", i.lay.asteriskConf())

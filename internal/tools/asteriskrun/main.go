@@ -1,5 +1,5 @@
 // Command asteriskrun runs the Asterisk of the cache directory in the foreground, for `make up`. It says when Asterisk has
-// booted, ends it on SIGINT or SIGTERM, and fails when Asterisk ends by itself.
+// booted, ends it on SIGINT or SIGTERM, and fails when Asterisk ends by itself or can't listen where it should.
 package main
 
 import (
@@ -40,6 +40,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return fmt.Errorf("start asterisk: %w", err)
 	}
 	defer func() { err = errors.Join(err, asterisk.Close()) }()
+	// The sidecar would wait for an Asterisk that nobody can reach, or be ready beside one without phones.
+	if err = asterisk.CheckBound(ctx); err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "asterisk: ready, pid %d, its command line: %s 'core show channels'\n", asterisk.PID(), asterisk.CLICommand())
 	select {
 	case <-ctx.Done():

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,19 +22,21 @@ import (
 	"sidecar/internal/testkit/fakeari"
 )
 
-// site is the configuration of a daemon that talks to a fake Asterisk.
-func site(t *testing.T, fake *fakeari.Server, dataDir, listen string) *config.Config {
+// site is the configuration of a daemon that talks to fake Asterisks: pbx1, pbx2...
+func site(t *testing.T, fake *fakeari.Server, dataDir, listen string, more ...*fakeari.Server) *config.Config {
 	t.Helper()
-	text := fmt.Sprintf(`data_dir: %s
-http: {listen: %s}
-asterisk: [{id: pbx1, url: %s, user: %s, password: %s}]
-dns: [{numbers: [5001-5002]}]
-`, dataDir, listen, strings.TrimSuffix(fake.URL(), "/ari"), fakeari.User, fakeari.Password)
+	text := fmt.Sprintf("data_dir: %s\nhttp: {listen: '%s'}\ndns: [{numbers: [5001-5002]}]\nasterisk:\n", dataDir, listen)
+	for i, f := range append([]*fakeari.Server{fake}, more...) {
+		text += fmt.Sprintf("- {id: pbx%d, url: '%s', user: %s, password: %s}\n", i+1, strings.TrimSuffix(f.URL(), "/ari"), fakeari.User, fakeari.Password)
+	}
 	o := &options{configFile: writeConfig(t, text), environ: environ()}
 	cfg, _, err := o.load()
 	require.NoError(t, err)
 	return cfg
 }
+
+// patience bounds waits; no test asserts how long one took.
+const patience = 20 * time.Second
 
 // running is a daemon that serves until the test ends.
 func running(t *testing.T, cfg *config.Config) *daemon {
@@ -90,6 +93,19 @@ func TestTheFeedSendsAwayWhoShowsABadToken(t *testing.T) {
 	text, err := io.ReadAll(res.Body)
 	require.NoError(t, errors.Join(err, res.Body.Close()))
 	require.Contains(t, string(text), `"reconnect":"none"`, "a client told to retry would ask for ever")
+}
+
+func TestTheSecondAsteriskServesWhileTheFirstIsAway(t *testing.T) {
+	t.Parallel()
+	first, second := fakeari.New(t), fakeari.New(t)
+	first.RefuseSockets(http.StatusServiceUnavailable)
+	d := running(t, site(t, first, filepath.Join(t.TempDir(), "var"), "127.0.0.1:0", second))
+	second.Accept()
+	require.Eventually(t, func() bool {
+		_, err := d.engine.MakeCall(t.Context(), bridge.MakeCall{From: "5001", To: "5002"})
+		refused, ok := errors.AsType[*bridge.TargetError](err)
+		return ok && refused.Unreachable // nobody has registered, but there is an Asterisk to ask
+	}, patience, patience/500)
 }
 
 func TestATakenPortIsSeenBeforeAnythingElseHappens(t *testing.T) {

@@ -100,7 +100,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	}
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
-		Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls},
+		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls},
 		Agents: agentsPort{d.dns}, Journal: d.journal, Feed: feedPort{d.feed},
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
@@ -111,6 +111,15 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	}
 	d.engine.Restore(interactions)
 	return nil
+}
+
+// servers are those that the engine waits for before it calls them.
+func (d *daemon) servers() []bridge.ServerID {
+	list := make([]bridge.ServerID, 0, len(d.cfg.Asterisk))
+	for _, server := range d.cfg.Asterisk {
+		list = append(list, bridge.ServerID(server.ID))
+	}
+	return list
 }
 
 // connect starts a client for every Asterisk. One that is away is tried again and again.

@@ -75,7 +75,29 @@ func caps(t numbering.Target) []bridge.Cap {
 
 func refused(number string, err error) error {
 	if r, ok := errors.AsType[*numbering.RefusedError](err); ok {
-		return &bridge.TargetError{Number: r.Number, Rule: string(r.Rule), Why: r.Why}
+		return &bridge.TargetError{Number: r.Number, Rule: string(r.Rule), Why: r.Why, Cause: refusalCause(r.Rule)}
 	}
 	return &bridge.TargetError{Number: number, Rule: "numbering", Why: err.Error()}
+}
+
+// Causes of ITU-T Q.850 that say why a number is not called. The dialplan gives the same while the sidecar is away.
+const (
+	causeUnallocated   = 1
+	causeRejected      = 21
+	causeInvalidFormat = 28
+	causeOutOfOrder    = 38 // network out of order: nothing carries the call
+)
+
+func refusalCause(rule numbering.Rule) int {
+	switch rule {
+	case numbering.RuleFormat:
+		return causeInvalidFormat
+	case numbering.RuleUnknown:
+		return causeUnallocated
+	case numbering.RuleSelf, numbering.RuleClass, numbering.RuleAllow, numbering.RuleDeny:
+		return causeRejected
+	case numbering.RuleNoTrunk:
+		return causeOutOfOrder
+	}
+	return 0
 }

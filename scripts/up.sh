@@ -1,9 +1,6 @@
 #!/usr/bin/env bash
 # Runs Asterisk and the sidecar on this host until Ctrl-C. State is kept in ./var (SIDECAR_VAR names another directory).
 set -euo pipefail
-# Background jobs get process groups of their own: the terminal's Ctrl-C reaches only this script, which then ends both in
-# order, the sidecar first.
-set -m
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
@@ -14,6 +11,9 @@ pidfile=$var/up.pid
 readonly ready_seconds=60
 asterisk_pid='' sidecar_pid='' stopping=''
 
+# A text as YAML: a path may hold what YAML takes for more than text.
+yaml() { printf "'%s'" "${1//\'/\'\'}"; }
+
 # Written once; from then on it belongs to whoever runs the system.
 write_config() {
   [[ -e $config ]] && return
@@ -21,12 +21,12 @@ write_config() {
   cat >"$config" <<YAML
 # Configuration of \`make up\`: written once, yours to change. \`bin/sidecar config show --config $config\` prints what is in effect;
 # sidecar.example.yaml explains every key.
-data_dir: $var/data
+data_dir: $(yaml "$var/data")
 
 asterisk:
   - id: pbx1
     url: http://127.0.0.1:8089
-    config_dir: $var/asterisk/etc
+    config_dir: $(yaml "$var/asterisk/etc")
 
 dns:
   # Desk phones (or softphones) that register with Asterisk.
@@ -105,10 +105,10 @@ print_credentials() {
   local said file
   said=$(bin/sidecar user bootstrap --config "$config")
   printf '  %s\n' "$said"
-  file=${said##* }
+  file=${said#* are in }
   [[ -r $file ]] || return 0
   grep -v '^#' "$file" | awk -F '\t' 'NR <= 4 { printf "    %-12s password %s  (%s)\n", $1, $2, $3 } END { if (NR > 4) printf "    and %d more\n", NR - 4 }'
-  printf '  phones: user = DN; passwords: bin/sidecar dn export --secrets --out - --config %s\n' "$config"
+  printf '  phones: user = DN; passwords: bin/sidecar dn export --secrets --out - --config %q\n' "$config"
 }
 
 # Which of both has died, or nothing.
@@ -119,9 +119,20 @@ dead() {
 
 last_words() { tail -n 8 "$var/asterisk.out" "$var/sidecar.log" >&2; }
 
+# While all starts, a signal only leaves a note: a trap that exits in the middle of a function makes bash stumble. Whoever
+# goes on to the next step asks here.
+stop_if_told() { [[ -z $stopping ]] || exit 0; }
+
+# Asterisk has booted with all its addresses, and the sidecar can use it. What earlier runs wrote ($2 bytes) doesn't count.
+is_ready() {
+  curl -fsS -o "$var/ready.txt" --max-time 2 "$1/readyz" 2>/dev/null &&
+    tail -c "+$(($2 + 1))" "$var/asterisk.out" | grep -q '^asterisk: ready'
+}
+
 wait_ready() {
-  local url=$1 who deadline=$((SECONDS + ready_seconds))
-  until curl -fsS -o "$var/ready.txt" --max-time 2 "$url/readyz" 2>/dev/null; do
+  local url=$1 from=$2 who deadline=$((SECONDS + ready_seconds))
+  until is_ready "$url" "$from"; do
+    stop_if_told
     who=$(dead)
     [[ -z $who ]] || { last_words; die "ended while starting: $who"; }
     ((SECONDS < deadline)) || { last_words; die "not ready after $ready_seconds s: $(curl -sS --max-time 2 "$url/readyz" 2>&1)"; }
@@ -130,35 +141,54 @@ wait_ready() {
   rm -f -- "$var/ready.txt"
 }
 
-main() {
-  local url who started=$SECONDS
-  umask 077
-  mkdir -p "$var"
-  exec 8>"$var/.lock"
-  flock -n 8 || die "already running (pid $(cat "$pidfile" 2>/dev/null || echo unknown)); stop it with make down"
-  make build
-  CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/ ./internal/tools/asteriskrun
-  write_config
-  bin/sidecar generate --config "$config" --out "$var/asterisk/etc"
-
-  trap end EXIT
-  trap 'stopping=yes; exit 0' INT TERM HUP
-  printf '%s\n' "$$" >"$pidfile"
-
-  # The lock (descriptor 8) is this script's alone: a child that outlives it must not hold it.
+# Starts both. In process groups of their own the terminal's Ctrl-C doesn't reach them: this script ends them in order, the
+# sidecar first. The lock (descriptor 8) is this script's alone: a child that outlives it must not hold it.
+start() {
+  set -m
   child bin/asteriskrun -conf "$var/asterisk/etc" -state "$var/asterisk/state" >>"$var/asterisk.out" 2>&1 </dev/null 8>&- &
   asterisk_pid=$!
   child bin/sidecar serve --config "$config" >>"$var/sidecar.log" 2>&1 </dev/null 8>&- &
   sidecar_pid=$!
+  set +m
+}
 
+# What is built is for everybody; what is kept in $var is not.
+build() (
+  umask "$1"
+  make build
+  CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/ ./internal/tools/asteriskrun
+)
+
+main() {
+  local url who from mask started=$SECONDS
+  mask=$(umask)
+  umask 077
+  mkdir -p "$var"
+  exec 8>"$var/.lock"
+  flock -n 8 || die "already running (pid $(cat "$pidfile" 2>/dev/null || echo unknown)); stop it with make down"
+  trap end EXIT
+  trap 'stopping=yes' INT TERM HUP
+  printf '%s\n' "$$" >"$pidfile"
+  build "$mask"
+  stop_if_told
+  write_config
+  bin/sidecar generate --config "$config" --out "$var/asterisk/etc"
+  stop_if_told
+
+  touch "$var/asterisk.out"
+  from=$(stat -c %s "$var/asterisk.out")
+  start
   url=$(base_url)
-  wait_ready "$url"
+  wait_ready "$url" "$from"
   note "ready after $((SECONDS - started)) s"
   printf '\n  REST API      %s/api/v1\n  description   %s/openapi.json\n  events        %s/cometd\n  health        %s/readyz\n' "$url" "$url" "$url" "$url"
   printf '  sidecar log   %s\n  asterisk log  %s\n\n' "$var/sidecar.log" "$var/asterisk/state/log/full"
   print_credentials
   printf '\nA call to look at: make demo (in another terminal). Ctrl-C or make down ends both.\n'
 
+  # Only now may a signal end the script where it stands: a note would not end the wait.
+  trap 'stopping=yes; exit 0' INT TERM HUP
+  stop_if_told
   wait -n "$asterisk_pid" "$sidecar_pid" || true
   who=$(dead)
   last_words

@@ -150,7 +150,13 @@ func (i *Instance) CLI(ctx context.Context, command string) (string, error) {
 
 // CLICommand is the shell command that runs one Asterisk command in this instance: append it, quoted.
 func (i *Instance) CLICommand() string {
-	return i.root.loader + " " + strings.Join(i.root.args("-C", i.lay.asteriskConf(), "-r", "-x"), " ")
+	words := append([]string{i.root.loader}, i.root.args("-C", i.lay.asteriskConf(), "-r", "-x")...)
+	for n, word := range words {
+		if strings.ContainsAny(word, " \t'\"\\$&;()<>|*?[]#~`!{}") {
+			words[n] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // waitBooted polls for the control socket and then asks Asterisk itself to say when it has booted.

@@ -2,6 +2,7 @@ package asteriskproc_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ func TestConfDirInsideTheInstanceIsRefused(t *testing.T) {
 // A project may be checked out at a deep place; a socket's path may not be as long.
 func TestStateDirWithALongPath(t *testing.T) {
 	t.Parallel()
-	state := filepath.Join(t.TempDir(), strings.Repeat("deep/", 30))
+	state := filepath.Join(t.TempDir(), strings.Repeat("deep down/", 13))
 	conf := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(conf, "modules.conf"), []byte("[modules]\nautoload = no\n"), 0o600))
 
@@ -36,6 +37,9 @@ func TestStateDirWithALongPath(t *testing.T) {
 	out, err := i.CLI(t.Context(), "core show version")
 	require.NoError(t, err)
 	require.Contains(t, out, "Asterisk 22.")
+	shell, err := exec.CommandContext(t.Context(), "sh", "-c", i.CLICommand()+" 'core show version'").CombinedOutput()
+	require.NoError(t, err, string(shell))
+	require.Equal(t, out, string(shell), "what asteriskrun tells the operator to type works in a path with spaces")
 	require.NoError(t, i.Close())
 	require.FileExists(t, filepath.Join(state, "log", "full"))
 }

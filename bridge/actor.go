@@ -33,12 +33,10 @@ type actor struct {
 }
 
 func newActor(e *Engine, state Interaction) *actor {
-	a := &actor{
+	return &actor{
 		e: e, id: state.ID, server: state.Server, loop: loop.New(mailboxSize), work: newEffectQueue(), ended: make(chan struct{}),
 		state: state, waiting: map[int]chan error{}, timers: map[PartyID]*time.Timer{},
 	}
-	e.wg.Go(a.runEffects)
-	return a
 }
 
 // feed hands an input to the actor; one that has ended ignores it.
@@ -152,7 +150,7 @@ func (a *actor) runEffects() {
 		if !ok {
 			break
 		}
-		a.run(a.e.ctx, effect)
+		a.run(effect)
 	}
 	a.loop.Stop()
 	<-a.loop.Done()

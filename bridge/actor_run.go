@@ -10,17 +10,17 @@ import (
 )
 
 // run does one effect and posts back its result, where there is one.
-func (a *actor) run(ctx context.Context, effect Effect) {
+func (a *actor) run(effect Effect) {
 	sw, err := a.e.Switch, error(nil)
 	switch effect := effect.(type) {
 	case CreateLeg, DialLeg, JoinLegs, AnswerLeg:
-		err = a.insistOn(ctx, effect)
+		err = a.insistOn(effect)
 	case RingLeg:
-		err = a.request(ctx, func(ctx context.Context) error { return sw.Ring(ctx, effect.Channel) })
+		err = a.request(func(ctx context.Context) error { return sw.Ring(ctx, effect.Channel) })
 	case OpenLeg:
-		err = a.request(ctx, func(ctx context.Context) error { return sw.Open(ctx, effect.Channel) })
+		err = a.request(func(ctx context.Context) error { return sw.Open(ctx, effect.Channel) })
 	case HangupLeg:
-		err = a.request(ctx, func(ctx context.Context) error { return sw.Hangup(ctx, effect.Channel, effect.Cause) })
+		err = a.request(func(ctx context.Context) error { return sw.Hangup(ctx, effect.Channel, effect.Cause) })
 		if err != nil {
 			a.hangupAgain(effect)
 		}
@@ -32,9 +32,9 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 			})
 		}
 	case ReferLeg:
-		err = a.request(ctx, func(ctx context.Context) error { return sw.ReferResult(ctx, effect.Channel, effect.OK) })
+		err = a.request(func(ctx context.Context) error { return sw.ReferResult(ctx, effect.Channel, effect.OK) })
 	case PlayMusic:
-		err = a.request(ctx, func(ctx context.Context) error { return sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On) })
+		err = a.request(func(ctx context.Context) error { return sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On) })
 	case DestroyBridge:
 		// The last effect of an interaction: it may take its time.
 		err = a.e.insist(func(ctx context.Context) error { return sw.Destroy(ctx, effect.Bridge) })
@@ -44,32 +44,32 @@ func (a *actor) run(ctx context.Context, effect Effect) {
 		a.e.caps.free(effect.Channel)
 	case OccupyDN, StartTimer, Reply: // done by start
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && a.e.ctx.Err() == nil {
 		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
 	}
 }
 
 // request runs one request within its deadline.
-func (a *actor) request(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, a.e.EffectTimeout)
+func (a *actor) request(do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(a.e.ctx, a.e.EffectTimeout)
 	defer cancel()
 	return do(ctx)
 }
 
 // insistOn makes a request whose result counts until the result is known, a few times at most, and feeds it. A cut
 // connection is no reason to end a call: when the server turns out to be out of reach, the end of the gap asks again.
-func (a *actor) insistOn(ctx context.Context, effect Effect) error {
+func (a *actor) insistOn(effect Effect) error {
 	for try := 1; ; try++ {
-		err := a.request(ctx, func(ctx context.Context) error { return a.try(ctx, effect) })
+		err := a.request(func(ctx context.Context) error { return a.try(ctx, effect) })
 		if !unknownOutcome(err) || try == requestTries {
 			a.feedResult(effect, err)
 			return err
 		}
-		if !a.e.isDown(a.server) && backoff.Sleep(ctx, requestRetry) != nil { // word of the gap may follow
+		if !a.e.isDown(a.server) && backoff.Sleep(a.e.ctx, requestRetry) != nil { // word of the gap may follow
 			return err
 		}
 		again := false
-		if a.loop.Do(ctx, func() { again = a.undecided(effect, err) }) != nil || !again {
+		if a.loop.Do(a.e.ctx, func() { again = a.undecided(effect, err) }) != nil || !again {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ type Transfer struct {
 
 // MakeCall returns once the phone of From is being called.
 func (e *Engine) MakeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
-	return e.ops.once(ctx, &e.wg, cmd.Op, func(ctx context.Context) (CallView, error) { return e.makeCall(ctx, cmd) })
+	return e.ops.once(ctx, e.spawn, cmd.Op, func(ctx context.Context) (CallView, error) { return e.makeCall(ctx, cmd) })
 }
 
 func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
@@ -60,7 +60,7 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 
 // Hangup returns once the call's end has been told; the channels end after that.
 func (e *Engine) Hangup(ctx context.Context, cmd Hangup) (CallView, error) {
-	return e.ops.once(ctx, &e.wg, cmd.Op, func(ctx context.Context) (CallView, error) {
+	return e.ops.once(ctx, e.spawn, cmd.Op, func(ctx context.Context) (CallView, error) {
 		a, _, err := e.actorOf(cmd.Call)
 		if err != nil {
 			return CallView{}, err
@@ -72,7 +72,7 @@ func (e *Engine) Hangup(ctx context.Context, cmd Hangup) (CallView, error) {
 
 // Transfer returns once the target is being called and By has left; before that any failure leaves the call as it was.
 func (e *Engine) Transfer(ctx context.Context, cmd Transfer) (CallView, error) {
-	return e.ops.once(ctx, &e.wg, cmd.Op, func(ctx context.Context) (CallView, error) { return e.transfer(ctx, cmd) })
+	return e.ops.once(ctx, e.spawn, cmd.Op, func(ctx context.Context) (CallView, error) { return e.transfer(ctx, cmd) })
 }
 
 func (e *Engine) transfer(ctx context.Context, cmd Transfer) (CallView, error) {
@@ -173,19 +173,21 @@ type operation struct {
 // once runs a command, or waits for and returns the result of the one that had the same id. A command with an id runs
 // to its end even if its client does not wait: the client asks again, and must not get a second call.
 func (o *operations) once(
-	ctx context.Context, wg *sync.WaitGroup, id OpID, run func(context.Context) (CallView, error),
+	ctx context.Context, spawn func(func()) bool, id OpID, run func(context.Context) (CallView, error),
 ) (CallView, error) {
 	if id == "" {
 		return run(ctx)
 	}
 	op, first := o.enter(id)
-	if first {
-		wg.Go(func() {
-			defer close(op.ended)
-			if op.view, op.err = run(context.WithoutCancel(ctx)); withoutEffect(op.err) {
-				o.forget(id)
-			}
-		})
+	command := func() {
+		defer close(op.ended)
+		if op.view, op.err = run(context.WithoutCancel(ctx)); withoutEffect(op.err) {
+			o.forget(id)
+		}
+	}
+	if first && !spawn(command) {
+		op.err = ErrDraining
+		close(op.ended)
 	}
 	select {
 	case <-op.ended:

@@ -76,13 +76,24 @@ func New(o Options) *Engine {
 
 // Close stops the engine and leaves the calls in the switch as they are: the journal has them.
 func (e *Engine) Close() {
-	e.cancel()
 	e.mu.Lock()
+	e.cancel()
 	for _, a := range e.actors {
 		a.work.abandon()
 	}
 	e.mu.Unlock()
 	e.wg.Wait()
+}
+
+// spawn runs something that Close waits for, unless Close has begun.
+func (e *Engine) spawn(run func()) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.ctx.Err() != nil {
+		return false
+	}
+	e.wg.Go(run)
+	return true
 }
 
 // Drain refuses new calls from now on.
@@ -115,11 +126,14 @@ func (e *Engine) launch(i Interaction, arrived []ChannelID) *actor {
 		i.Call.ID = newCallID()
 	}
 	a := newActor(e, i)
+	if e.ctx.Err() != nil { // Close has been here: the channel is found by the next engine
+		a.loop.Stop()
+		close(a.ended)
+		return a
+	}
+	e.wg.Go(a.runEffects)
 	e.actors[i.ID] = a
 	e.views[i.Call.ID] = &live{actor: a, view: i.view()} // nobody else may take the id from now on
-	if e.ctx.Err() != nil {
-		a.work.abandon() // Close has been here already
-	}
 	for _, ch := range arrived {
 		e.arrivals[ch] = a
 	}

@@ -145,7 +145,7 @@ func (e *Engine) Recovered(snap Snapshot) {
 
 // clean removes something of ours that no interaction knows.
 func (e *Engine) clean(kind, id string, remove func(context.Context) error) {
-	e.wg.Go(func() { e.log.Warn("orphan_removed", "kind", kind, "id", id, "error", e.insist(remove)) })
+	e.spawn(func() { e.log.Warn("orphan_removed", "kind", kind, "id", id, "error", e.insist(remove)) })
 }
 
 const (
@@ -217,6 +217,7 @@ func (e *Engine) restore(i Interaction) {
 	a.fresh = true
 	e.mu.Lock()
 	a.shown = i.view()
+	e.wg.Go(a.runEffects)
 	e.actors[i.ID] = a
 	e.views[i.Call.ID] = &live{actor: a, view: a.shown}
 	for _, p := range i.Call.Parties {

@@ -84,10 +84,7 @@ func (g *generateOptions) run(cmd *cobra.Command) error {
 	case g.apply:
 		return applyFiles(cmd, server, secrets, dir, files)
 	}
-	if err := pjsipgen.Write(dir, files); err != nil {
-		return fmt.Errorf("generate: %w", err)
-	}
-	return nil
+	return writeFiles(cmd, dir, files)
 }
 
 func (g *generateOptions) files(cfg *config.Config, secrets *config.Secrets) (config.Asterisk, pjsipgen.FileSet, error) {
@@ -172,9 +169,17 @@ func applyFiles(cmd *cobra.Command, server config.Asterisk, secrets *config.Secr
 		return fmt.Errorf("asterisk %s at %s is out of reach, nothing is written (leave out --apply to write the files for its next start): %w",
 			server.ID, server.URL, err)
 	}
+	changes, err := pjsipgen.Diff(dir, files)
+	if err != nil {
+		return fmt.Errorf("compare: %w", err)
+	}
+	before := keptFiles(dir)
 	report, err := pjsipgen.Apply(ctx, liveAsterisk{client}, dir, files)
 	if err != nil {
 		return fmt.Errorf("generate: %w", err)
+	}
+	if err := sayWritten(cmd, dir, len(files), changes, before); err != nil {
+		return err
 	}
 	for _, need := range report.RestartNeeded {
 		if err := say(cmd, "restart needed: %s", need); err != nil {

@@ -70,3 +70,37 @@ func TestGenerateRefuses(t *testing.T) {
 		require.NoDirExists(t, dir)
 	}
 }
+
+func TestGenerateSaysWhatItWrote(t *testing.T) {
+	t.Parallel()
+	o := place(t, "dns: [{numbers: ['5001']}]\n")
+	dir := filepath.Join(t.TempDir(), "etc")
+	out, err := run(t, newGenerateCmd(o), "", "--out", dir)
+	require.NoError(t, err)
+	require.Regexp(t, `^[0-9]+ files in `+dir+`, changed: .*pjsip.conf`, out)
+	out, err = run(t, newGenerateCmd(o), "", "--out", dir)
+	require.NoError(t, err)
+	require.Regexp(t, `^[0-9]+ files in `+dir+`, changed: none\n$`, out)
+}
+
+// What somebody wrote by hand is worth more than anything that can be generated anew.
+func TestGenerateKeepsAHandWrittenFile(t *testing.T) {
+	t.Parallel()
+	const byHand = "; years of work\n"
+	o := place(t, "dns: [{numbers: ['5001']}]\n")
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pjsip.conf"), []byte(byHand), 0o600))
+	out, err := run(t, newGenerateCmd(o), "", "--out", dir)
+	require.NoError(t, err)
+	require.Contains(t, out, "the originals are in "+filepath.Join(dir, ".before-sidecar")+": pjsip.conf\n")
+
+	for _, text := range []string{"dns: [{numbers: ['5001-5002']}]\n", "dns: [{numbers: ['5003']}]\n"} {
+		require.NoError(t, os.WriteFile(o.configFile, []byte(text), 0o600))
+		out, err = run(t, newGenerateCmd(o), "", "--out", dir)
+		require.NoError(t, err)
+		require.NotContains(t, out, "originals", "said once")
+	}
+	kept, err := os.ReadFile(filepath.Join(dir, ".before-sidecar", "pjsip.conf"))
+	require.NoError(t, err)
+	require.Equal(t, byHand, string(kept))
+}

@@ -40,10 +40,7 @@ func (d *day) step(t *testing.T, run func(*day)) {
 
 // connected is a call of the customer that 5001 has answered.
 func (d *day) connected() (cust, agent *phone.Call) {
-	cust = dial(d.t, d.customer, "8000", customerTone)
-	agent = incoming(d.t, d.first, agentTone)
-	talk(d.t, cust, customerTone, agent, agentTone)
-	return cust, agent
+	return conversation(d.t, d.customer, d.first)
 }
 
 // reached is the outside party of 5001's call, who answers once the network has told that it rings.

@@ -75,6 +75,15 @@ func incoming(t *testing.T, p *phone.Phone, tone float64) *phone.Call {
 	return c
 }
 
+// conversation is a customer's call to 8000 that the agent has answered: both hear each other.
+func conversation(t *testing.T, customer, agent *phone.Phone) (cust, a *phone.Call) {
+	t.Helper()
+	cust = dial(t, customer, "8000", customerTone)
+	a = incoming(t, agent, agentTone)
+	talk(t, cust, customerTone, a, agentTone)
+	return cust, a
+}
+
 // talk requires that both hear each other.
 func talk(t *testing.T, a *phone.Call, toneA float64, b *phone.Call, toneB float64) {
 	t.Helper()

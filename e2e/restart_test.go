@@ -73,9 +73,7 @@ func TestOtherWaysToAsterisk(t *testing.T) {
 			first, second, customer := s.agentPhone("5001", phone.RingOnly), s.agentPhone("5002", phone.RingOnly), s.customerPhone()
 			s.inService("5001", "5002")
 			feed := s.listen(3, "supervisor")
-			cust := dial(t, customer, "8000", customerTone)
-			a := incoming(t, first, agentTone)
-			talk(t, cust, customerTone, a, agentTone)
+			cust, _ := conversation(t, customer, first)
 			id := s.onlyCall("Established").ID
 			s.as("supervisor", http.MethodPost, "/api/v1/calls/"+id+"/transfer", `{"to":"5002"}`).want(http.StatusOK)
 			b := incoming(t, second, secondTone)

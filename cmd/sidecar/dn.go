@@ -151,6 +151,19 @@ func newDNListCmd(o *options) *cobra.Command {
 	}
 }
 
+// sayChanged tells what was done to the DNs, and what is left to do.
+func sayChanged(cmd *cobra.Command, done string) error {
+	if err := say(cmd, "%s", done); err != nil {
+		return err
+	}
+	return sayNext(cmd)
+}
+
+// sayNext is needed since neither Asterisk nor a running daemon looks at the data directory by itself.
+func sayNext(cmd *cobra.Command) error {
+	return say(cmd, "next: 'sidecar generate --apply' for Asterisk, then restart the sidecar (its calls go on)")
+}
+
 func newDNRemoveCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove DN|RANGE...",
@@ -168,7 +181,7 @@ func newDNRemoveCmd(o *options) *cobra.Command {
 			if err := d.remove(numbers); err != nil {
 				return err
 			}
-			return say(cmd, "removed %s", strings.Join(args, ", "))
+			return sayChanged(cmd, "removed "+strings.Join(args, ", "))
 		},
 	}
 }
@@ -258,7 +271,10 @@ func newDNPasswordCmd(o *options) *cobra.Command {
 					return err
 				}
 			}
-			return source.report(cmd, "DN "+strings.Join(args, ", "), "password set", password)
+			if err := source.report(cmd, "DN "+strings.Join(args, ", "), "password set", password); err != nil {
+				return err
+			}
+			return sayNext(cmd)
 		},
 	}
 	source.flags(cmd)

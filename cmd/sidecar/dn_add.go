@@ -26,6 +26,11 @@ func newDNAddCmd(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("max-calls") {
+				if err := checkMaxCalls(settings.MaxCalls); err != nil {
+					return fmt.Errorf("--max-calls: %w", err)
+				}
+			}
 			if settings.Fallback, err = config.ParseTarget(fallback); err != nil {
 				return fmt.Errorf("--fallback: %w", err)
 			}
@@ -40,7 +45,7 @@ func newDNAddCmd(o *options) *cobra.Command {
 			if err := d.add(args, settings, increment); err != nil {
 				return err
 			}
-			return say(cmd, "added %s", strings.Join(args, ", "))
+			return sayChanged(cmd, "added "+strings.Join(args, ", "))
 		},
 	}
 	f := cmd.Flags()
@@ -52,7 +57,7 @@ func newDNAddCmd(o *options) *cobra.Command {
 	f.StringVar(&settings.Context, "context", "", "dialplan context")
 	f.StringSliceVar(&settings.Codecs, "codecs", nil, "ulaw, alaw, g722, opus in order of preference")
 	f.StringVar(&settings.Class, "class", "", "class of the dial rules")
-	f.IntVar(&settings.MaxCalls, "max-calls", 0, "calls at a time")
+	f.IntVar(&settings.MaxCalls, "max-calls", 0, "calls at a time, from 1 to 1000 (default: that of the defaults)")
 	return cmd
 }
 
@@ -68,11 +73,12 @@ func (d *directory) add(args []string, settings config.DNSettings, increment boo
 			return fmt.Errorf("DN %s: %w: %s", number, errDNExists, place)
 		}
 	}
+	row := dnRow{at: "dn add"}
 	group := config.DNGroup{Numbers: args, DNSettings: settings}
 	if increment && settings.Password != "" {
 		growPasswords(&group, numbers)
 	}
-	return d.save(append(slices.Clone(d.managed), group))
+	return atRows(d.save(append(slices.Clone(d.managed), group)), []dnRow{row}, len(d.cfg.DNs))
 }
 
 // growPasswords turns the group's password into one for each DN.

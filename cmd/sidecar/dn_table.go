@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"sidecar/config"
 )
 
 const (
@@ -24,8 +21,6 @@ const (
 var (
 	errFormat        = errors.New("the format is csv or json")
 	errSecretsOutput = errors.New("--secrets needs --out FILE, or --out - to print the passwords")
-	errColumn        = errors.New("unknown column")
-	errNoNumber      = errors.New("the column number is empty")
 )
 
 // dnRow is a DN, or a range in an import, as tables have it.
@@ -40,6 +35,8 @@ type dnRow struct {
 	MaxCalls  int      `json:"max_calls,omitempty"`
 	Password  string   `json:"password,omitempty"`
 	Increment bool     `json:"increment,omitempty"` // import only: the number at the end of the password grows
+
+	at string // where an import has it: line 7, or entry 7
 }
 
 func columns() []string {
@@ -138,165 +135,6 @@ func writeRows(w io.Writer, format string, rows []dnRow, secrets bool) error {
 	}
 	if err := table.WriteAll(lines); err != nil {
 		return fmt.Errorf("export: %w", err)
-	}
-	return nil
-}
-
-func newDNImportCmd(o *options) *cobra.Command {
-	var format string
-	cmd := &cobra.Command{
-		Use:   "import FILE",
-		Short: "Add DNs from a table, all or none",
-		Long: "Add DNs from a CSV table with a head line, or a JSON list; - reads standard input. Only the column number is needed,\n" +
-			"and it may hold a range. The others: " + strings.Join(columns()[1:], ", ") + ", increment.\n" +
-			"With increment the number at the end of the password grows from DN to DN of the range.",
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			in := cmd.InOrStdin()
-			if args[0] != "-" {
-				f, err := os.Open(args[0]) // #nosec G304 -- the file that the user names
-				if err != nil {
-					return fmt.Errorf("import: %w", err)
-				}
-				defer func() { _ = f.Close() }() // only read
-				in = f
-				if strings.HasSuffix(args[0], ".json") && !cmd.Flags().Changed("format") {
-					format = formatJSON
-				}
-			}
-			rows, err := readRows(in, format)
-			if err != nil {
-				return fmt.Errorf("import: %w", err)
-			}
-			d, err := openDirectory(o)
-			if err != nil {
-				return err
-			}
-			if err := d.addRows(rows); err != nil {
-				return fmt.Errorf("import: nothing is changed: %w", err)
-			}
-			return say(cmd, "imported %d lines", len(rows))
-		},
-	}
-	cmd.Flags().StringVar(&format, "format", formatCSV, "csv or json")
-	return cmd
-}
-
-// addRows adds each row to the groups in memory and saves once.
-func (d *directory) addRows(rows []dnRow) error {
-	places := d.places()
-	groups := slices.Clone(d.managed)
-	for _, row := range rows {
-		numbers, err := expandArgs([]string{row.Number})
-		if err != nil {
-			return err
-		}
-		for _, number := range numbers {
-			if place := places[number]; place != "" {
-				return fmt.Errorf("DN %s: %w: %s", number, errDNExists, place)
-			}
-			places[number] = "another line of the import"
-		}
-		group, err := row.group(numbers)
-		if err != nil {
-			return fmt.Errorf("DN %s: %w", row.Number, err)
-		}
-		groups = append(groups, group)
-	}
-	return d.save(groups)
-}
-
-func (r dnRow) group(numbers []string) (config.DNGroup, error) {
-	fallback, err := config.ParseTarget(r.Fallback)
-	if err != nil {
-		return config.DNGroup{}, err
-	}
-	group := config.DNGroup{Numbers: []string{r.Number}, DNSettings: config.DNSettings{
-		Owner: r.Owner, Context: r.Context, Class: r.Class, Fallback: fallback, CallerID: r.CallerID, Codecs: r.Codecs,
-		MaxCalls: r.MaxCalls, Password: config.Secret(r.Password),
-	}}
-	if r.Increment && r.Password != "" {
-		growPasswords(&group, numbers)
-	}
-	return group, nil
-}
-
-func readRows(r io.Reader, format string) ([]dnRow, error) {
-	switch format {
-	case formatCSV:
-		return readCSV(r)
-	case formatJSON:
-		var rows []dnRow
-		decoder := json.NewDecoder(r)
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&rows); err != nil {
-			return nil, fmt.Errorf("not a JSON list of DNs: %w", err)
-		}
-		return rows, checkNumbers(rows)
-	default:
-		return nil, fmt.Errorf("%q: %w", format, errFormat)
-	}
-}
-
-func readCSV(r io.Reader) ([]dnRow, error) {
-	lines, err := csv.NewReader(r).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("not a CSV table: %w", err)
-	}
-	if len(lines) == 0 {
-		return nil, fmt.Errorf("line 1: %w", errNoNumber)
-	}
-	rows := make([]dnRow, len(lines)-1)
-	for i, line := range lines[1:] {
-		for j, name := range lines[0] {
-			if err := rows[i].set(name, line[j]); err != nil {
-				return nil, fmt.Errorf("line %d: %w", i+2, err)
-			}
-		}
-	}
-	return rows, checkNumbers(rows)
-}
-
-func (r *dnRow) set(column, value string) (err error) {
-	switch column {
-	case "number":
-		r.Number = value
-	case "owner":
-		r.Owner = value
-	case "context":
-		r.Context = value
-	case "class":
-		r.Class = value
-	case "fallback":
-		r.Fallback = value
-	case "caller_id":
-		r.CallerID = value
-	case "codecs":
-		r.Codecs = strings.Fields(value)
-	case "password":
-		r.Password = value
-	case "max_calls":
-		if value != "" {
-			r.MaxCalls, err = strconv.Atoi(value)
-		}
-	case "increment":
-		if value != "" {
-			r.Increment, err = strconv.ParseBool(value)
-		}
-	default:
-		return fmt.Errorf("%q: %w: there are %s, increment", column, errColumn, strings.Join(columns(), ", "))
-	}
-	if err != nil {
-		return fmt.Errorf("column %s: %w", column, err)
-	}
-	return nil
-}
-
-func checkNumbers(rows []dnRow) error {
-	for i, row := range rows {
-		if row.Number == "" {
-			return fmt.Errorf("DN %d of the table: %w", i+1, errNoNumber)
-		}
 	}
 	return nil
 }

@@ -64,7 +64,9 @@ func TestDNRefuses(t *testing.T) {
 		{"write 5001-5020", []string{"add", "5020-5001"}},
 		{"exists already: dns[0].numbers[0]", []string{"add", "5003"}},
 		{"not a target", []string{"add", "6001", "--fallback", "nowhere"}},
-		{"owner", []string{"add", "6001", "--owner", "nobody"}},
+		{`dn add: owner: "nobody": must be one of`, []string{"add", "6001", "--owner", "nobody"}},
+		{"--max-calls: 0: max_calls must be from 1 to 1000", []string{"add", "6001", "--max-calls", "0"}},
+		{"--max-calls: 1001:", []string{"add", "6001", "--max-calls", "1001"}},
 		{"no such DN", []string{"set-password", "6001"}},
 		{"a random password is for one DN", []string{"set-password", "5001-5002", "--random"}},
 		{"--secrets needs --out", []string{"export", "--secrets"}},
@@ -83,19 +85,60 @@ func TestDNImportRefusesBadTables(t *testing.T) {
 	t.Parallel()
 	o := place(t, "")
 	for table, rule := range map[string]string{
-		"number,colour\n6001,red\n":           `"colour": unknown column`,
-		"number,max_calls\n6001,many\n":       "line 2: column max_calls",
-		"owner\nphone\n":                      "the column number is empty",
-		"number,owner\n6001\n":                "not a CSV table",
-		"":                                    "the column number is empty",
-		"number,password\n6001,with\"quote\n": "not a CSV table",
-		"number,password\n6001,short\n":       "password",
+		"number,colour\n6001,red\n":                  `line 1: "colour": unknown column`,
+		"number,max_calls\n6001,many\n":              "line 2: column max_calls",
+		"owner\nphone\n":                             "line 1: the column number is missing",
+		"number,owner\n,phone\n":                     "line 2: the number is empty",
+		"number,max_calls\n6001,0\n":                 "line 2: column max_calls: 0: max_calls must be from 1 to 1000",
+		"number,increment\n6001,perhaps\n":           `line 2: column increment: "perhaps": must be true or false`,
+		"number,number\n1,2\n":                       `line 1: "number": the column is there twice`,
+		"number,owner\n6001,phone\n6002,nob\n":       `line 3: owner: "nob": must be one of`,
+		"number,class\n\n6001,\"x\ny\"\n6002,none\n": `line 5: class: "none"`,
+		"number,owner\n6001\n":                       "not a CSV table",
+		"":                                           "line 1: the column number is missing",
+		"number,password\n6001,with\"quote\n":        "not a CSV table",
+		"number,password\n6001,short\n":              "password",
 	} {
 		_, err := run(t, newDNCmd(o), table, "import", "-")
 		require.ErrorContains(t, err, rule, table)
 	}
-	_, err := run(t, newDNCmd(o), `[{"nummer":"6001"}]`, "import", "-", "--format", "json")
-	require.ErrorContains(t, err, "nummer")
+	for list, rule := range map[string]string{
+		`[{"nummer":"6001"}]`: "nummer",
+		`[{"number":"6001"},{"number":"6002","max_calls":"3"}]`: "entry 2: max_calls: must be a whole number, not a JSON string",
+		`[{"number":6001}]`:                     "entry 1: number: must be a text in quotes, not a JSON number",
+		`[{"number":"6001","codecs":"alaw"}]`:   "entry 1: codecs: must be a list",
+		`[{"number":"6001","increment":"yes"}]`: "entry 1: increment: must be true or false, not a JSON string",
+		`[{"number":"6001","max_calls":0}]`:     "entry 1: 0: max_calls must be from 1 to 1000",
+		`["6001"]`:                              "entry 1: must be one list of objects: a string stands among them",
+		`{"number":"6001"}`:                     "must be one list of objects",
+		`[{"number":"6001","owner":"nob"}]`:     `entry 1: owner: "nob"`,
+	} {
+		_, err := run(t, newDNCmd(o), list, "import", "-", "--format", "json")
+		require.ErrorContains(t, err, rule, list)
+	}
+}
+
+// Spreadsheets begin a CSV file with a byte order mark.
+func TestDNImportTakesAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	o := place(t, "")
+	dn(t, o, "\ufeffnumber,owner\n6001,phone\n", "import", "-")
+	require.Contains(t, dn(t, o, "", "list"), "6001")
+}
+
+// Neither Asterisk nor the daemon sees a change by itself.
+func TestDNChangesSayWhatIsNext(t *testing.T) {
+	t.Parallel()
+	o := place(t, "dns: [{numbers: ['5001']}]\n")
+	for _, args := range [][]string{
+		{"add", "6001", "--max-calls", "3"}, {"set-password", "6001"}, {"remove", "6001"}, {"import", "-"},
+	} {
+		stdin := "long-enough-password\n"
+		if args[0] == "import" {
+			stdin = "number\n7001\n"
+		}
+		require.Contains(t, dn(t, o, stdin, args...), "sidecar generate --apply", args)
+	}
 }
 
 func TestDNTablesGoOutAndIn(t *testing.T) {

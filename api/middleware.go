@@ -144,6 +144,7 @@ func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
 		methods := strings.Join(allowed, ", ")
 		p = newProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this path takes "+methods).header("Allow", methods)
 	}
+	_, _ = s.authenticate(r) // only for the log: the answer is the same for everybody
 	p.RequestID = infoOf(r.Context()).id
 	p.write(w)
 }

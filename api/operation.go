@@ -85,7 +85,7 @@ func (s *server) guard(e endpoint) func(huma.Context, func(huma.Context)) {
 			next(ctx)
 			return
 		}
-		p, err := s.Auth.Authenticate(r)
+		p, err := s.authenticate(r)
 		if err == nil && e.verb != "" && !p.Can(e.verb) {
 			err = &auth.ForbiddenError{Verb: e.verb, Role: p.Role}
 		}
@@ -93,9 +93,17 @@ func (s *server) guard(e endpoint) func(huma.Context, func(huma.Context)) {
 			s.answer(w, r, err)
 			return
 		}
-		infoOf(r.Context()).user = p.User
 		next(huma.WithValue(ctx, principalKey{}, p))
 	}
+}
+
+// authenticate also notes for the log who it is: what is refused matters there as much as what is done.
+func (s *server) authenticate(r *http.Request) (auth.Principal, error) {
+	p, err := s.Auth.Authenticate(r)
+	if err == nil {
+		infoOf(r.Context()).user = p.User
+	}
+	return p, err
 }
 
 type principalKey struct{}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -80,7 +81,7 @@ func asProblem(ctx huma.Context, _ string, v any) (any, error) {
 	p := newProblem(model.Status, codeOfStatus(model.Status), model.Detail)
 	p.RequestID = infoOf(ctx.Context()).id
 	for _, e := range model.Errors {
-		p.Errors = append(p.Errors, FieldProblem{Field: fieldName(e.Location), Rule: e.Message})
+		p.Errors = append(p.Errors, fieldProblem(e))
 	}
 	if len(p.Errors) > 0 {
 		first := p.Errors[0]
@@ -91,6 +92,17 @@ func asProblem(ctx huma.Context, _ string, v any) (any, error) {
 		p.Errors = nil
 	}
 	return p, nil
+}
+
+var missingRule = regexp.MustCompile(`^expected required property (\S+) to be present$`)
+
+// fieldProblem names a missing field itself, where the library names the object that should have it.
+func fieldProblem(e *huma.ErrorDetail) FieldProblem {
+	missing := missingRule.FindStringSubmatch(e.Message)
+	if missing == nil {
+		return FieldProblem{Field: fieldName(e.Location), Rule: e.Message}
+	}
+	return FieldProblem{Field: fieldName(e.Location + "." + missing[1]), Rule: "is missing"}
 }
 
 // fieldName leaves out where the field is, unless it is the body itself.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +133,7 @@ func TestBadBodies(t *testing.T) {
 		{"twice", `{"from": "5001", "to": "5002", "To": "0900"}`, 400, "bad_request", "body", `"To" is given twice`},
 		{"not UTF-8", "{\"from\": \"\xff\"}", 400, "bad_request", "body", "UTF-8"},
 		{"unknown field", `{"from": "5001", "to": "5002", "dest": "5003"}`, 422, "invalid_field", "dest", "unexpected property"},
-		{"missing field", `{"from": "5001"}`, 422, "invalid_field", "body", "to"},
+		{"missing field", `{"from": "5001"}`, 422, "invalid_field", "to", "is missing"},
 		{"wrong type", `{"from": 5001, "to": "5002"}`, 422, "invalid_field", "from", "string"},
 		{"not an object", `["5001"]`, 422, "invalid_field", "body", "object"},
 		{"empty number", `{"from": "5001", "to": ""}`, 422, "invalid_field", "to", "length"},
@@ -146,6 +147,28 @@ func TestBadBodies(t *testing.T) {
 	p := s.send("POST", path, admin, "from=5001", "Content-Type", "application/x-www-form-urlencoded")
 	p.problem(http.StatusUnsupportedMediaType, "unsupported_media_type")
 	s.send("GET", path+"?limit=5", admin, "").problem(http.StatusUnprocessableEntity, "invalid_field")
+}
+
+// A mistyped name is two faults: the field that is missing and the one that nobody knows.
+func TestMistypedFieldNamesBoth(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	token := s.user("5001", auth.RoleAgent, "", "5001")
+	p := s.send("POST", "/api/v1/calls", token, `{"from": "5001", "too": "5002"}`).problem(http.StatusUnprocessableEntity, "invalid_field")
+	require.Equal(t, "to", p.Field)
+	require.Equal(t, "is missing", p.Rule)
+	require.Equal(t, "to: is missing", p.Detail)
+	require.Equal(t, []api.FieldProblem{{Field: "to", Rule: "is missing"}, {Field: "too", Rule: "unexpected property"}}, p.Errors)
+}
+
+func TestLogNamesWhoWasRefused(t *testing.T) {
+	t.Parallel()
+	for path, status := range map[string]int{"/api/v1/users": http.StatusForbidden, "/api/v1/me": http.StatusMethodNotAllowed, "/api/v1/none": http.StatusNotFound} {
+		s := newSystem(t)
+		token := s.user("5001", auth.RoleAgent, "", "5001")
+		require.Equal(t, status, s.send("POST", path, token, `{}`).status, path)
+		require.Regexp(t, `path=`+path+` status=`+strconv.Itoa(status)+` .*user=5001 `, s.log.String())
+	}
 }
 
 // A body that is refused may hold a password: neither the answer nor the log repeats it.

@@ -28,7 +28,7 @@ func generate(t testing.TB, cfg *config.Config) (pjsipgen.FileSet, error) {
 	t.Helper()
 	dns, err := cfg.ExpandDNs()
 	require.NoError(t, err)
-	m, err := pjsipgen.Build(pjsipgen.Input{Config: cfg, DNs: dns, Secrets: fixedSecrets{}, Source: "test.yaml", Version: "v0"})
+	m, err := pjsipgen.Build(pjsipgen.Input{Config: cfg, DNs: dns, Secrets: fixedSecrets{}, Source: "test.yaml"})
 	if err != nil {
 		return nil, err
 	}

@@ -18,10 +18,10 @@ type Model struct {
 	Widget   Widget
 }
 
-// Head is what the first line of every file says.
+// Head is what the first line of every file says. It has no version: an upgrade that changes nothing must not make every file
+// differ.
 type Head struct {
-	Version string
-	Source  string // where the configuration came from
+	Source string // where the configuration came from
 }
 
 // Music is musiconhold.conf.

@@ -96,7 +96,7 @@ func (g *generateOptions) files(cfg *config.Config, secrets *config.Secrets) (co
 		return config.Asterisk{}, nil, err
 	}
 	model, err := pjsipgen.Build(pjsipgen.Input{
-		Config: cfg, DNs: dns, Secrets: secrets, Server: g.server, Source: g.source(), Version: version,
+		Config: cfg, DNs: dns, Secrets: secrets, Server: g.server, Source: g.source(),
 	})
 	if err != nil {
 		return config.Asterisk{}, nil, err

@@ -1,0 +1,12 @@
+// Package media carries the sound of a call: the browser's leg (ICE, DTLS-SRTP), the plain RTP leg towards an upstream, and what lies between.
+//
+// It owns the PeerConnections, the RTP ports, the text of the session descriptions, relay, DTMF events and quality
+// figures, and it is the only package that imports Pion's WebRTC stack. It never sees a SIP message, an ARI event or a
+// DN: whoever pairs two legs (package gateway) hands session descriptions in and out.
+//
+// The layers, from the socket up:
+//
+//	Engine        one certificate, one UDP port and one TCP port for all browsers; makes Peers
+//	Peer          one browser's transport: small on purpose, so that another data path can take its place
+//	BrowserLeg    a Peer with its session descriptions: codecs, direction, hold, ICE restart
+package media

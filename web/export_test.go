@@ -1,7 +1,4 @@
 package web
 
-// HandlerOf serves the page of given files, so that both cases are tested whether or not dist was built.
-var HandlerOf = handler
-
-// Files are those of the binary.
-var Files = files
+// Missing serves the page of a binary that was built without dist.
+func Missing() http.Handler { return handlerOf(missingDir) }

@@ -45,25 +45,33 @@ func Handler() http.Handler {
 	if Built() {
 		dir = builtDir
 	}
-	return handler(files, dir)
+	return handlerOf(dir)
 }
 
-func handler(from fs.FS, dir string) http.Handler {
+func handlerOf(dir string) http.Handler {
+	page, err := fs.Sub(files, dir)
+	if err != nil { // only for a name that is no path: ours are
+		return http.NotFoundHandler()
+	}
+	return HandlerFrom(page)
+}
+
+// HandlerFrom serves another build of the page, with index.html at its root.
+func HandlerFrom(page fs.FS) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, "/")
 		if name == "" {
 			name = indexFile
 		}
-		name = dir + "/" + name
 		setHeaders(w.Header(), r.URL.Path)
-		// Directories are not listed, and paths with dots are no file's name.
-		info, err := fs.Stat(from, name)
+		// Directories are not listed, and a name with dots for parents is no file's.
+		info, err := fs.Stat(page, name)
 		if err != nil || info.IsDir() {
 			w.Header().Set("Cache-Control", "no-store")
 			http.NotFound(w, r)
 			return
 		}
-		http.ServeFileFS(w, r, from, name) //nolint:gosec // an fs.FS has no path that leads out of it (fs.ValidPath)
+		http.ServeFileFS(w, r, page, name) //nolint:gosec // an fs.FS has no path that leads out of it (fs.ValidPath)
 	})
 }
 

@@ -30,13 +30,12 @@ func ask(t *testing.T, h http.Handler, method, path string) *httptest.ResponseRe
 }
 
 func built() http.Handler {
-	return serve(web.HandlerOf(fstest.MapFS{
-		"dist/index.html":             {Data: []byte("<title>page</title>")},
-		"dist/favicon.svg":            {Data: []byte("<svg/>")},
-		"dist/assets/page-1a2b3c.js":  {Data: []byte("let page")},
-		"dist/assets/page-1a2b3c.css": {Data: []byte("body {}")},
-		"secret.txt":                  {Data: []byte("not yours")},
-	}, "dist"))
+	return serve(web.HandlerFrom(fstest.MapFS{
+		"index.html":             {Data: []byte("<title>page</title>")},
+		"favicon.svg":            {Data: []byte("<svg/>")},
+		"assets/page-1a2b3c.js":  {Data: []byte("let page")},
+		"assets/page-1a2b3c.css": {Data: []byte("body {}")},
+	}))
 }
 
 func TestBuiltPage(t *testing.T) {
@@ -83,7 +82,7 @@ func TestWhatIsNoFileOfThePage(t *testing.T) {
 // A clone that was not built with Node has dist-missing only.
 func TestBinaryWithoutThePageSaysHowToBuildIt(t *testing.T) {
 	t.Parallel()
-	got := ask(t, serve(web.HandlerOf(web.Files, "dist-missing")), http.MethodGet, "/")
+	got := ask(t, serve(web.Missing()), http.MethodGet, "/")
 	require.Equal(t, http.StatusOK, got.Code)
 	require.Contains(t, got.Body.String(), "scripts/web-build.sh")
 }

@@ -6,33 +6,47 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 )
 
 // BrowserLeg is a Peer with its session descriptions. It is the only author of the text that the browser reads.
 //
 // Its negotiating methods may be called from one goroutine at a time; the SIP dialog sees to that.
 type BrowserLeg struct {
-	peer Peer
+	stream
+	peer    Peer
+	reports reporter
+	sends   atomic.Bool // offer and answer let us send
+	state   atomic.Uint32
+	onState atomic.Pointer[func(PeerState)]
 
-	mu        sync.Mutex
+	nmu       sync.Mutex
 	sessionID uint64 // of o=, constant
 	version   uint64 // of o=, grows with every description
 	codecs    []Codec
 	wanted    Direction // what we want the stream to be, seen from us
 	local     Transport // as last given to the browser
 	remote    *description
-	formats   []Format // agreed
-	offered   bool     // an offer of ours awaits its answer
-	restarts  bool     // that offer restarts ICE or is the first one: the Peer must see the answer
-	setup     string   // our DTLS role, which stays for the life of the leg; empty before the first negotiation
+	agreed    []Format
+	offered   bool   // an offer of ours awaits its answer
+	restarts  bool   // that offer restarts ICE or is the first one: the Peer must see the answer
+	setup     string // our DTLS role, which stays for the life of the leg; empty before the first negotiation
 }
 
 // NewBrowserLeg wraps a Peer; codecs are the audio codecs that the leg may use, in order of preference.
 func NewBrowserLeg(peer Peer, codecs []Codec) *BrowserLeg {
-	return &BrowserLeg{
+	l := &BrowserLeg{
 		peer: peer, codecs: slices.Clone(codecs), wanted: SendRecv,
 		sessionID: rand.Uint64() >> 2, //nolint:gosec // an id, no secret
 	}
+	peer.OnRTP(func(_ MediaID, packet *rtp.Packet) { l.receive(packet, time.Now()) })
+	peer.OnRTCP(func(_ MediaID, packets []rtcp.Packet) { l.takeReports(packets, time.Now()) })
+	peer.OnState(l.takeState)
+	return l
 }
 
 // Peer returns the transport below.
@@ -40,22 +54,22 @@ func (l *BrowserLeg) Peer() Peer { return l.peer }
 
 // Prefer replaces the codecs for the next offer or answer.
 func (l *BrowserLeg) Prefer(codecs []Codec) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.nmu.Lock()
+	defer l.nmu.Unlock()
 	l.codecs = slices.Clone(codecs)
 }
 
 // SetDirection says what the next offer or answer asks for, seen from us.
 func (l *BrowserLeg) SetDirection(d Direction) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.nmu.Lock()
+	defer l.nmu.Unlock()
 	l.wanted = d
 }
 
 // Direction is what offer and answer made of the stream, seen from us. A browser on hold leaves us recvonly or inactive.
 func (l *BrowserLeg) Direction() Direction {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.nmu.Lock()
+	defer l.nmu.Unlock()
 	if l.remote == nil {
 		return Inactive
 	}
@@ -64,17 +78,17 @@ func (l *BrowserLeg) Direction() Direction {
 
 // Formats are the payload types that both sides agreed on: codecs first, then telephone-event.
 func (l *BrowserLeg) Formats() []Format {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.formats)
+	l.nmu.Lock()
+	defer l.nmu.Unlock()
+	return slices.Clone(l.agreed)
 }
 
 // Offer writes an offer: the first one, or a re-offer of what is, with the direction that SetDirection asked for.
 // A re-offer leaves the transport alone.
 func (l *BrowserLeg) Offer(ctx context.Context) ([]byte, error) {
-	l.mu.Lock()
+	l.nmu.Lock()
 	first := l.remote == nil
-	l.mu.Unlock()
+	l.nmu.Unlock()
 	if first {
 		return l.offer(ctx, l.peer.Offer)
 	}
@@ -83,9 +97,9 @@ func (l *BrowserLeg) Offer(ctx context.Context) ([]byte, error) {
 
 // RestartICE writes an offer that makes the browser look for a new path.
 func (l *BrowserLeg) RestartICE(ctx context.Context) ([]byte, error) {
-	l.mu.Lock()
+	l.nmu.Lock()
 	first := l.remote == nil
-	l.mu.Unlock()
+	l.nmu.Unlock()
 	if first {
 		return nil, fmt.Errorf("restart ICE: %w", ErrNotNegotiated)
 	}
@@ -100,8 +114,8 @@ func (l *BrowserLeg) offer(ctx context.Context, transport func(context.Context) 
 			return nil, err
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.nmu.Lock()
+	defer l.nmu.Unlock()
 	if transport == nil {
 		local = l.local
 		local.Setup = "actpass"
@@ -109,7 +123,7 @@ func (l *BrowserLeg) offer(ctx context.Context, transport func(context.Context) 
 	l.local, l.offered, l.restarts = local, true, transport != nil
 	text := browserText{transport: &l.local, direction: l.wanted, mid: "0", formats: offeredFormats(l.codecs)}
 	if l.remote != nil {
-		text.mid, text.formats, text.refused, text.index = l.remote.mid, l.formats, l.remote.refused, l.remote.index
+		text.mid, text.formats, text.refused, text.index = l.remote.mid, l.agreed, l.remote.refused, l.remote.index
 	}
 	return l.writeLocked(&text), nil
 }
@@ -120,9 +134,9 @@ func (l *BrowserLeg) Accept(ctx context.Context, answer []byte) error {
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	offered, restarts, codecs, agreed := l.offered, l.restarts, l.codecs, l.formats
-	l.mu.Unlock()
+	l.nmu.Lock()
+	offered, restarts, codecs, agreed := l.offered, l.restarts, l.codecs, l.agreed
+	l.nmu.Unlock()
 	if !offered {
 		return ErrNoOffer
 	}
@@ -138,8 +152,8 @@ func (l *BrowserLeg) Accept(ctx context.Context, answer []byte) error {
 			return err
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.nmu.Lock()
+	defer l.nmu.Unlock()
 	if d.mid == "" {
 		d.mid = "0"
 	}
@@ -149,7 +163,7 @@ func (l *BrowserLeg) Accept(ctx context.Context, answer []byte) error {
 			l.setup = "active"
 		}
 	}
-	l.remote, l.formats, l.offered = d, formats, false
+	l.takeLocked(d, formats)
 	return nil
 }
 
@@ -161,14 +175,14 @@ func (l *BrowserLeg) Answer(ctx context.Context, offer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
+	l.nmu.Lock()
 	codecs, remote, local, lost := l.codecs, l.remote, l.local, l.offered && l.restarts
 	setup := l.setup
-	if remote != nil && len(l.formats) > 0 {
+	if remote != nil && len(l.agreed) > 0 {
 		// The codec of a running call stays if it is still offered: whoever relays it has chosen it for the other leg too.
-		codecs = append(codecsOf(l.formats), codecs...)
+		codecs = append(codecsOf(l.agreed), codecs...)
 	}
-	l.mu.Unlock()
+	l.nmu.Unlock()
 	if setup == "" {
 		setup = "passive"
 	}
@@ -184,17 +198,30 @@ func (l *BrowserLeg) Answer(ctx context.Context, offer []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.nmu.Lock()
+	defer l.nmu.Unlock()
 	local.Setup, l.setup = setup, setup
-	l.local, l.remote, l.formats, l.offered = local, d, formats, false
+	l.local = local
+	l.takeLocked(d, formats)
 	return l.writeLocked(&browserText{
 		transport: &l.local, direction: l.wanted.AnswerTo(d.direction), mid: d.mid, formats: formats, refused: d.refused, index: d.index,
 	}), nil
 }
 
+// takeLocked makes a description the one that counts.
+func (l *BrowserLeg) takeLocked(d *description, formats []Format) {
+	l.remote, l.agreed, l.offered = d, formats, false
+	l.setSSRC(l.local.SSRC)
+	l.setFormats(formats)
+	l.sends.Store(l.wanted.AnswerTo(d.direction).Sends())
+	l.reports.start(DefaultReportInterval, l.sendReport)
+}
+
 // Close ends the transport.
-func (l *BrowserLeg) Close() error { return l.peer.Close() }
+func (l *BrowserLeg) Close() error {
+	l.reports.close()
+	return l.peer.Close()
+}
 
 // parseBrowserSDP checks what a leg with ICE and DTLS can't do without.
 func parseBrowserSDP(body []byte) (*description, error) {

@@ -14,6 +14,14 @@ var (
 	ErrNotNegotiated = errors.New("media is not negotiated yet")
 	// ErrNoMedia means that a packet call named a media stream that the leg doesn't have.
 	ErrNoMedia = errors.New("no such media stream")
+	// ErrNoPort means that the port pool has no free pair.
+	ErrNoPort = errors.New("no free RTP port")
+	// ErrBadDigit means that a character is none of the 16 DTMF digits.
+	ErrBadDigit = errors.New("no DTMF digit")
+	// ErrNoDTMF means that the other side did not negotiate telephone-event.
+	ErrNoDTMF = errors.New("telephone-event is not negotiated")
+	// ErrTooLong means that a packet doesn't fit into a datagram.
+	ErrTooLong = errors.New("packet is too long")
 	// ErrClosed means that the leg, the session or the engine is closed.
 	ErrClosed = errors.New("media is closed")
 	// ErrConfig means that the settings of the engine can't work.

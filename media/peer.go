@@ -18,8 +18,8 @@ const Audio MediaID = 0
 //	connecting -> connected <-> disconnected -> failed
 //	any -> closed
 //
-// A failed transport comes back to life only by an ICE restart. A browser that ends DTLS is not told apart from one that
-// is gone: its consent runs out.
+// A failed transport comes back to life only by an ICE restart; a closed one never does. A page that closes its connection
+// mostly says so by DTLS, which closes the Peer too; when that gets lost, consent runs out.
 type PeerState uint8
 
 // The states of a Peer.
@@ -28,7 +28,7 @@ const (
 	PeerConnected                     // DTLS is up, consent is fresh
 	PeerDisconnected                  // no consent for some seconds: it may come back by itself
 	PeerFailed                        // consent is gone
-	PeerClosed                        // Close was called
+	PeerClosed                        // Close was called, or the browser ended DTLS
 )
 
 // String names the state for logs.

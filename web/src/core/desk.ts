@@ -86,7 +86,7 @@ export class Desk extends Emitter<DeskEvents> {
 
     /** The calls of the chosen DN. */
     get lines(): readonly Line[] {
-        return linesOf(this.phone.calls, this.store.of(this.session.dn));
+        return linesOf(this.session.dn, this.phone.calls, this.store.of(this.session.dn));
     }
 
     /** Calls a number: from this phone if it is registered, else the DN's other phone rings first. */

@@ -9,6 +9,7 @@ export interface Line {
     readonly direction: "in" | "out";
     readonly number: string;
     readonly name: string;
+    /** The number that the caller dialled, if it was not the DN itself. */
     readonly dnis: string;
     readonly userData: Readonly<Record<string, string>>;
     /** When it was answered, else when it began. */
@@ -25,7 +26,7 @@ const stateOfCall: Readonly<Record<CtiCallState, LegState>> = {
  * Brings the phone's legs and the server's calls of one DN together: by CallUUID where the leg knows it, else by the other's
  * number, else the only two that are left. A call without a leg is on another phone of the DN.
  */
-export function linesOf(legs: readonly PhoneCall[], calls: readonly CtiCall[]): readonly Line[] {
+export function linesOf(dn: string, legs: readonly PhoneCall[], calls: readonly CtiCall[]): readonly Line[] {
     const free = new Set(calls);
     const found = new Map<PhoneCall, CtiCall>();
     const rules: readonly ((leg: PhoneCall, call: CtiCall) => boolean)[] = [
@@ -43,22 +44,26 @@ export function linesOf(legs: readonly PhoneCall[], calls: readonly CtiCall[]): 
         }
     }
     return [
-        ...legs.map((leg) => lineOf(leg, found.get(leg) ?? null)),
-        ...[...free].map(lineOfCall),
+        ...legs.map((leg) => lineOf(dn, leg, found.get(leg) ?? null)),
+        ...[...free].map((call) => lineOfCall(dn, call)),
     ];
 }
 
-function lineOf(leg: PhoneCall, call: CtiCall | null): Line {
+function lineOf(dn: string, leg: PhoneCall, call: CtiCall | null): Line {
     return {
         key: leg.id, state: leg.state, direction: leg.direction, number: call?.otherDn || leg.number, name: leg.name,
-        dnis: call?.dnis ?? "", userData: call?.userData ?? {}, since: leg.answeredAt || leg.startedAt, leg, call,
+        dnis: dnisOf(dn, call), userData: call?.userData ?? {}, since: leg.answeredAt || leg.startedAt, leg, call,
     };
 }
 
-function lineOfCall(call: CtiCall): Line {
+function lineOfCall(dn: string, call: CtiCall): Line {
     return {
         key: call.id, state: stateOfCall[call.state], direction: call.direction === "out" ? "out" : "in",
-        number: call.otherDn || (call.participants[0]?.number ?? ""), name: "", dnis: call.dnis, userData: call.userData,
+        number: call.otherDn || (call.participants[0]?.number ?? ""), name: "", dnis: dnisOf(dn, call), userData: call.userData,
         since: call.startedAt, leg: null, call,
     };
+}
+
+function dnisOf(dn: string, call: CtiCall | null): string {
+    return call === null || call.direction === "out" || call.dnis === dn ? "" : call.dnis;
 }

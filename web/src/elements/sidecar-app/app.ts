@@ -96,10 +96,10 @@ export class SidecarApp extends LitElement {
                     </section>
                     <section class="card" aria-label=${texts.devices.heading}><sidecar-devices .texts=${texts} .devices=${desk.devices}></sidecar-devices></section>
                 </div>
-                <section class="card" aria-label=${texts.events.heading}>
+                <div class="card">
                     <sidecar-events .texts=${texts} .events=${desk.store.log} language=${this.language}
                         @sidecar-clear=${() => { desk.store.clearLog(); }}></sidecar-events>
-                </section>
+                </div>
             </main>`;
     }
 
@@ -109,7 +109,7 @@ export class SidecarApp extends LitElement {
         return html`
             <header>
                 <div class="bar">
-                    <span class="brand">${texts.title}</span>
+                    <h1 class="brand">${texts.title}</h1>
                     <label class="dn"><span class="quiet">${texts.dn}</span>
                         <select @change=${(event: Event) => { desk.session.chooseDn((event.currentTarget as HTMLSelectElement).value); }}>
                             ${identity?.dns.map((own) => html`<option value=${own} ?selected=${own === dn}>${own}</option>`)}
@@ -131,7 +131,7 @@ export class SidecarApp extends LitElement {
                     <span>${refusalText(texts, desk.phone.status)}</span>
                     <button type="button" @click=${() => { desk.phone.register(); }}>${texts.refusal.retry}</button>
                 </div>` : nothing}
-            <div role="alert">${this.notice === "" ? nothing : html`
+            <div class="alerts" role="alert">${this.notice === "" ? nothing : html`
                 <div class="notice message"><span>${this.notice}</span>
                     <button type="button" aria-label=${texts.call.cancel} @click=${() => { this.notice = ""; }}>✕</button></div>`}</div>`;
     }
@@ -140,7 +140,8 @@ export class SidecarApp extends LitElement {
         const { texts } = this;
         const { lines } = desk;
         return html`
-            <section class="calls" aria-label=${texts.call.heading}>
+            <section class="calls" aria-labelledby="calls">
+                <h2 id="calls" class="hidden">${texts.call.heading}</h2>
                 ${lines.length === 0 ? html`<p class="card quiet none">${texts.call.none}</p>` : repeat(lines, (line) => line.key, (line) => html`
                     <sidecar-call .texts=${texts} .line=${line} .now=${this.now}
                         @sidecar-call-action=${({ detail }: CustomEvent<CallAction>) => void this.#try(() => this.#act(desk, detail))}></sidecar-call>`)}

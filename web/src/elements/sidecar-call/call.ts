@@ -53,7 +53,7 @@ export class SidecarCall extends LitElement {
         }
         const t = this.texts.call;
         const name = line.number || t.unknown;
-        const showDnis = line.dnis !== "" && line.dnis !== line.number && line.direction === "in";
+        const showDnis = line.dnis !== "";
         return html`
             <article class="card ${line.state}" aria-label="${t.state[line.state]}: ${name}">
                 <div class="head">

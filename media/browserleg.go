@@ -213,6 +213,7 @@ func (l *BrowserLeg) takeLocked(d *description, formats []Format) {
 	l.remote, l.agreed, l.offered = d, formats, false
 	l.setSSRC(l.local.SSRC)
 	l.setFormats(formats)
+	l.negotiated.Store(time.Now().UnixNano())
 	l.sends.Store(l.wanted.AnswerTo(d.direction).Sends())
 	l.reports.start(DefaultReportInterval, l.sendReport)
 }

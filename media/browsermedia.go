@@ -40,6 +40,13 @@ func (l *BrowserLeg) Forward(source uint64, codec Codec, header *rtp.Header, pay
 	return l.write(header, payload)
 }
 
+// Alive reports whether media of the browser may still come: not when RTP, RTCP and ICE consent are all gone for as long
+// as limit. A muted or held browser keeps its consent.
+func (l *BrowserLeg) Alive(now time.Time, limit time.Duration) bool {
+	state := l.State()
+	return state == PeerConnected || state != PeerClosed && l.heardWithin(now, limit)
+}
+
 // Skip tells the stream that a packet of the source is left out on purpose.
 func (l *BrowserLeg) Skip(source uint64, seq uint16) { l.skip(source, seq) }
 

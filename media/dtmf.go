@@ -48,6 +48,15 @@ func (e *eventState) take(packet *rtp.Packet, codec Codec) (Digit, bool) {
 	return Digit{Digit: dtmfDigits[code], Duration: ticks(float64(duration), codec.ClockRate())}, true
 }
 
+// rescale changes the duration in an event's payload from one clock to another, in place.
+func rescale(payload []byte, from, to uint32) {
+	if len(payload) < eventOctets {
+		return
+	}
+	duration := uint64(binary.BigEndian.Uint16(payload[2:])) * uint64(to) / uint64(from)
+	binary.BigEndian.PutUint16(payload[2:], uint16(min(duration, 0xffff)))
+}
+
 // sendDigits sends digits as RFC 4733 events between the packets of the sound and returns when they are out.
 func (s *stream) sendDigits(ctx context.Context, digits string, length time.Duration, write func(*rtp.Header, []byte) error) error {
 	for _, digit := range digits {

@@ -22,6 +22,8 @@ var (
 	ErrNoDTMF = errors.New("telephone-event is not negotiated")
 	// ErrTooLong means that a packet doesn't fit into a datagram.
 	ErrTooLong = errors.New("packet is too long")
+	// ErrNoTranscoder means that two legs have no codec in common and this program can't convert between theirs.
+	ErrNoTranscoder = errors.New("no transcoder")
 	// ErrClosed means that the leg, the session or the engine is closed.
 	ErrClosed = errors.New("media is closed")
 	// ErrConfig means that the settings of the engine can't work.

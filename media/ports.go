@@ -19,7 +19,6 @@ type PortPool struct {
 	ip       netip.Addr
 	min, max uint16 // even ports of the first and the last pair
 	drain    time.Duration
-	buffers  buffers
 
 	mu    sync.Mutex
 	next  uint16
@@ -102,14 +101,4 @@ func (p *PortPool) InUse() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.inUse)
-}
-
-// buffers are for writers of several goroutines: the relay, music, DTMF.
-type buffers struct{ pool sync.Pool }
-
-func (b *buffers) get() *[receiveMTU]byte {
-	if buffer, ok := b.pool.Get().(*[receiveMTU]byte); ok {
-		return buffer
-	}
-	return new([receiveMTU]byte)
 }

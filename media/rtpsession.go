@@ -46,6 +46,10 @@ type RTPSession struct {
 	gate  gate
 	sends atomic.Bool // offer and answer let us send
 
+	// The relay, music and DTMF write from goroutines of their own.
+	wmu    sync.Mutex
+	buffer [receiveMTU]byte
+
 	nmu       sync.Mutex
 	sessionID uint64
 	version   uint64
@@ -163,6 +167,12 @@ func (s *RTPSession) Forward(source uint64, codec Codec, header *rtp.Header, pay
 	return s.write(header, payload)
 }
 
+// Alive reports whether media of the other side may still come: not when neither RTP nor RTCP came for as long as limit.
+// A side that is on hold, or that was just told something new, owes us nothing.
+func (s *RTPSession) Alive(now time.Time, limit time.Duration) bool {
+	return !s.Direction().Receives() || s.heardWithin(now, limit)
+}
+
 // Skip tells the stream that a packet of the source is left out on purpose.
 func (s *RTPSession) Skip(source uint64, seq uint16) { s.skip(source, seq) }
 
@@ -180,19 +190,19 @@ func (s *RTPSession) write(header *rtp.Header, payload []byte) error {
 		s.unsent.Add(1)
 		return nil
 	}
-	buffer := s.pool.buffers.get()
-	defer s.pool.buffers.pool.Put(buffer)
-	n, err := header.MarshalTo(buffer[:])
+	s.wmu.Lock()
+	defer s.wmu.Unlock()
+	n, err := header.MarshalTo(s.buffer[:])
 	if err != nil {
 		s.unsent.Add(1)
 		return fmt.Errorf("write an RTP header: %w", err)
 	}
-	if n+len(payload) > len(buffer) {
+	if n+len(payload) > len(s.buffer) {
 		s.unsent.Add(1)
 		return fmt.Errorf("write an RTP packet: %w", ErrTooLong)
 	}
-	n += copy(buffer[n:], payload)
-	if _, err = s.pair.rtp.WriteToUDPAddrPort(buffer[:n], to); err != nil {
+	n += copy(s.buffer[n:], payload)
+	if _, err = s.pair.rtp.WriteToUDPAddrPort(s.buffer[:n], to); err != nil {
 		s.unsent.Add(1)
 		return fmt.Errorf("send RTP to %s: %w", to, err)
 	}

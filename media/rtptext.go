@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // upstreamEvent is the payload type of telephone-event in our offers to upstreams: 101 by long custom, also Asterisk's.
@@ -107,6 +108,7 @@ func (s *RTPSession) Accept(answer []byte) error {
 func (s *RTPSession) takeLocked(d *description, formats []Format) {
 	s.remote, s.agreed = d, formats
 	s.setFormats(formats)
+	s.negotiated.Store(time.Now().UnixNano())
 	s.gate.describe(d.addr, d.rtcp)
 	s.sends.Store(s.directionLocked().Sends())
 	s.reports.start(s.opts.ReportInterval, s.sendReport)

@@ -25,6 +25,8 @@ type stream struct {
 	unknown, noise, strangers, malformed, unsent atomic.Uint64
 	lastHeard                                    atomic.Int64 // UnixNano of the last packet, RTP or RTCP
 
+	negotiated atomic.Int64 // UnixNano of the last description
+
 	mu      sync.Mutex
 	in      inbound
 	out     outbound
@@ -115,6 +117,9 @@ func (s *stream) stamp(source uint64, h *rtp.Header, codec Codec, octets int, no
 		return false
 	}
 	h.PayloadType, h.SSRC = table.payloads[codec], s.ssrc
+	// Extensions, contributors and padding belong to the leg that they came from.
+	h.Extension, h.Padding, h.PaddingSize = false, false, 0
+	h.Extensions, h.CSRC = h.Extensions[:0], h.CSRC[:0]
 	s.out.sent(octets)
 	return true
 }
@@ -197,4 +202,15 @@ func (s *stream) LastHeard() time.Time {
 		return time.Unix(0, nano)
 	}
 	return time.Time{}
+}
+
+func (s *stream) heardWithin(now time.Time, limit time.Duration) bool {
+	last := max(s.lastHeard.Load(), s.negotiated.Load())
+	return last != 0 && now.Sub(time.Unix(0, last)) < limit
+}
+
+// Carries reports whether both sides agreed on the codec.
+func (s *stream) Carries(c Codec) bool {
+	table := s.formats.Load()
+	return table != nil && table.has[c]
 }

@@ -22,8 +22,11 @@ type Endpoint struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // request handlers
 
-	mu     sync.Mutex
-	closed bool
+	cancels earlyCancels
+
+	mu      sync.Mutex
+	closed  bool
+	dialogs map[dialogKey]*Dialog
 }
 
 // New opens the sockets and starts to serve. Close must be called.
@@ -32,7 +35,8 @@ func New(opts Options) (*Endpoint, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &Endpoint{opts: opts, log: opts.Log, ctx: ctx, cancel: cancel}
+	e := &Endpoint{opts: opts, log: opts.Log, ctx: ctx, cancel: cancel, dialogs: make(map[dialogKey]*Dialog)}
+	e.cancels.waiting = make(map[string]chan struct{})
 	e.registrar = newRegistrar(&e.opts.Registrar, e.log)
 	e.front = newFront(&e.opts.WebSocket, e.log, e.flowLost)
 	var err error
@@ -41,6 +45,7 @@ func New(opts Options) (*Endpoint, error) {
 		e.registrar.close()
 		return nil, err
 	}
+	e.stack.serve()
 	return e, nil
 }
 
@@ -77,8 +82,9 @@ func (e *Endpoint) Close() {
 	e.mu.Unlock()
 	e.cancel()
 	e.registrar.drain()
-	e.stack.close()
+	e.endAll()
 	e.wg.Wait()
+	e.stack.close()
 	e.registrar.close()
 }
 
@@ -122,12 +128,27 @@ func (e *Endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 
 func (e *Endpoint) dispatch(req *sip.Request, tx *sip.ServerTx) {
 	flow := e.flowOf(req)
+	_, inDialog := req.To().Params.Get("tag")
+	newCall := req.GetHeader(newCallHeader) != nil
 	switch {
 	case req.Method == sip.REGISTER:
 		e.reply(req, tx, e.registrar.register(e.ctx, req, flow))
+	case newCall:
+		e.onNewCall(req, tx, flow)
+	case req.Method == sip.CANCEL:
+		e.onCancel(req, tx)
+	case inDialog:
+		e.onInDialog(req, tx, flow)
 	case req.Method == sip.OPTIONS:
 		e.reply(req, tx, answer{status: 200, reason: "OK", headers: []sip.Header{sip.NewHeader("Accept", "application/sdp")}})
-	case req.Method != sip.ACK:
+	case req.Method == sip.ACK:
+	case req.Method == sip.NOTIFY: // message waiting and what else a PBX sends unasked
+		e.reply(req, tx, refuse(200, "OK"))
+	case req.Method == sip.SUBSCRIBE:
+		e.reply(req, tx, refuse(489, "Bad Event"))
+	case req.Method == sip.BYE, req.Method == sip.UPDATE, req.Method == sip.INFO, req.Method == sip.PRACK, req.Method == sip.REFER:
+		e.reply(req, tx, refuse(481, "Call/Transaction Does Not Exist"))
+	default:
 		e.reply(req, tx, refuse(405, "Method Not Allowed"))
 	}
 }

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	allow     = "REGISTER, OPTIONS, ACK"
-	supported = "outbound, path"
+	allow     = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY, REFER, PRACK, REGISTER"
+	supported = "100rel, timer, replaces, outbound"
 )
 
 // unsupported lists what the request requires and nobody here knows (RFC 3261

@@ -17,7 +17,13 @@ func FuzzWebSocketMessage(f *testing.F) {
 		f.Add(crlf(seed))
 	}
 	f.Fuzz(func(t *testing.T, msg string) {
-		w := newWorld(t, func(o *sip.Options) { o.Registrar.MaxFailures = 1 << 20 })
+		w := newWorld(t, func(o *sip.Options) {
+			o.Registrar.MaxFailures = 1 << 20
+			o.OnCall = func(d *sip.Dialog, _ sip.Call) {
+				_ = d.Ring(t.Context(), 183, "Session Progress", sip.SDP([]byte("v=0")), nil)
+				_ = d.Reject(486, "Busy Here", nil)
+			}
+		})
 		for _, loggedIn := range []bool{false, true} {
 			b := w.browser("5001")
 			if loggedIn {

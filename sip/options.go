@@ -18,6 +18,9 @@ type Options struct {
 	// Advertise is the host that Via and Contact name; the listening address when empty.
 	Advertise string
 
+	// OnCall takes new calls of browsers and upstreams, on the call's own goroutine. The dialog is the callee's to answer or reject.
+	OnCall func(*Dialog, Call)
+
 	WebSocket WebSocketOptions
 	Registrar RegistrarOptions
 }

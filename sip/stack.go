@@ -25,9 +25,13 @@ type stack struct {
 	udp       *socket
 	tcp       net.Listener
 	wg        sync.WaitGroup // the three listeners
+
+	// Held while something is sent: sipgo must not find its sockets gone (see close).
+	sending sync.RWMutex
+	over    bool
 }
 
-// newStack builds the layers. handle gets every request that opens a server transaction, each on a goroutine of its own.
+// newStack opens the sockets and builds the layers; serve starts them. handle gets every request that opens a server transaction, each on a goroutine of its own.
 func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.ServerTx)) (*stack, error) {
 	s := &stack{log: opts.Log, front: front}
 	var config net.ListenConfig
@@ -49,7 +53,6 @@ func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.Server
 		s.tcp = listener
 	}
 	s.build(handle)
-	s.serve()
 	return s, nil
 }
 
@@ -109,6 +112,7 @@ func filterDatagram(info sip.TransportReadProps, data []byte) ([]byte, error) {
 	return data, nil
 }
 
+// serve starts to read. Requests come from here on, so whoever handles them must know the stack before.
 func (s *stack) serve() {
 	s.wg.Go(func() { s.ended("ws", s.transport.ServeWS(s.front.listener)) })
 	if s.tcp != nil {
@@ -126,14 +130,55 @@ func (s *stack) ended(transport string, err error) {
 	}
 }
 
+// request starts a client transaction.
+func (s *stack) request(ctx context.Context, req *sip.Request) (*sip.ClientTx, error) {
+	s.sending.RLock()
+	defer s.sending.RUnlock()
+	if err := s.sendable(req); err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	tx, err := s.tx.Request(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	return tx, nil
+}
+
+// write sends a request without a transaction: the ACK of a 2xx.
+func (s *stack) write(req *sip.Request) error {
+	s.sending.RLock()
+	defer s.sending.RUnlock()
+	if err := s.sendable(req); err != nil {
+		return fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	if err := s.transport.WriteMsg(req); err != nil {
+		return fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	return nil
+}
+
+// sendable checks the connection before sipgo looks for it and dials.
+func (s *stack) sendable(req *sip.Request) error {
+	switch {
+	case s.over:
+		return ErrClosed
+	case req.Transport() == transportWS && s.front.find(req.Destination()) == nil:
+		return ErrFlowGone
+	}
+	return nil
+}
+
 // close ends sipgo. The order keeps it from opening sockets of its own: it does
 // so for every message that finds the listening one gone, and nothing closes
-// those. So first nothing is read any more and what was read is worked off, then all is closed.
+// those. So first nothing is read any more and what was read is worked off, then nothing is sent, then all is closed.
 func (s *stack) close() {
 	s.front.close()
 	if s.udp != nil {
 		s.udp.pause()
 	}
+	s.sending.Lock()
+	s.over = true
+	s.sending.Unlock()
 	s.tx.Close()
 	if err := s.transport.Close(); err != nil {
 		s.log.Debug("sip_close_failed", "error", err)

@@ -15,6 +15,8 @@ pids=()
 # shellcheck disable=SC2317 # called by the trap
 end() {
   local code=$? pid
+  touch "$dir/ending"
+  [[ ! -r $dir/sidecar.pid ]] || pids+=("$(<"$dir/sidecar.pid")")
   for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
   wait
   ((code == 0)) || tail -n 15 "$dir"/*.log >&2 || true
@@ -42,8 +44,14 @@ go build -o "$dir/bin/" ./cmd/sidecar ./internal/tools/asteriskrun ./web/e2e/fro
 "$dir/bin/sidecar" generate --config "$dir/sidecar.yaml" --out "$dir/etc" >"$dir/generate.log"
 "$dir/bin/asteriskrun" -conf "$dir/etc" -state "$dir/state" >"$dir/asterisk.log" 2>&1 </dev/null &
 pids+=("$!")
-"$dir/bin/sidecar" serve --config "$dir/sidecar.yaml" >"$dir/sidecar.log" 2>&1 </dev/null &
-pids+=("$!")
+# The test kills the sidecar and wants it back.
+(
+  while [[ ! -e $dir/ending ]]; do
+    "$dir/bin/sidecar" serve --config "$dir/sidecar.yaml" >>"$dir/sidecar.log" 2>&1 </dev/null &
+    printf '%s\n' "$!" >"$dir/sidecar.pid"
+    wait "$!" || true
+  done
+) &
 "$dir/bin/front" -sidecar "http://127.0.0.1:$api" -sip "http://127.0.0.1:$ari" -page web/test-results/harness >"$dir/front.log" 2>&1 </dev/null &
 pids+=("$!")
 for ((i = 0; i < 300; i++)); do
@@ -57,4 +65,4 @@ for dn in 5001 5002 5003; do
     die "user add: $(cat "$dir/users.log")"
 done
 mkdir -p web/test-results
-node web/e2e/page.mjs "$(<"$dir/front.log")" web/test-results
+node web/e2e/page.mjs "$(<"$dir/front.log")" web/test-results "$dir/sidecar.pid"

@@ -1,16 +1,16 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 
-// Core tests run in Node, which proves that the core needs no DOM; element tests run in Debian's Chromium.
+// Core tests run in Node, which proves that the core needs no DOM; tests of elements and adapters run in Debian's Chromium.
 export default defineConfig({
     test: {
         projects: [
             { test: { name: "core", environment: "node", include: ["src/core/**/*.test.ts", "src/text/**/*.test.ts"] } },
             {
-                optimizeDeps: { include: ["lit", "lit/directives/repeat.js", "axe-core"] },
+                optimizeDeps: { include: ["lit", "lit/directives/repeat.js", "axe-core", "jssip"] },
                 test: {
-                    name: "elements",
-                    include: ["src/elements/**/*.test.ts"],
+                    name: "browser",
+                    include: ["src/elements/**/*.test.ts", "src/adapters/**/*.test.ts"],
                     browser: {
                         enabled: true,
                         headless: true,

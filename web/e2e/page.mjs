@@ -1,12 +1,13 @@
 // Uses the agent page as people do, in several windows of Chromium, and takes pictures of it.
-// Arguments: the page's address, the directory for pictures. Agents agent5001... have the password page-test-5001...
+// Arguments: the page's address, the directory for pictures, the file with the process id of a sidecar that is started again
+// when it ends. Agents agent5001... have the password page-test-5001...
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright";
 
-const [base, pictures] = process.argv.slice(2);
+const [base, pictures, pidFile] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const patience = 20_000;
 const widths = { narrow: { width: 400, height: 860 }, wide: { width: 1200, height: 860 } };
@@ -146,6 +147,27 @@ async function refusals({ anna, ben }) {
     step("a rejected call is told");
 }
 
+async function breaks({ anna, ben, cleo }) {
+    process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
+    await ben.light("Events", "no connection");
+    await ben.light("Events", "live");
+    await ben.event("Reset");
+    await ben.dial("5001");
+    await ben.event("Dialing");
+    await ben.button("Hang up").click();
+    step("the events come back when the sidecar was killed");
+
+    await cleo.page.evaluate(async () => {
+        const { token } = JSON.parse(sessionStorage.getItem("sidecar.identity"));
+        await fetch("/api/v1/logout", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+    });
+    await cleo.page.getByText("Die Anmeldung ist abgelaufen.").waitFor();
+    for (const { complaints } of [anna, ben, cleo]) {
+        complaints.splice(0); // the browser notes each failed request
+    }
+    step("a token that ends elsewhere ends the session here");
+}
+
 async function reload({ anna }) {
     await anna.page.reload();
     await anna.light("Phone", "registered");
@@ -162,6 +184,7 @@ try {
     agents = await logins();
     await talk(agents);
     await refusals(agents);
+    await breaks(agents);
     await reload(agents);
     for (const { dn, complaints } of Object.values(agents)) {
         assert.deepEqual(complaints, [], `what ${dn}'s page complains of`);

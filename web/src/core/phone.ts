@@ -1,12 +1,9 @@
-import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
 import { type LegInput, type LegState, next } from "./leg_state.ts";
 import { dialable } from "./numbers.ts";
 import { PhoneError } from "./phone_error.ts";
-import type { Account, LegEnd, LegStats, Microphone, Microphones, SipAgent, SipLeg } from "./phone_ports.ts";
-
-/** refused: the server said no, and nothing more is tried before `register`. down: it can't be reached, and is tried again. */
-export type Registration = "off" | "connecting" | "registered" | "refused" | "down";
+import type { Account, LegEnd, LegStats, Microphone, Microphones, SipLeg } from "./phone_ports.ts";
+import { Registration, type RegistrationEvents, type RegistrationPorts, type RegistrationState } from "./registration.ts";
 
 /** A leg as it stands. */
 export interface PhoneCall {
@@ -26,22 +23,14 @@ export interface PhoneCall {
 }
 
 export interface PhoneEvents {
-    registration: { readonly state: Registration; readonly status: number };
+    registration: RegistrationEvents["change"];
     /** A leg has changed. The last change of a leg has the state "ended". */
     call: PhoneCall;
 }
 
-export interface PhonePorts {
-    readonly agent: SipAgent;
+export interface PhonePorts extends RegistrationPorts {
     readonly microphones: Microphones;
-    readonly clock: Clock;
-    /** 0 to 1. */
-    readonly random: () => number;
 }
-
-/** After a refusal that may pass, the registration is tried again: at first after this long, then ever more slowly. */
-const firstRetry = 2000;
-const longestRetry = 60_000;
 
 interface Leg {
     view: PhoneCall;
@@ -56,25 +45,26 @@ const dtmfDigits = /^[0-9A-D*#,]+$/;
 export class Phone extends Emitter<PhoneEvents> {
     readonly #ports: PhonePorts;
     readonly #legs = new Map<string, Leg>();
-    #registration: Registration = "off";
-    #status = 0;
+    readonly #registration: Registration;
     #count = 0;
     #dialling = false;
-    #retries = 0;
-    #cancelRetry: (() => void) | null = null;
 
     constructor(ports: PhonePorts) {
         super();
         this.#ports = ports;
+        this.#registration = new Registration(ports);
+        this.#registration.on("change", (change) => {
+            this.emit("registration", change);
+        });
     }
 
-    get registration(): Registration {
-        return this.#registration;
+    get registration(): RegistrationState {
+        return this.#registration.state;
     }
 
     /** The SIP status of a refused registration. */
     get status(): number {
-        return this.#status;
+        return this.#registration.status;
     }
 
     /** The living legs, oldest first. */
@@ -84,48 +74,23 @@ export class Phone extends Emitter<PhoneEvents> {
 
     start(account: Account): void {
         this.stop();
-        this.#moveRegistration("connecting");
-        this.#ports.agent.start(account, {
-            onConnected: () => {
-                this.#moveRegistration("connecting");
-            },
-            onDisconnected: () => {
-                this.#cancelRetry?.(); // the agent registers by itself once it is connected again
-                this.#moveRegistration("down");
-            },
-            onRegistered: () => {
-                this.#retries = 0;
-                this.#moveRegistration("registered");
-            },
-            onRegisterFailed: (status) => {
-                this.#handleRegisterFailed(status);
-            },
-            onIncoming: (leg) => {
-                this.#add(leg, "in", null);
-            },
+        this.#registration.start(account, (leg) => {
+            this.#add(leg, "in", null);
         });
     }
 
     stop(): void {
-        if (this.#registration === "off") {
+        if (this.registration === "off") {
             return;
         }
-        this.#cancelRetry?.();
-        this.#retries = 0;
-        this.#registration = "off"; // what the agent says while it stops is of no interest
-        this.#ports.agent.stop();
+        this.#registration.stop();
         for (const id of [...this.#legs.keys()]) {
             this.#ended(id, { by: "here", status: 0 });
         }
-        this.emit("registration", { state: "off", status: 0 });
     }
 
     register(): void {
-        if (this.#registration !== "off") {
-            this.#cancelRetry?.();
-            this.#moveRegistration("connecting");
-            this.#ports.agent.register();
-        }
+        this.#registration.renew();
     }
 
     /** Calls a number. Others that talk are held first. One double click is one call. */
@@ -134,7 +99,7 @@ export class Phone extends Emitter<PhoneEvents> {
         if (number === "") {
             throw new PhoneError("no_number");
         }
-        if (this.#registration !== "registered") {
+        if (this.registration !== "registered") {
             throw new PhoneError("not_registered");
         }
         if (this.#dialling || this.calls.some((call) => call.state === "dialing" && call.number === number)) {
@@ -312,33 +277,6 @@ export class Phone extends Emitter<PhoneEvents> {
         leg.view = { ...leg.view, ...change };
         if (this.#legs.has(leg.view.id)) {
             this.emit("call", leg.view);
-        }
-    }
-
-    #handleRegisterFailed(status: number): void {
-        if (status !== 0 && status < 500) {
-            this.#moveRegistration("refused", status);
-            return;
-        }
-        this.#moveRegistration("down", status);
-        if (this.#registration === "down") {
-            const delay = Math.min(firstRetry * 2 ** this.#retries, longestRetry) * (0.5 + this.#ports.random() / 2);
-            this.#retries += 1;
-            this.#cancelRetry?.();
-            this.#cancelRetry = this.#ports.clock.after(delay, () => {
-                this.register();
-            });
-        }
-    }
-
-    #moveRegistration(state: Registration, status = 0): void {
-        if (this.#registration === "off" && state !== "connecting") {
-            return;
-        }
-        if (state !== this.#registration || status !== this.#status) {
-            this.#registration = state;
-            this.#status = status;
-            this.emit("registration", { state, status });
         }
     }
 }

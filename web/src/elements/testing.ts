@@ -1,6 +1,5 @@
 /** What element tests share: an element on a page of its own, and the accessibility check. */
 import axe from "axe-core";
-import type { LitElement } from "lit";
 import { expect } from "vitest";
 import "../page.css";
 import type { CtiCall } from "../core/feed_event.ts";
@@ -10,17 +9,18 @@ import type { PhoneCall } from "../core/phone.ts";
 export async function mount<Name extends keyof HTMLElementTagNameMap>(
     name: Name, properties: Partial<HTMLElementTagNameMap[Name]> = {},
 ): Promise<HTMLElementTagNameMap[Name]> {
-    const element = document.createElement(name);
+    const tag: string = name;
+    const element = document.createElement(tag);
     for (const [property, value] of Object.entries(properties)) {
         Reflect.set(element, property, value);
     }
     document.body.replaceChildren(element);
     await drawn(element);
-    return element;
+    return element as HTMLElementTagNameMap[Name];
 }
 
 export async function drawn(element: HTMLElement): Promise<void> {
-    await (element as LitElement).updateComplete;
+    await (element as HTMLElement & { readonly updateComplete: Promise<boolean> }).updateComplete;
 }
 
 export function all(element: HTMLElement, selector: string): HTMLElement[] {

@@ -10,6 +10,7 @@ export const styles = css`
     .dn { display: flex; align-items: center; gap: 8px; }
     .dn select { width: auto; min-height: 34px; font-weight: 600; }
     main { display: grid; gap: 14px; padding: 14px; max-width: 1160px; margin: 0 auto; grid-template-columns: minmax(0, 1fr); }
+    main.login { display: block; }
     .phone, .calls { display: grid; gap: 12px; align-content: start; min-width: 0; }
     .none { padding: 18px 14px; text-align: center; }
     .message { display: flex; gap: 10px; align-items: center; justify-content: space-between; }

@@ -79,7 +79,7 @@ export class SidecarApp extends LitElement {
             return nothing;
         }
         if (desk.session.state !== "in") {
-            return html`<main><sidecar-login .texts=${texts} .failure=${desk.session.failure} ?busy=${desk.session.state === "entering"}
+            return html`<main class="login"><sidecar-login .texts=${texts} .failure=${desk.session.failure} ?busy=${desk.session.state === "entering"}
                 @sidecar-login=${({ detail }: CustomEvent<LoginDetail>) => void desk.session.logIn(detail.user, detail.password)}></sidecar-login></main>`;
         }
         const ringing = desk.lines.find((line) => line.state === "incoming");

@@ -1,7 +1,7 @@
 import { html, LitElement } from "lit";
 import type { FeedState } from "../../core/feed.ts";
 import type { MediaReport, MediaState } from "../../core/media_watch.ts";
-import type { Registration } from "../../core/phone.ts";
+import type { RegistrationState } from "../../core/registration.ts";
 import { en } from "../../text/en.ts";
 import type { Texts } from "../../text/texts.ts";
 import { shared } from "../shared.styles.ts";
@@ -9,7 +9,7 @@ import { styles } from "./lights.styles.ts";
 
 type Mood = "off" | "warn" | "good" | "bad";
 
-const phoneMoods: Readonly<Record<Registration, Mood>> = { off: "off", connecting: "warn", registered: "good", refused: "bad", down: "bad" };
+const phoneMoods: Readonly<Record<RegistrationState, Mood>> = { off: "off", connecting: "warn", registered: "good", refused: "bad", down: "bad" };
 const feedMoods: Readonly<Record<FeedState, Mood>> = { off: "off", connecting: "warn", up: "good", down: "bad", denied: "bad" };
 const mediaMoods: Readonly<Record<MediaState, Mood>> = { idle: "off", connecting: "warn", flowing: "good", silent: "warn", lost: "bad" };
 
@@ -21,7 +21,7 @@ export class SidecarLights extends LitElement {
     };
 
     declare texts: Texts;
-    declare registration: Registration;
+    declare registration: RegistrationState;
     declare feed: FeedState;
     declare media: MediaReport;
 

@@ -16,6 +16,8 @@ type End interface {
 	// Formats are what the end agreed on with its other side, codecs first; the first one is what it prefers.
 	Formats() []Format
 	Carries(c Codec) bool
+	// Preferred is the first codec of Formats, Unknown before there is one.
+	Preferred() Codec
 	SetSink(sink Sink)
 	Forward(source uint64, codec Codec, header *rtp.Header, payload []byte) error
 	Skip(source uint64, seq uint16)
@@ -31,7 +33,7 @@ const (
 )
 
 // Relay carries packets between a browser's leg and an upstream's. A codec that both legs have passes untouched, with a
-// header in the numbers of the leg that it leaves by.
+// header in the numbers of the leg that it leaves by. Only where there is no common one, G.711 and G.722 are converted.
 type Relay struct {
 	links [2]*link // indexed by the side that they lead to
 
@@ -52,6 +54,7 @@ type link struct {
 	lastEvent, eventStart uint32
 	inEvent               bool
 	lastSound             uint32 // timestamp of the last packet of sound
+	converter             *converter
 }
 
 // NewRelay begins to relay between two legs. What comes for a codec that the other leg doesn't have is left out and
@@ -76,7 +79,10 @@ func CheckCodecs(browser, upstream []Format) error {
 	if slices.ContainsFunc(ours, func(c Codec) bool { return slices.Contains(theirs, c) }) {
 		return nil
 	}
-	return fmt.Errorf("%w between %v and %v: both legs must agree on one codec", ErrNoTranscoder, ours[0], theirs[0])
+	if convertible(ours[0]) && convertible(theirs[0]) {
+		return nil
+	}
+	return fmt.Errorf("%w between %v and %v: this program converts PCMU, PCMA and G722 only; opus needs libopus, which it does not carry", ErrNoTranscoder, ours[0], theirs[0])
 }
 
 // take is the sink of the end that the link comes from.
@@ -93,6 +99,8 @@ func (l *link) take(codec Codec, packet *rtp.Packet) {
 	case codec != Unknown && l.to.Carries(codec):
 	case codec.IsEvent() && l.to.Carries(otherEvent(codec)):
 		codec = l.convertEvent(codec, packet)
+	case l.convert(codec, packet):
+		codec = l.converter.to
 	default:
 		l.dropped.Add(1)
 		l.to.Skip(source, h.SequenceNumber)
@@ -101,6 +109,19 @@ func (l *link) take(codec Codec, packet *rtp.Packet) {
 	if err := l.to.Forward(source, codec, h, packet.Payload); err != nil {
 		l.failed.Add(1)
 	}
+}
+
+// convert puts the payload into the codec that the far end prefers; it reports false when it can't.
+func (l *link) convert(codec Codec, packet *rtp.Packet) bool {
+	to := l.to.Preferred()
+	if !convertible(codec) || !convertible(to) || len(packet.Payload) > receiveMTU {
+		return false
+	}
+	if l.converter == nil || l.converter.from != codec || l.converter.to != to {
+		l.converter = newConverter(codec, to)
+	}
+	packet.Payload = l.converter.convert(packet.Payload)
+	return true
 }
 
 func otherEvent(c Codec) Codec {

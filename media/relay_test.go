@@ -14,6 +14,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 
+	"sidecar/internal/g711"
+	"sidecar/internal/g722"
 	"sidecar/internal/tone"
 	"sidecar/media"
 )
@@ -190,6 +192,13 @@ func (e *capturedEnd) Carries(c media.Codec) bool {
 	}
 	return false
 }
+
+func (e *capturedEnd) Preferred() media.Codec {
+	if len(e.formats) == 0 {
+		return media.Unknown
+	}
+	return e.formats[0].Codec
+}
 func (e *capturedEnd) SetSink(s media.Sink) { e.sink = s }
 func (e *capturedEnd) Skip(uint64, uint16)  {}
 func (e *capturedEnd) Forward(_ uint64, codec media.Codec, h *rtp.Header, p []byte) error {
@@ -223,9 +232,11 @@ func TestCheckCodecs(t *testing.T) {
 	format := func(c media.Codec) []media.Format { return []media.Format{{Codec: c}, {Codec: media.Event8k}} }
 	require.NoError(t, media.CheckCodecs(format(media.Opus), format(media.Opus)))
 	require.ErrorIs(t, media.CheckCodecs(nil, format(media.Opus)), media.ErrNotNegotiated)
+	require.NoError(t, media.CheckCodecs(format(media.G722), format(media.PCMA)))
 	err := media.CheckCodecs(format(media.Opus), format(media.PCMU))
 	require.ErrorIs(t, err, media.ErrNoTranscoder)
 	require.ErrorContains(t, err, "opus and PCMU")
+	require.ErrorContains(t, err, "libopus")
 }
 
 // Field lesson 4: silence, hold and mute are not death.
@@ -359,5 +370,71 @@ func BenchmarkLegSetUp(b *testing.B) {
 		require.NoError(b, waitConnected(page))
 		require.NoError(b, leg.Close())
 		require.NoError(b, page.pc.GracefulClose())
+	}
+}
+
+// Where there is no common codec, the tone goes through the converter at its level.
+func TestConversionKeepsTheTone(t *testing.T) {
+	t.Parallel()
+	wide, narrow := g722.NewDecoder(), g722.NewEncoder()
+	codecs := map[media.Codec]struct {
+		encode func([]byte, []int16) []byte
+		decode func([]int16, []byte) []int16
+	}{
+		media.PCMU: {each(g711.EncodeULaw), back(g711.DecodeULaw)},
+		media.PCMA: {each(g711.EncodeALaw), back(g711.DecodeALaw)},
+		media.G722: {narrow.EncodeNarrow, wide.DecodeNarrow},
+	}
+	for from, source := range codecs {
+		for to, target := range codecs {
+			if from == to {
+				continue
+			}
+			page := &capturedEnd{formats: []media.Format{{Codec: from}}}
+			upstream := &capturedEnd{formats: []media.Format{{Codec: to}}}
+			relay := media.NewRelay(page, upstream)
+			t.Cleanup(relay.Stop)
+			var generator tone.Generator
+			samples := make([]int16, frame)
+			for i := range 50 {
+				generator.Fill(samples, 830)
+				page.sink(from, &rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(i), Timestamp: uint32(i * frame)}, Payload: source.encode(nil, samples)})
+			}
+			require.Len(t, upstream.got, 50)
+			var heard []int16
+			for i, packet := range upstream.got {
+				require.Equal(t, uint8(to), packet.PayloadType)
+				require.EqualValues(t, i*frame, packet.Timestamp)
+				heard = target.decode(heard, packet.Payload)
+			}
+			heard = heard[len(heard)-4*tone.WindowSize:]
+			require.Greater(t, tone.Share(heard, 830), 0.99, "%s to %s", from, to)
+			require.InDelta(t, tone.Level(samples), tone.Level(heard), 1, "%s to %s", from, to)
+			require.Zero(t, relay.Dropped(media.Upstream))
+		}
+	}
+	page, upstream := &capturedEnd{formats: []media.Format{{Codec: media.Opus}}}, &capturedEnd{formats: []media.Format{{Codec: media.PCMU}}}
+	relay := media.NewRelay(page, upstream)
+	t.Cleanup(relay.Stop)
+	page.sink(media.Opus, &rtp.Packet{Payload: []byte{1}})
+	require.Empty(t, upstream.got)
+	require.EqualValues(t, 1, relay.Dropped(media.Upstream))
+}
+
+func each(encode func(int16) byte) func([]byte, []int16) []byte {
+	return func(octets []byte, samples []int16) []byte {
+		for _, s := range samples {
+			octets = append(octets, encode(s))
+		}
+		return octets
+	}
+}
+
+func back(decode func(byte) int16) func([]int16, []byte) []int16 {
+	return func(samples []int16, octets []byte) []int16 {
+		for _, o := range octets {
+			samples = append(samples, decode(o))
+		}
+		return samples
 	}
 }

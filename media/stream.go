@@ -214,3 +214,11 @@ func (s *stream) Carries(c Codec) bool {
 	table := s.formats.Load()
 	return table != nil && table.has[c]
 }
+
+// Preferred is the first codec that both sides agreed on, Unknown before they did.
+func (s *stream) Preferred() Codec {
+	if table := s.formats.Load(); table != nil && len(table.list) > 0 {
+		return table.list[0].Codec
+	}
+	return Unknown
+}

@@ -319,6 +319,9 @@ func TestOnlyThePeerMaySpeakInADialog(t *testing.T) {
 		// The page's network broke: the same DN comes back on another flow and goes on in its dialog.
 		b.close()
 		w.events.wait(t, 2)
+		start := time.Now()
+		require.ErrorIs(t, d.Info(t.Context(), sip.Body{}, nil), sip.ErrFlowGone)
+		require.Zero(t, time.Since(start), "nothing dials the browser's old address, nothing asks a name server for its Contact")
 		back := w.agent("5001")
 		l.b = back
 		require.Equal(t, 200, l.do("INFO", "here again").status)

@@ -23,6 +23,7 @@ type Endpoint struct {
 	wg     sync.WaitGroup // request handlers
 
 	cancels earlyCancels
+	trip    func(context.Context, *sip.Request) (*sip.Response, error) // of upstream registrations
 
 	mu      sync.Mutex
 	closed  bool
@@ -36,6 +37,7 @@ func New(opts Options) (*Endpoint, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &Endpoint{opts: opts, log: opts.Log, ctx: ctx, cancel: cancel, dialogs: make(map[dialogKey]*Dialog)}
+	e.trip = e.roundTrip
 	e.cancels.waiting = make(map[string]chan struct{})
 	e.registrar = newRegistrar(&e.opts.Registrar, e.log)
 	e.front = newFront(&e.opts.WebSocket, e.log, e.flowLost)

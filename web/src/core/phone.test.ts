@@ -198,6 +198,15 @@ describe("in a call", () => {
         expect([state(first), state("leg-2")]).toEqual(["talking", "held"]);
     });
 
+    it("holds the first call before it dials the second", async () => {
+        const { agent, phone, state, talk } = rig();
+        const first = await talk("5002");
+        const second = await phone.dial("5003");
+        expect([state(first), state(second)]).toEqual(["held", "dialing"]);
+        agent.lastLeg.tell.onConnected();
+        expect([state(first), state(second)]).toEqual(["held", "talking"]);
+    });
+
     it("stays as it was when the other side refuses a hold", async () => {
         const { agent, phone, state, talk } = rig();
         const id = await talk("5002");

@@ -155,12 +155,13 @@ func (l *pipeListener) dial(from string) (net.Conn, error) {
 
 // browser is a raw SIP client over WebSocket.
 type browser struct {
-	t    testing.TB
-	ws   *websocket.Conn
-	dn   string
-	host string // of its Contact
-	cseq int
-	call string
+	t        testing.TB
+	ws       *websocket.Conn
+	dn       string
+	host     string // of its Contact
+	instance string // its +sip.instance
+	cseq     int
+	call     string
 
 	in     chan *text
 	closed chan error // the read error that ended it
@@ -199,7 +200,7 @@ func (w *world) browser(dn string, change ...func(*dialOptions)) *browser {
 	require.NoError(w.t, res.Body.Close())
 	require.Equal(w.t, "sip", ws.Subprotocol())
 	b := &browser{
-		t: w.t, ws: ws, dn: dn, host: randomHost(), call: randomHost(),
+		t: w.t, ws: ws, dn: dn, host: randomHost(), call: randomHost(), instance: randomHost(),
 		in: make(chan *text, 1024), closed: make(chan error, 1),
 	}
 	if !o.unread {
@@ -283,7 +284,7 @@ func (b *browser) register(expires int, headers ...string) *text {
 		"To: <sip:%s@desk.example.com>\nFrom: <sip:%s@desk.example.com>;tag=abc\nCall-ID: reg-%s\nCSeq: %d REGISTER\n",
 		b.host, b.host, b.cseq, b.dn, b.dn, b.call, b.cseq)
 	if !strings.Contains(strings.Join(headers, "\n"), "Contact:") {
-		headers = append(headers, fmt.Sprintf("Contact: <sip:%s@%s;transport=ws>;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:%s>\";expires=%d", b.dn, b.host, b.host, expires))
+		headers = append(headers, fmt.Sprintf("Contact: <sip:%s@%s;transport=ws>;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:%s>\";expires=%d", b.dn, b.host, b.instance, expires))
 	}
 	for _, header := range headers {
 		name, _, _ := strings.Cut(header, ":")

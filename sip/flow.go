@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -209,8 +210,28 @@ func (f *Flow) take(msg []byte) error {
 		}
 		return errUnregistered
 	}
-	return f.bridge.deliver(msg)
+	return f.bridge.deliver(f.mark(msg, parsed.branch))
 }
+
+// mark makes the branch of a request the flow's own: sipgo tells transactions apart
+// by branch and Via host only, both of the client's choice, and would give one client
+// the answers to another. unmark takes it off the responses again.
+func (f *Flow) mark(msg []byte, branch string) []byte {
+	if branch == "" {
+		return msg
+	}
+	param := []byte("branch=" + branch)
+	return bytes.Replace(msg, param, append(param, f.branchMark()...), 1)
+}
+
+func (f *Flow) unmark(msg []byte) []byte {
+	if !bytes.HasPrefix(msg, []byte("SIP/2.0 ")) {
+		return msg
+	}
+	return bytes.Replace(msg, []byte(f.branchMark()), nil, 1)
+}
+
+func (f *Flow) branchMark() string { return ".sidecar-" + f.id.String() + "." }
 
 var errUnregistered = errors.New("only REGISTER and OPTIONS are taken before a REGISTER has succeeded")
 

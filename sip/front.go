@@ -115,7 +115,7 @@ func (f *front) newFlow(ws *websocket.Conn, peer netip.Addr, cookie string) *Flo
 		log: f.log.With("flow", id.String()),
 		out: make(chan []byte, f.opts.Queue), done: make(chan struct{}),
 	}
-	flow.bridge = newBridgeConn(f.listener.addr, addr, f.opts.Burst, flow.send,
+	flow.bridge = newBridgeConn(f.listener.addr, addr, f.opts.Burst, func(msg []byte) error { return flow.send(flow.unmark(msg)) },
 		func() { flow.close(websocket.CloseGoingAway, ErrClosed) }, flow.done)
 	return flow
 }

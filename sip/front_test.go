@@ -293,3 +293,26 @@ func TestCloseEndsFlowsAndRefusesNewOnes(t *testing.T) {
 	_ = res.Body.Close()
 	require.Equal(t, sip.Unregistered, w.events.wait(t, 9).Kind)
 }
+
+func TestOneClientsBranchesAreNotAnothers(t *testing.T) {
+	t.Parallel()
+	c := make(calls, 2)
+	w := newWorld(t, c.option)
+	first, second := w.agent("5001"), w.agent("5002")
+	second.host = first.host
+	l := first.call2("5003", offer)
+	d := <-c
+	other := *l
+	other.b, other.callID = second, "other"
+	second.send(other.text("INVITE", 1, l.branch, offer))
+	e := <-c
+	require.Equal(t, "5002", e.call.From, "the same branch and Via host are a call of its own")
+	second.send(other.text("CANCEL", 1, l.branch, ""))
+	require.Equal(t, 487, other.final("INVITE").status)
+	<-e.Done()
+	require.Less(t, d.State(), sip.Over, "and its CANCEL is not the other's")
+	require.NoError(t, d.Reject(486, "Busy Here", nil))
+	res := l.final("INVITE")
+	require.Equal(t, 486, res.status)
+	require.NotContains(t, res.raw, "sidecar-flow", "the client sees its own branch")
+}

@@ -13,6 +13,7 @@ import (
 // screened is what the door needs to know of a message.
 type screened struct {
 	method string // "" for a response
+	branch string // of a request's top Via
 }
 
 // harmless messages are taken from anybody.
@@ -35,7 +36,7 @@ func screen(data []byte) (screened, error) {
 	}
 	switch m := msg.(type) {
 	case *sip.Request:
-		return screened{method: string(m.Method)}, completeRequest(m)
+		return screened{method: string(m.Method), branch: m.Via().Params.GetOr("branch", "")}, completeRequest(m)
 	case *sip.Response:
 		if m.StatusCode < 100 || m.StatusCode > 699 {
 			return screened{}, fmt.Errorf("%w: status %d, must be 100 to 699", ErrBadMessage, m.StatusCode)

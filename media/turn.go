@@ -1,0 +1,224 @@
+package media
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/turn/v4"
+)
+
+// DefaultTURNTTL is how long credentials are good for starting with.
+const DefaultTURNTTL = 10 * time.Minute
+
+// minTURNSecret is the shortest secret that is taken; the credentials that it signs are handed to strangers.
+const minTURNSecret = 16
+
+// TURNOptions are the settings of the embedded TURN server.
+type TURNOptions struct {
+	UDP, TCP []netip.AddrPort
+	TLS      []netip.AddrPort // needs TLSConfig
+	// TLSConfig holds the certificate for the TLS addresses.
+	TLSConfig *tls.Config
+	// RelayIP is where relayed packets come from.
+	RelayIP netip.Addr
+	// RelayTo are the only addresses that packets are relayed to: those of the browsers' media port.
+	RelayTo []netip.AddrPort
+	Realm   string
+	Secret  string        // shared with whoever makes credentials
+	TTL     time.Duration // of credentials; 0 stands for DefaultTURNTTL
+	Logger  *slog.Logger
+}
+
+// TURNServer relays the media of browsers that can't reach the media port themselves. It is no open relay: only bearers of
+// credentials get in, and nothing but our own media port is to be reached through it.
+type TURNServer struct {
+	server  *turn.Server
+	opts    TURNOptions
+	addrs   map[string][]netip.AddrPort
+	refused *atomic.Uint64
+}
+
+// TURNCredentials are what a page gets to use the server, in the form of draft-uberti-behave-turn-rest.
+type TURNCredentials struct {
+	Username string
+	Password string
+	TTL      time.Duration
+}
+
+// NewTURNServer opens the sockets and serves until Close.
+func NewTURNServer(ctx context.Context, opts TURNOptions) (*TURNServer, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	if opts.TTL == 0 {
+		opts.TTL = DefaultTURNTTL
+	}
+	s := &TURNServer{opts: opts, addrs: map[string][]netip.AddrPort{}, refused: &atomic.Uint64{}}
+	logs := pionLogs{log: opts.Logger}
+	config := turn.ServerConfig{
+		Realm: opts.Realm, LoggerFactory: logs, AuthHandler: turn.LongTermTURNRESTAuthHandler(opts.Secret, logs.NewLogger("turn")),
+	}
+	closers, err := s.listen(ctx, &config)
+	if err == nil {
+		s.server, err = turn.NewServer(config)
+	}
+	if err != nil {
+		for _, closeSocket := range closers {
+			err = errors.Join(err, closeSocket())
+		}
+		return nil, fmt.Errorf("start the TURN server: %w", err)
+	}
+	return s, nil
+}
+
+func (o *TURNOptions) check() error {
+	switch {
+	case len(o.UDP)+len(o.TCP)+len(o.TLS) == 0:
+		return fmt.Errorf("%w: the TURN server has no address to listen on", ErrConfig)
+	case len(o.TLS) > 0 && o.TLSConfig == nil:
+		return fmt.Errorf("%w: TURN over TLS needs a certificate", ErrConfig)
+	case len(o.Secret) < minTURNSecret:
+		return fmt.Errorf("%w: the TURN secret has %d characters, at least %d are needed", ErrConfig, len(o.Secret), minTURNSecret)
+	case len(o.RelayTo) == 0:
+		return fmt.Errorf("%w: the TURN server has no media address to relay to", ErrConfig)
+	case !o.RelayIP.IsValid() || o.RelayIP.IsUnspecified():
+		return fmt.Errorf("%w: the TURN server needs the IP address that relayed packets come from", ErrConfig)
+	}
+	return nil
+}
+
+func (s *TURNServer) listen(ctx context.Context, config *turn.ServerConfig) ([]func() error, error) {
+	var closers []func() error
+	var lc net.ListenConfig
+	relay := &ownRelay{ip: s.opts.RelayIP, to: s.opts.RelayTo, refused: s.refused}
+	for _, addr := range s.opts.UDP {
+		conn, err := lc.ListenPacket(ctx, "udp", addr.String())
+		if err != nil {
+			return closers, fmt.Errorf("listen on udp %s: %w", addr, err)
+		}
+		closers = append(closers, conn.Close)
+		s.note("udp", conn.LocalAddr())
+		config.PacketConnConfigs = append(config.PacketConnConfigs, turn.PacketConnConfig{
+			PacketConn: conn, RelayAddressGenerator: relay, PermissionHandler: relay.permits,
+		})
+	}
+	for i, addr := range append(slices.Clone(s.opts.TCP), s.opts.TLS...) {
+		listener, err := lc.Listen(ctx, "tcp", addr.String())
+		if err != nil {
+			return closers, fmt.Errorf("listen on tcp %s: %w", addr, err)
+		}
+		closers = append(closers, listener.Close)
+		kind := "tcp"
+		if i >= len(s.opts.TCP) {
+			listener, kind = tls.NewListener(listener, s.opts.TLSConfig), "tls"
+		}
+		s.note(kind, listener.Addr())
+		config.ListenerConfigs = append(config.ListenerConfigs, turn.ListenerConfig{
+			Listener: listener, RelayAddressGenerator: relay, PermissionHandler: relay.permits,
+		})
+	}
+	return closers, nil
+}
+
+func (s *TURNServer) note(kind string, addr net.Addr) {
+	if parsed, err := netip.ParseAddrPort(addr.String()); err == nil {
+		s.addrs[kind] = append(s.addrs[kind], parsed)
+	}
+}
+
+// Addrs are the addresses of one kind of socket: "udp", "tcp" or "tls".
+func (s *TURNServer) Addrs(kind string) []netip.AddrPort { return slices.Clone(s.addrs[kind]) }
+
+// Credentials makes credentials for a user, good until the TTL is over.
+func (s *TURNServer) Credentials(user string) (TURNCredentials, error) {
+	name, password, err := turn.GenerateLongTermTURNRESTCredentials(s.opts.Secret, user, s.opts.TTL)
+	if err != nil {
+		return TURNCredentials{}, fmt.Errorf("make TURN credentials: %w", err)
+	}
+	return TURNCredentials{Username: name, Password: password, TTL: s.opts.TTL}, nil
+}
+
+// Refused is the number of packets that were to go to, or came from, somewhere else than our media port.
+func (s *TURNServer) Refused() uint64 { return s.refused.Load() }
+
+// Close ends all relays and closes the sockets.
+func (s *TURNServer) Close() error {
+	if err := s.server.Close(); err != nil {
+		return fmt.Errorf("close the TURN server: %w", err)
+	}
+	return nil
+}
+
+// ownRelay makes relay sockets that reach our media addresses only. The permission handler of the library knows no ports,
+// hence the filter in the socket.
+type ownRelay struct {
+	ip      netip.Addr
+	to      []netip.AddrPort
+	refused *atomic.Uint64
+}
+
+func (r *ownRelay) permits(_ net.Addr, peer net.IP) bool {
+	ip, ok := netip.AddrFromSlice(peer)
+	return ok && slices.ContainsFunc(r.to, func(a netip.AddrPort) bool { return a.Addr() == ip.Unmap() })
+}
+
+// Validate implements [turn.RelayAddressGenerator].
+func (r *ownRelay) Validate() error { return nil }
+
+// AllocatePacketConn implements [turn.RelayAddressGenerator].
+func (r *ownRelay) AllocatePacketConn(_ string, requestedPort int) (net.PacketConn, net.Addr, error) {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: r.ip.AsSlice(), Port: requestedPort})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open a relay socket: %w", err)
+	}
+	return &ownConn{UDPConn: conn, relay: r}, conn.LocalAddr(), nil
+}
+
+// AllocateConn implements [turn.RelayAddressGenerator]; relaying over TCP (RFC 6062) has no use here.
+func (r *ownRelay) AllocateConn(string, int) (net.Conn, net.Addr, error) {
+	return nil, nil, fmt.Errorf("relay over TCP: %w", errors.ErrUnsupported)
+}
+
+func (r *ownRelay) reaches(addr net.Addr) bool {
+	udp, ok := addr.(*net.UDPAddr)
+	if ok {
+		ap := udp.AddrPort()
+		ok = slices.Contains(r.to, netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()))
+	}
+	if !ok {
+		r.refused.Add(1)
+	}
+	return ok
+}
+
+// ownConn drops what is not ours, both ways.
+type ownConn struct {
+	*net.UDPConn
+	relay *ownRelay
+}
+
+// WriteTo implements [net.PacketConn].
+func (c *ownConn) WriteTo(b []byte, addr net.Addr) (int, error) {
+	if !c.relay.reaches(addr) {
+		return len(b), nil
+	}
+	return c.UDPConn.WriteTo(b, addr)
+}
+
+// ReadFrom implements [net.PacketConn].
+func (c *ownConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, addr, err := c.UDPConn.ReadFrom(b)
+		if err != nil || c.relay.reaches(addr) {
+			return n, addr, err
+		}
+	}
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The agent page in Chromium against a real sidecar and a real Asterisk: two windows log in, register and talk. Pictures go to
+# web/test-results.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+
+cd "$top"
+[[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || die "Chromium is missing: apt-get install chromium, or name one in CHROMIUM"
+scripts/web-build.sh
+(cd web && npx vite build --logLevel warn --config e2e/harness/vite.config.ts)
+dir=$(mktemp -d)
+pids=()
+
+# shellcheck disable=SC2317 # called by the trap
+end() {
+  local code=$? pid
+  touch "$dir/ending"
+  [[ ! -r $dir/sidecar.pid ]] || pids+=("$(<"$dir/sidecar.pid")")
+  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  wait
+  ((code == 0)) || tail -n 15 "$dir"/*.log >&2 || true
+  rm -rf -- "$dir"
+  exit "$code"
+}
+trap end EXIT
+
+read -r api ari sip rtp < <(node -e '
+const net = require("node:net");
+const free = () => new Promise((done) => { const s = net.createServer().listen(0, "127.0.0.1", () => { const { port } = s.address(); s.close(() => done(port)); }); });
+(async () => console.log(await free(), await free(), await free(), 20000 + 2 * Math.floor(Math.random() * 5000)))();')
+
+cat >"$dir/sidecar.yaml" <<YAML
+data_dir: $dir/var
+http: {listen: "127.0.0.1:$api"}
+asterisk: [{id: pbx1, url: "http://127.0.0.1:$ari", config_dir: $dir/etc}]
+network: {sip_listen: "127.0.0.1:$sip", rtp: {start: $rtp, end: $((rtp + 40))}}
+dns:
+  - {numbers: [5001, 5002, 5003], owner: asterisk-webrtc, password: "page-test-{dn}"}
+YAML
+chmod 600 "$dir/sidecar.yaml"
+mkdir "$dir/bin"
+go build -o "$dir/bin/" ./cmd/sidecar ./internal/tools/asteriskrun ./web/e2e/front
+"$dir/bin/sidecar" generate --config "$dir/sidecar.yaml" --out "$dir/etc" >"$dir/generate.log"
+"$dir/bin/asteriskrun" -conf "$dir/etc" -state "$dir/state" >"$dir/asterisk.log" 2>&1 </dev/null &
+pids+=("$!")
+# The test kills the sidecar and wants it back.
+(
+  while [[ ! -e $dir/ending ]]; do
+    "$dir/bin/sidecar" serve --config "$dir/sidecar.yaml" >>"$dir/sidecar.log" 2>&1 </dev/null &
+    printf '%s\n' "$!" >"$dir/sidecar.pid"
+    wait "$!" || true
+  done
+) &
+"$dir/bin/front" -sidecar "http://127.0.0.1:$api" -sip "http://127.0.0.1:$ari" -page web/test-results/harness >"$dir/front.log" 2>&1 </dev/null &
+pids+=("$!")
+for ((i = 0; i < 300; i++)); do
+  curl -fsS -o "$dir/ready" --max-time 2 "http://127.0.0.1:$api/readyz" 2>/dev/null && [[ -s $dir/front.log ]] && break
+  sleep 0.1
+done
+[[ -s $dir/ready ]] || die "the sidecar was not ready within 30 s"
+
+for dn in 5001 5002 5003; do
+  printf 'page-test-%s\n' "$dn" | "$dir/bin/sidecar" user add "agent$dn" --config "$dir/sidecar.yaml" --role agent --dns "$dn" >>"$dir/users.log" 2>&1 ||
+    die "user add: $(cat "$dir/users.log")"
+done
+mkdir -p web/test-results
+node web/e2e/page.mjs "$(<"$dir/front.log")" web/test-results "$dir/sidecar.pid"

@@ -1,0 +1,242 @@
+package sip
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// FlowID names one WebSocket of one browser for the life of the process.
+type FlowID uint64
+
+func (id FlowID) String() string { return fmt.Sprintf("flow-%d", uint64(id)) }
+
+// syntheticPort is the port of every flow's address; the host part tells flows apart.
+const syntheticPort = 5060
+
+// addr is the address that sipgo knows the flow by: unique, and in the prefix
+// that RFC 6666 sets aside for discarding, so that it could reach nobody.
+func (id FlowID) addr() *net.TCPAddr {
+	ip := netip.MustParseAddr("100::").As16()
+	binary.BigEndian.PutUint64(ip[8:], uint64(id))
+	return &net.TCPAddr{IP: ip[:], Port: syntheticPort}
+}
+
+// Flow is one WebSocket of a browser. One goroutine reads, one writes.
+type Flow struct {
+	id     FlowID
+	source string // the synthetic address, as sipgo prints it
+	peer   netip.Addr
+	cookie string // credential of the upgrade request; never logged
+	log    *slog.Logger
+	ws     *websocket.Conn
+	bridge *bridgeConn
+	opts   *WebSocketOptions
+
+	admitted atomic.Bool // a REGISTER has succeeded: anything goes
+	out      chan []byte
+	done     chan struct{}
+	closing  sync.Once
+	cause    error // why; set before done is closed
+	code     int
+}
+
+// ID returns the flow's name.
+func (f *Flow) ID() FlowID { return f.id }
+
+// Peer returns the client's network address.
+func (f *Flow) Peer() netip.Addr { return f.peer }
+
+// Done is closed when the flow has ended.
+func (f *Flow) Done() <-chan struct{} { return f.done }
+
+// close ends the flow once; the first cause stays. It does not wait.
+func (f *Flow) close(code int, cause error) {
+	f.closing.Do(func() {
+		f.code, f.cause = code, cause
+		close(f.done)
+	})
+}
+
+// send queues a message for the writer. A client that doesn't read is closed, never waited for: it comes back and registers again.
+func (f *Flow) send(msg []byte) error {
+	select {
+	case <-f.done:
+		return ErrFlowGone
+	default:
+	}
+	select {
+	case f.out <- msg:
+		return nil
+	default:
+		f.close(websocket.CloseTryAgainLater, errSlowClient)
+		return fmt.Errorf("%w: %w", ErrFlowGone, errSlowClient)
+	}
+}
+
+// write is the flow's one writer. It ends with the flow and closes the socket, which ends the reader.
+func (f *Flow) write() {
+	ping := time.NewTicker(f.opts.PingInterval)
+	defer ping.Stop()
+	defer func() {
+		if err := f.ws.Close(); err != nil {
+			f.log.Debug("websocket_close_failed", "error", err)
+		}
+	}()
+	for {
+		var err error
+		select {
+		case msg := <-f.out:
+			err = f.writeMessage(msg)
+		case <-ping.C:
+			err = f.ws.WriteControl(websocket.PingMessage, []byte(f.id.String()), f.writeDeadline())
+		case <-f.done:
+			f.farewell()
+			return
+		}
+		if err != nil {
+			f.close(websocket.CloseAbnormalClosure, fmt.Errorf("write: %w", err))
+			return
+		}
+	}
+}
+
+func (f *Flow) writeMessage(msg []byte) error {
+	if err := f.ws.SetWriteDeadline(f.writeDeadline()); err != nil {
+		return err //nolint:wrapcheck // wrapped by write
+	}
+	return f.ws.WriteMessage(websocket.TextMessage, msg) //nolint:wrapcheck // wrapped by write
+}
+
+// farewell sends what is queued (the last responses among it) and says why the flow ends.
+func (f *Flow) farewell() {
+	if f.code == websocket.CloseAbnormalClosure || errors.Is(f.cause, errSlowClient) {
+		return
+	}
+	for {
+		select {
+		case msg := <-f.out:
+			if err := f.writeMessage(msg); err != nil {
+				return
+			}
+		default:
+			text := ""
+			if f.cause != nil {
+				text = f.cause.Error()
+			}
+			frame := websocket.FormatCloseMessage(f.code, text[:min(len(text), 120)]) // RFC 6455 section 5.5: 125 bytes with the code
+			if err := f.ws.WriteControl(websocket.CloseMessage, frame, f.writeDeadline()); err != nil {
+				f.log.Debug("websocket_close_frame_failed", "error", err)
+			}
+			return
+		}
+	}
+}
+
+func (f *Flow) writeDeadline() time.Time { return time.Now().Add(f.opts.WriteTimeout) }
+
+// read takes messages until the flow ends.
+func (f *Flow) read() {
+	f.ws.SetReadLimit(int64(f.opts.MessageLimit))
+	alive := func() error {
+		return f.ws.SetReadDeadline(time.Now().Add(f.opts.PingInterval + f.opts.PongTimeout))
+	}
+	f.ws.SetPongHandler(func(string) error { return alive() })
+	limit := newBucket(f.opts.Rate, f.opts.Burst)
+	spoilt := newBucket(badMessageRate, badMessageBurst)
+	for {
+		if err := alive(); err != nil {
+			f.close(websocket.CloseAbnormalClosure, fmt.Errorf("read: %w", err))
+			return
+		}
+		_, msg, err := f.ws.ReadMessage()
+		if err != nil {
+			f.close(closeCode(err), fmt.Errorf("read: %w", err))
+			return
+		}
+		if !limit.take(time.Now()) {
+			f.close(websocket.ClosePolicyViolation, errRateLimit)
+			return
+		}
+		if err := f.take(msg); err != nil {
+			f.log.Debug("message_refused", "error", err)
+			if !spoilt.take(time.Now()) {
+				f.close(websocket.ClosePolicyViolation, errBadMessages)
+				return
+			}
+		}
+	}
+}
+
+// closeCode is the answer to what ended the reading. gorilla sends 1009 itself when a message is too long.
+func closeCode(err error) int {
+	closed, isClose := errors.AsType[*websocket.CloseError](err)
+	switch {
+	case errors.Is(err, websocket.ErrReadLimit):
+		return websocket.CloseMessageTooBig
+	case isClose && closed.Code != websocket.CloseAbnormalClosure && closed.Code != websocket.CloseNoStatusReceived:
+		return websocket.CloseNormalClosure
+	}
+	return websocket.CloseAbnormalClosure
+}
+
+// take hands one message to sipgo, or answers it here when it must not get there.
+func (f *Flow) take(msg []byte) error {
+	if pong, ok := keepAlive(msg); ok {
+		if pong != nil {
+			return f.send(pong)
+		}
+		return nil
+	}
+	parsed, err := screen(msg)
+	if err != nil {
+		if answer := refusal(msg, 400, "Bad Request"); answer != nil {
+			return errors.Join(err, f.send(answer))
+		}
+		return err
+	}
+	if !f.admitted.Load() && !parsed.harmless() {
+		if answer := refusal(msg, 403, "Register First"); answer != nil && parsed.method != "ACK" {
+			return errors.Join(errUnregistered, f.send(answer))
+		}
+		return errUnregistered
+	}
+	return f.bridge.deliver(f.mark(msg, parsed.branch))
+}
+
+// mark makes the branch of a request the flow's own: sipgo tells transactions apart
+// by branch and Via host only, both of the client's choice, and would give one client
+// the answers to another. unmark takes it off the responses again.
+func (f *Flow) mark(msg []byte, branch string) []byte {
+	if branch == "" {
+		return msg
+	}
+	param := []byte("branch=" + branch)
+	return bytes.Replace(msg, param, append(param, f.branchMark()...), 1)
+}
+
+func (f *Flow) unmark(msg []byte) []byte {
+	if !bytes.HasPrefix(msg, []byte("SIP/2.0 ")) {
+		return msg
+	}
+	return bytes.Replace(msg, []byte(f.branchMark()), nil, 1)
+}
+
+func (f *Flow) branchMark() string { return ".sidecar-" + f.id.String() + "." }
+
+var errUnregistered = errors.New("only REGISTER and OPTIONS are taken before a REGISTER has succeeded")
+
+const (
+	// A client may err now and then; a stream of rubbish ends the flow.
+	badMessageRate  = 1.0
+	badMessageBurst = 20
+)

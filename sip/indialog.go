@@ -1,0 +1,155 @@
+package sip
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// overtaking is how long a request waits for one that it overtook: sipgo gives
+// each message a goroutine of its own. Gaps in CSeq are legal, so it goes on then.
+const overtaking = 100 * time.Millisecond
+
+// onInDialog takes a request with a To tag.
+func (e *Endpoint) onInDialog(req *sip.Request, tx *sip.ServerTx, flow *Flow) {
+	d := e.find(req.CallID().Value(), req.To().Params.GetOr("tag", ""))
+	if d == nil || !d.comesFromPeer(req, flow) {
+		e.reply(req, tx, refuse(481, "Call/Transaction Does Not Exist"))
+		return
+	}
+	if req.Method == sip.ACK {
+		d.onAck(req)
+		return
+	}
+	if !d.admit(req) {
+		d.respond(tx, d.response(req, 500, "CSeq Out of Order"))
+		return
+	}
+	defer d.turn.Unlock()
+	d.take(req, tx)
+}
+
+// comesFromPeer checks that the request belongs to the other end: its tag, and for a
+// browser its flow, or the flow that its DN registered on since (a reconnect within the page).
+func (d *Dialog) comesFromPeer(req *sip.Request, flow *Flow) bool {
+	d.mu.Lock()
+	tag, early, current := d.remote.tag, d.state < Confirmed, d.flow
+	d.mu.Unlock()
+	// A forked call has several tags until it is answered; what comes before the first response overtook it.
+	if got := req.From().Params.GetOr("tag", ""); got != tag && (!early || d.incoming) {
+		return false
+	}
+	if current == nil {
+		return req.Transport() != transportWS
+	}
+	if flow == current {
+		return true
+	}
+	if flow == nil || !d.e.registrar.owns(d.dn, flow) {
+		return false
+	}
+	d.mu.Lock()
+	d.flow = flow
+	d.mu.Unlock()
+	return true
+}
+
+// admit lets the peer's requests in one at a time and in the order of their CSeq
+// (RFC 3261 section 12.2.2). When it returns true the caller has the turn.
+func (d *Dialog) admit(req *sip.Request) bool {
+	seq := req.CSeq().SeqNo
+	ctx, stop := context.WithTimeout(d.e.ctx, overtaking)
+	defer stop()
+	// An expired wait is no error: the numbers between were never ours to see.
+	if err := d.await(ctx, "order", func() bool {
+		return d.remoteSeq == 0 || seq <= d.remoteSeq+1 && !(req.Method == sip.INVITE && len(d.acks) > 0)
+	}); err != nil {
+		d.log.Debug("cseq_gap", "cseq", seq, "error", err)
+	}
+	d.turn.Lock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if seq <= d.remoteSeq {
+		d.turn.Unlock()
+		return false
+	}
+	d.remoteSeq = seq
+	d.bumpLocked()
+	return true
+}
+
+// take handles a request in its turn.
+func (d *Dialog) take(req *sip.Request, tx *sip.ServerTx) {
+	if d.State() == Over {
+		d.respond(tx, d.response(req, 481, "Call Does Not Exist"))
+		return
+	}
+	handlers := map[sip.RequestMethod]func(*sip.Request, *sip.ServerTx){
+		sip.BYE: d.onBye, sip.INVITE: d.onOffer, sip.UPDATE: d.onOffer, sip.PRACK: d.onPrack,
+		sip.INFO: d.onInfo, sip.NOTIFY: d.onNotify, sip.REFER: d.onRefer, sip.OPTIONS: d.ok,
+	}
+	if handle, ok := handlers[req.Method]; ok {
+		handle(req, tx)
+		return
+	}
+	d.respond(tx, d.response(req, 405, "Method Not Allowed"))
+}
+
+func (d *Dialog) onInfo(req *sip.Request, tx *sip.ServerTx) {
+	d.ok(req, tx)
+	d.post(Info{describe(req, "INFO")})
+}
+
+func (d *Dialog) ok(req *sip.Request, tx *sip.ServerTx) { d.respond(tx, d.response(req, 200, "OK")) }
+
+func (d *Dialog) respond(tx *sip.ServerTx, res *sip.Response) {
+	if err := tx.Respond(res); err != nil {
+		d.log.Debug("response_failed", "status", res.StatusCode, "error", err)
+	}
+}
+
+func (d *Dialog) onBye(req *sip.Request, tx *sip.ServerTx) {
+	d.ok(req, tx)
+	d.mu.Lock()
+	open := d.incoming && !d.answered
+	d.answered = true
+	d.mu.Unlock()
+	if open { // RFC 3261 section 15.1.2
+		d.restore487()
+	}
+	d.end(Cause{Method: "BYE", Headers: describe(req, "BYE").Headers})
+}
+
+// onNotify answers every NOTIFY at once, in early dialogs too: the Genesys SIP
+// Server presses Answer by NOTIFY talk while the phone rings, and repeats it for 32 s otherwise.
+func (d *Dialog) onNotify(req *sip.Request, tx *sip.ServerTx) {
+	event, _, _ := strings.Cut(strings.ToLower(headerValue(req, "Event")), ";")
+	event = strings.TrimSpace(event)
+	if event == "" {
+		event, _, _ = strings.Cut(strings.ToLower(headerValue(req, "o")), ";") // compact form
+	}
+	if event != "refer" {
+		d.ok(req, tx)
+		d.post(Notify{Message: describe(req, "NOTIFY"), Event: event})
+		return
+	}
+	status, reason, ok := sipfrag(string(req.Body()))
+	if !ok {
+		d.respond(tx, d.response(req, 400, "Body Is No sipfrag"))
+		return
+	}
+	d.ok(req, tx)
+	d.post(ReferProgress{Status: status, Reason: reason})
+}
+
+// sipfrag reads the status line that a NOTIFY of a REFER carries (RFC 3515 section 2.4.5).
+func sipfrag(body string) (status int, reason string, ok bool) {
+	line, _, _ := strings.Cut(body, "\n")
+	version, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	code, reason, _ := strings.Cut(rest, " ")
+	status, err := strconv.Atoi(code)
+	return status, reason, err == nil && version == "SIP/2.0" && status >= 100 && status <= 699
+}

@@ -1,0 +1,244 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// stack is sipgo's transports and transactions, without its client and server:
+// those end a transaction when its handler returns, and see messages only after
+// they were handed to goroutines of their own, out of order.
+type stack struct {
+	log       *slog.Logger
+	transport *sip.TransportLayer
+	tx        *sip.TransactionLayer
+	front     *front
+	udp       *socket
+	tcp       net.Listener
+	wg        sync.WaitGroup // the three listeners
+
+	// Held while something is sent: sipgo must not find its sockets gone (see close).
+	sending sync.RWMutex
+	over    bool
+}
+
+// newStack opens the sockets and builds the layers; serve starts them. handle gets every request that opens a server transaction, each on a goroutine of its own.
+func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.ServerTx)) (*stack, error) {
+	s := &stack{log: opts.Log, front: front}
+	var config net.ListenConfig
+	if opts.ListenUDP != "" {
+		conn, err := config.ListenPacket(context.Background(), "udp", opts.ListenUDP)
+		if err != nil {
+			return nil, fmt.Errorf("listen for SIP on udp %s: %w", opts.ListenUDP, err)
+		}
+		s.udp = newSocket(conn)
+	}
+	if opts.ListenTCP != "" {
+		listener, err := config.Listen(context.Background(), "tcp", opts.ListenTCP)
+		if err != nil {
+			if s.udp != nil {
+				err = errors.Join(err, s.udp.Close())
+			}
+			return nil, fmt.Errorf("listen for SIP on tcp %s: %w", opts.ListenTCP, err)
+		}
+		s.tcp = listener
+	}
+	s.build(handle)
+	return s, nil
+}
+
+func (s *stack) build(handle func(*sip.Request, *sip.ServerTx)) {
+	// sipgo logs whole messages, credentials included, when it can't parse them.
+	quiet := slog.New(slog.DiscardHandler)
+	// Addresses are resolved before a request gets here; what sipgo would look up is the host of somebody's Via.
+	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errNoLookups }}
+	s.transport = sip.NewTransportLayer(resolver, sip.NewParser(), nil,
+		sip.WithTransportLayerLogger(quiet),
+		sip.WithTransportLayerReadFilter(filterDatagram),
+		sip.WithTransportLayerTransports(sip.TransportsConfig{WS: &sip.TransportWS{
+			// A flow that ended can't be dialled, the address is ours alone: no URI, no dialling.
+			DialURI: func(string) string { return "" },
+		}}))
+	// Before the transaction layer, in the connection's reading goroutine and so in the order of arrival.
+	s.transport.OnMessage(tagInvite)
+	s.tx = sip.NewTransactionLayer(s.transport,
+		sip.WithTransactionLayerLogger(quiet),
+		sip.WithTransactionLayerTerminateOnConnClose(),
+		sip.WithTransactionLayerUnhandledResponseHandler(func(res *sip.Response) {
+			s.log.Debug("late_response", "response", res.StartLine())
+		}))
+	s.tx.OnRequest(handle)
+}
+
+// tagInvite gives the request the tag that all responses to it will carry. sipgo
+// makes the 487 of a cancelled INVITE by itself, from the request, and would invent a tag of its own.
+func tagInvite(msg sip.Message) {
+	req, ok := msg.(*sip.Request)
+	if !ok {
+		return
+	}
+	for req.RemoveHeader(newCallHeader) { // a stranger may know the name
+	}
+	if req.Method != sip.INVITE || req.To() == nil || req.To().Params.Has("tag") {
+		return
+	}
+	req.To().Params.Add("tag", sip.GenerateTagN(16))
+	req.AppendHeader(sip.NewHeader(newCallHeader, "1"))
+}
+
+// newCallHeader marks an INVITE that came without a To tag; it never leaves the process.
+const newCallHeader = "X-Sidecar-New-Call"
+
+// filterDatagram drops datagrams that are no usable message: RFC 3261 lets us be silent, and the sender is anybody.
+func filterDatagram(info sip.TransportReadProps, data []byte) ([]byte, error) {
+	if info.Transport != "UDP" {
+		return data, nil // WebSocket messages passed the door, TCP is a stream
+	}
+	if _, ok := keepAlive(data); ok {
+		return nil, nil
+	}
+	if _, err := screen(data); err != nil {
+		return nil, nil //nolint:nilerr // an error would end the listener
+	}
+	return data, nil
+}
+
+// serve starts to read. Requests come from here on, so whoever handles them must know the stack before.
+func (s *stack) serve() {
+	s.wg.Go(func() { s.ended("ws", s.transport.ServeWS(s.front.listener)) })
+	if s.tcp != nil {
+		s.wg.Go(func() { s.ended("tcp", s.transport.ServeTCP(s.tcp)) })
+	}
+	if s.udp != nil {
+		s.wg.Go(func() { s.ended("udp", s.transport.ServeUDP(s.udp)) })
+		<-s.udp.ready
+	}
+}
+
+func (s *stack) ended(transport string, err error) {
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		s.log.Error("sip_listener_failed", "transport", transport, "error", err)
+	}
+}
+
+// request starts a client transaction.
+func (s *stack) request(ctx context.Context, req *sip.Request) (*sip.ClientTx, error) {
+	s.sending.RLock()
+	defer s.sending.RUnlock()
+	if err := s.sendable(req); err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	tx, err := s.tx.Request(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	return tx, nil
+}
+
+// write sends a request without a transaction: the ACK of a 2xx.
+func (s *stack) write(req *sip.Request) error {
+	s.sending.RLock()
+	defer s.sending.RUnlock()
+	if err := s.sendable(req); err != nil {
+		return fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	if err := s.transport.WriteMsg(req); err != nil {
+		return fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	return nil
+}
+
+// sendable checks the connection before sipgo looks for it and dials.
+func (s *stack) sendable(req *sip.Request) error {
+	switch {
+	case s.over:
+		return ErrClosed
+	case req.Transport() == transportWS && s.front.find(req.Destination()) == nil:
+		return ErrFlowGone
+	}
+	return nil
+}
+
+// close ends sipgo. The order keeps it from opening sockets of its own: it does
+// so for every message that finds the listening one gone, and nothing closes
+// those. So first nothing is read any more and what was read is worked off, then nothing is sent, then all is closed.
+func (s *stack) close() {
+	s.front.close()
+	if s.udp != nil {
+		s.udp.pause()
+	}
+	s.sending.Lock()
+	s.over = true
+	s.sending.Unlock()
+	s.tx.Close()
+	if err := s.transport.Close(); err != nil {
+		s.log.Debug("sip_close_failed", "error", err)
+	}
+	if s.tcp != nil {
+		if err := s.tcp.Close(); err != nil {
+			s.log.Debug("sip_listener_close_failed", "error", err)
+		}
+	}
+	if s.udp != nil {
+		if err := s.udp.Close(); err != nil {
+			s.log.Debug("sip_socket_close_failed", "error", err)
+		}
+	}
+	s.wg.Wait()
+}
+
+// drain is how long sipgo's goroutine for the last datagram gets to find its
+// connection. It needs microseconds and can't be waited for; the rest is for a busy machine.
+const drain = 50 * time.Millisecond
+
+// socket is the UDP socket with a door that can be shut without sipgo noticing.
+type socket struct {
+	net.PacketConn
+	ready  chan struct{} // closed when it is read for the first time: only then sipgo knows it
+	once   sync.Once
+	paused atomic.Bool
+	closed chan struct{}
+	last   atomic.Int64 // when a datagram was read, Unix nanoseconds
+}
+
+func newSocket(conn net.PacketConn) *socket {
+	return &socket{PacketConn: conn, ready: make(chan struct{}), closed: make(chan struct{})}
+}
+
+func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	s.once.Do(func() { close(s.ready) })
+	n, addr, err := s.PacketConn.ReadFrom(b)
+	if err == nil {
+		s.last.Store(time.Now().UnixNano())
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && s.paused.Load() {
+		<-s.closed
+		return 0, nil, net.ErrClosed
+	}
+	return n, addr, err //nolint:wrapcheck // sipgo compares with net.ErrClosed
+}
+
+// pause stops reading and returns when what was read has been taken over.
+func (s *socket) pause() {
+	s.paused.Store(true)
+	if err := s.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		return // closed already
+	}
+	timer := time.NewTimer(drain - time.Since(time.Unix(0, s.last.Load())))
+	defer timer.Stop()
+	<-timer.C
+}
+
+func (s *socket) Close() error {
+	close(s.closed)
+	return s.PacketConn.Close() //nolint:wrapcheck // wraps nothing
+}

@@ -1,0 +1,271 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"sidecar/internal/backoff"
+)
+
+// Upstream is a DN to keep registered at an upstream registrar.
+type Upstream struct {
+	DN string
+	// Registrar is its host:port; Transport "udp" (default) or "tcp".
+	Registrar, Transport string
+	// Domain is the host of the address of record; the registrar's host when empty.
+	Domain string
+	Auth   *Auth
+	// Expires is what is asked for; an hour.
+	Expires time.Duration
+	// Lease is asked before every REGISTER: a DN has exactly one registration
+	// owner. An error means that it isn't ours now; it is asked again later. Nil: always ours.
+	Lease func(context.Context) error
+	// OnState is told of every change, from the registration's goroutine. It must not call Close.
+	OnState func(UpstreamState)
+	Headers Headers
+}
+
+// UpstreamState is how the registration of a DN stands.
+type UpstreamState struct {
+	DN         string
+	Registered bool
+	Expires    time.Duration // granted
+	Err        error         // why not, when not registered
+}
+
+// Registration keeps a DN registered until it is closed.
+type Registration struct {
+	e      *Endpoint
+	up     Upstream
+	log    *slog.Logger
+	callID string
+	tag    string
+	kick   chan time.Duration
+	cancel context.CancelFunc
+	gone   chan struct{}
+	once   sync.Once
+
+	// Owned by the goroutine, and by Close when that has ended.
+	seq     uint32
+	expires time.Duration
+	bound   bool
+	told    bool
+}
+
+// Retries of a registration that failed.
+const (
+	upstreamFirst   = time.Second
+	upstreamLongest = time.Minute
+	upstreamTimeout = t64
+)
+
+// RegisterUpstream registers the DN and keeps it registered. It never un-registers
+// first: the registrar replaces the binding that a process before this one left.
+func (e *Endpoint) RegisterUpstream(up Upstream) (*Registration, error) {
+	setDefault(&up.Transport, "udp")
+	setDefault(&up.Expires, time.Hour)
+	var uri sip.Uri
+	if err := sip.ParseUri("sip:"+up.Registrar, &uri); err != nil || uri.Host == "" || up.DN == "" {
+		return nil, fmt.Errorf("register DN %q at %q: %w: needs a DN and host:port", up.DN, up.Registrar, ErrOptions)
+	}
+	if up.Transport != "udp" && up.Transport != "tcp" {
+		return nil, fmt.Errorf("register DN %q: %w: transport %q, must be udp or tcp", up.DN, ErrOptions, up.Transport)
+	}
+	setDefault(&up.Domain, uri.Host)
+	if up.OnState == nil {
+		up.OnState = func(UpstreamState) {}
+	}
+	ctx, cancel := context.WithCancel(e.ctx)
+	r := &Registration{
+		e: e, up: up, log: e.log.With("dn", up.DN, "registrar", up.Registrar),
+		callID: sip.GenerateTagN(24), tag: sip.GenerateTagN(16), expires: up.Expires,
+		kick: make(chan time.Duration, 1), cancel: cancel, gone: make(chan struct{}),
+	}
+	if !e.background(func(context.Context) { r.run(ctx) }) {
+		cancel()
+		return nil, fmt.Errorf("register DN %q: %w", up.DN, ErrClosed)
+	}
+	return r, nil
+}
+
+// Refresh registers again within the time given, at a random moment of it: after
+// a restart of the registrar all DNs come back, but not all at once.
+func (r *Registration) Refresh(within time.Duration) {
+	select {
+	case r.kick <- within:
+	default: // it has been asked for already
+	}
+}
+
+// Close ends the keeping. With unregister the binding is removed: when the
+// browser has left for good, never because this process ends or restarts.
+func (r *Registration) Close(ctx context.Context, unregister bool) error {
+	var err error
+	r.once.Do(func() {
+		r.cancel()
+		<-r.gone
+		if !unregister || !r.bound {
+			return
+		}
+		var res *sip.Response
+		if res, err = r.register(ctx, 0); err == nil && !res.IsSuccess() {
+			err = &StatusError{Method: "REGISTER", Status: res.StatusCode, Reason: res.Reason}
+		}
+		if err != nil {
+			err = fmt.Errorf("un-register DN %q: %w", r.up.DN, err)
+		}
+	})
+	return err
+}
+
+func (r *Registration) run(ctx context.Context) {
+	defer close(r.gone)
+	defer r.cancel()
+	retry := backoff.New(backoff.Policy{Min: upstreamFirst, Max: upstreamLongest})
+	for ctx.Err() == nil {
+		granted, least, err := r.attempt(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		r.tell(granted, err)
+		var pause time.Duration
+		if err == nil {
+			retry.Reset()
+			// Between 50 and 80 %: early enough for two more tries, and spread over many DNs.
+			pause = granted/2 + rand.N(granted*3/10) //nolint:gosec // no secret
+		} else {
+			pause = max(retry.Next(), least)
+		}
+		if !r.wait(ctx, pause) {
+			return
+		}
+	}
+}
+
+// wait pauses, or for as long as a Refresh allows.
+func (r *Registration) wait(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case within := <-r.kick:
+		return backoff.Sleep(ctx, time.Duration(rand.Float64()*float64(within))) == nil //nolint:gosec // no secret
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// attempt registers once. least is the pause that the registrar asks for after a refusal.
+func (r *Registration) attempt(ctx context.Context) (granted, least time.Duration, err error) {
+	ctx, stop := context.WithTimeout(ctx, upstreamTimeout)
+	defer stop()
+	if r.up.Lease != nil {
+		if err = r.up.Lease(ctx); err != nil {
+			return 0, 0, fmt.Errorf("lease of DN %q: %w", r.up.DN, err)
+		}
+	}
+	res, err := r.register(ctx, r.expires)
+	if err == nil && res.StatusCode == 423 {
+		if seconds, ok := parseSeconds(headerValue(res, "Min-Expires")); ok && seconds > 0 {
+			r.expires = time.Duration(seconds) * time.Second
+			res, err = r.register(ctx, r.expires)
+		}
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	if !res.IsSuccess() {
+		if seconds, ok := parseSeconds(headerValue(res, "Retry-After")); ok {
+			least = min(time.Duration(seconds)*time.Second, 10*time.Minute)
+		}
+		return 0, least, &StatusError{Method: "REGISTER", Status: res.StatusCode, Reason: res.Reason}
+	}
+	r.bound = true
+	return r.granted(res), 0, nil
+}
+
+// granted is what the registrar says of our Contact, else of all, else what was asked.
+func (r *Registration) granted(res *sip.Response) time.Duration {
+	own := r.e.contact(r.up.DN, r.transport())
+	text := headerValue(res, "Expires")
+	for _, header := range res.GetHeaders("Contact") {
+		contact, ok := header.(*sip.ContactHeader)
+		if ok && contact.Address.User == own.User && contact.Address.Host == own.Host && contact.Address.Port == own.Port {
+			text = contact.Params.GetOr("expires", text)
+		}
+	}
+	if seconds, ok := parseSeconds(text); ok && seconds > 0 {
+		return max(min(time.Duration(seconds)*time.Second, r.expires), 10*time.Second)
+	}
+	return r.expires
+}
+
+func (r *Registration) transport() string {
+	if r.up.Transport == "tcp" {
+		return transportTCP
+	}
+	return transportUDP
+}
+
+// register sends one REGISTER and answers a challenge.
+func (r *Registration) register(ctx context.Context, expires time.Duration) (*sip.Response, error) {
+	req, err := r.request(expires)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		res, err := r.e.trip(ctx, req)
+		if err != nil || !challenged(req, res, r.up.Auth) {
+			return res, err
+		}
+		r.seq++
+		if req, err = r.e.authorise(req, res, r.up.Auth, r.seq); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *Registration) request(expires time.Duration) (*sip.Request, error) {
+	r.seq++
+	req := sip.NewRequest(sip.REGISTER, sip.Uri{Scheme: "sip", Host: r.up.Domain})
+	r.e.addVia(req, r.transport())
+	aor := sip.Uri{Scheme: "sip", User: r.up.DN, Host: r.up.Domain}
+	from := &sip.FromHeader{Address: aor}
+	from.Params.Add("tag", r.tag)
+	callID, hops := sip.CallIDHeader(r.callID), sip.MaxForwardsHeader(70)
+	for _, header := range []sip.Header{
+		from, &sip.ToHeader{Address: *aor.Clone()}, &callID, &sip.CSeqHeader{SeqNo: r.seq, MethodName: sip.REGISTER}, &hops,
+		&sip.ContactHeader{Address: r.e.contact(r.up.DN, r.transport())},
+		sip.NewHeader("Expires", seconds10(expires)), sip.NewHeader("Allow", allow), sip.NewHeader("User-Agent", r.e.opts.UserAgent),
+	} {
+		req.AppendHeader(header)
+	}
+	if err := carry(req, r.up.Headers, Body{}); err != nil {
+		return nil, fmt.Errorf("register DN %q: %w", r.up.DN, err)
+	}
+	r.e.aim(req, route{transport: r.transport(), destination: r.up.Registrar})
+	return req, nil
+}
+
+// tell reports changes and every failure, not every refresh.
+func (r *Registration) tell(granted time.Duration, err error) {
+	state := UpstreamState{DN: r.up.DN, Registered: err == nil, Expires: granted, Err: err}
+	switch {
+	case err != nil:
+		r.log.Warn("upstream_registration_failed", "error", err)
+		r.told = false
+	case r.told:
+		return
+	default:
+		r.log.Info("upstream_registered", "expires", granted)
+		r.told = true
+	}
+	r.up.OnState(state)
+}

@@ -1,0 +1,164 @@
+import { CallsStore } from "./calls.ts";
+import type { Devices } from "./devices.ts";
+import { Emitter } from "./emitter.ts";
+import type { Feed } from "./feed.ts";
+import { type Line, linesOf } from "./lines.ts";
+import type { MediaWatch } from "./media_watch.ts";
+import { dialable } from "./numbers.ts";
+import type { Phone } from "./phone.ts";
+import { PhoneError } from "./phone_error.ts";
+import type { Credential } from "./phone_ports.ts";
+import type { Rest } from "./rest.ts";
+import type { Session } from "./session.ts";
+
+export interface DeskEvents {
+    /** Anything that a page shows has changed. */
+    change: undefined;
+    /** A call rings here, or none does any more. */
+    ringing: Line | null;
+    /** A leg has ended otherwise than by hanging up. */
+    callFailed: { readonly number: string; readonly status: number };
+}
+
+export interface DeskPorts {
+    readonly session: Session;
+    readonly feed: Feed;
+    readonly phone: Phone;
+    readonly devices: Devices;
+    readonly media: MediaWatch;
+    readonly rest: Pick<Rest, "makeCall" | "transfer" | "hangup">;
+    /** What the phone proves itself with; by default the session's token. */
+    readonly credential?: (token: string) => Credential;
+}
+
+/** The agent's work place: joins session, feed, phone, media and devices, and offers the verbs. It draws nothing. */
+export class Desk extends Emitter<DeskEvents> {
+    readonly session: Session;
+    readonly feed: Feed;
+    readonly phone: Phone;
+    readonly devices: Devices;
+    readonly media: MediaWatch;
+    readonly store = new CallsStore();
+    readonly #ports: DeskPorts;
+    #ringing = "";
+
+    constructor(ports: DeskPorts) {
+        super();
+        this.#ports = ports;
+        ({ session: this.session, feed: this.feed, phone: this.phone, devices: this.devices, media: this.media } = ports);
+        this.session.on("state", ({ identity }) => {
+            this.#handleIdentity(identity?.token ?? null);
+        });
+        this.session.on("dn", (dn) => {
+            this.#handleDn(dn);
+        });
+        this.feed.on("state", (state) => {
+            if (state === "denied") {
+                this.session.handleTokenRefused();
+            }
+            this.emit("change", undefined);
+        });
+        this.feed.on("event", (event) => {
+            this.store.handleEvent(event);
+        });
+        this.store.on("change", () => {
+            this.#handleCalls();
+        });
+        this.phone.on("call", (call) => {
+            if (call.end !== null && call.end.by !== "here" && call.answeredAt === 0 && call.direction === "out") {
+                this.emit("callFailed", { number: call.number, status: call.end.status });
+            }
+            this.#handleCalls();
+        });
+        const changed = (): void => {
+            this.emit("change", undefined);
+        };
+        this.store.on("log", changed);
+        this.phone.on("registration", changed);
+        this.media.on("report", changed);
+        this.devices.on("change", changed);
+        this.devices.on("choice", (kind) => {
+            if (kind === "microphone") {
+                void this.phone.changeMicrophone();
+            }
+        });
+    }
+
+    /** The calls of the chosen DN. */
+    get lines(): readonly Line[] {
+        return linesOf(this.session.dn, this.phone.calls, this.store.of(this.session.dn));
+    }
+
+    /** Calls a number: from this phone if it is registered, else the DN's other phone rings first. */
+    async dial(typed: string): Promise<void> {
+        if (this.phone.registration === "registered") {
+            await this.phone.dial(typed);
+            return;
+        }
+        const number = dialable(typed);
+        if (number === "") {
+            throw new PhoneError("no_number");
+        }
+        if (this.store.inService(this.session.dn) !== true) {
+            throw new PhoneError("not_registered");
+        }
+        await this.#ports.rest.makeCall(this.#token(), this.session.dn, number);
+    }
+
+    /** The DN leaves the call, the number is called in its place. */
+    async transfer(line: Line, typed: string): Promise<void> {
+        const number = dialable(typed);
+        if (number === "") {
+            throw new PhoneError("no_number");
+        }
+        if (line.call === null) {
+            throw new PhoneError("no_such_call"); // the server has not told of it yet
+        }
+        await this.#ports.rest.transfer(this.#token(), line.call.id, this.session.dn, number);
+    }
+
+    /** Ends this phone's leg; a call on another phone is ended for everybody. */
+    async hangUp(line: Line): Promise<void> {
+        if (line.leg !== null) {
+            this.phone.hangUp(line.leg.id);
+        } else if (line.call !== null) {
+            await this.#ports.rest.hangup(this.#token(), line.call.id);
+        }
+    }
+
+    #token(): string {
+        return this.session.identity?.token ?? "";
+    }
+
+    #handleIdentity(token: string | null): void {
+        if (token === null) {
+            this.feed.stop();
+            this.store.clear();
+        } else {
+            this.feed.start(token);
+        }
+        this.emit("change", undefined);
+    }
+
+    #handleDn(dn: string): void {
+        const identity = this.session.identity;
+        if (dn === "" || identity === null) {
+            this.phone.stop();
+        } else {
+            const credential = this.#ports.credential?.(identity.token) ?? { bearer: identity.token };
+            this.phone.start({ dn, displayName: identity.displayName, credential });
+        }
+        this.#handleCalls();
+    }
+
+    #handleCalls(): void {
+        const watched = this.phone.calls.find((call) => call.state === "talking") ?? this.phone.calls.find((call) => call.state === "held");
+        this.media.watch(watched === undefined ? null : { id: watched.id, stats: () => this.phone.stats(watched.id) });
+        const ringing = this.lines.find((line) => line.leg?.state === "incoming") ?? null;
+        if ((ringing?.key ?? "") !== this.#ringing) {
+            this.#ringing = ringing?.key ?? "";
+            this.emit("ringing", ringing);
+        }
+        this.emit("change", undefined);
+    }
+}

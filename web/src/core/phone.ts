@@ -1,0 +1,282 @@
+import { Emitter } from "./emitter.ts";
+import { type LegInput, type LegState, next } from "./leg_state.ts";
+import { dialable } from "./numbers.ts";
+import { PhoneError } from "./phone_error.ts";
+import type { Account, LegEnd, LegStats, Microphone, Microphones, SipLeg } from "./phone_ports.ts";
+import { Registration, type RegistrationEvents, type RegistrationPorts, type RegistrationState } from "./registration.ts";
+
+/** A leg as it stands. */
+export interface PhoneCall {
+    readonly id: string;
+    readonly direction: "in" | "out";
+    readonly number: string;
+    readonly name: string;
+    readonly callUuid: string;
+    readonly state: LegState;
+    readonly muted: boolean;
+    readonly heldByOther: boolean;
+    readonly listenOnly: boolean;
+    readonly startedAt: number;
+    /** 0 before the answer. */
+    readonly answeredAt: number;
+    readonly end: LegEnd | null;
+}
+
+export interface PhoneEvents {
+    registration: RegistrationEvents["change"];
+    /** A leg has changed. The last change of a leg has the state "ended". */
+    call: PhoneCall;
+}
+
+export interface PhonePorts extends RegistrationPorts {
+    readonly microphones: Microphones;
+}
+
+interface Leg {
+    view: PhoneCall;
+    readonly sip: SipLeg;
+    microphone: Microphone | null;
+    holding: boolean; // a hold or retrieve is on its way
+}
+
+const dtmfDigits = /^[0-9A-D*#,]+$/;
+
+/** One DN's phone: its registration and its legs. Every verb takes a leg's id and resolves when it was confirmed. */
+export class Phone extends Emitter<PhoneEvents> {
+    readonly #ports: PhonePorts;
+    readonly #legs = new Map<string, Leg>();
+    readonly #registration: Registration;
+    #count = 0;
+    #dialling = false;
+
+    constructor(ports: PhonePorts) {
+        super();
+        this.#ports = ports;
+        this.#registration = new Registration(ports);
+        this.#registration.on("change", (change) => {
+            this.emit("registration", change);
+        });
+    }
+
+    get registration(): RegistrationState {
+        return this.#registration.state;
+    }
+
+    /** The SIP status of a refused registration. */
+    get status(): number {
+        return this.#registration.status;
+    }
+
+    /** The living legs, oldest first. */
+    get calls(): readonly PhoneCall[] {
+        return [...this.#legs.values()].map((leg) => leg.view);
+    }
+
+    start(account: Account): void {
+        this.stop();
+        this.#registration.start(account, (leg) => {
+            this.#add(leg, "in", null);
+        });
+    }
+
+    stop(): void {
+        if (this.registration === "off") {
+            return;
+        }
+        this.#registration.stop();
+        for (const id of [...this.#legs.keys()]) {
+            this.#ended(id, { by: "here", status: 0 });
+        }
+    }
+
+    register(): void {
+        this.#registration.renew();
+    }
+
+    /** Calls a number. Others that talk are held first. One double click is one call. */
+    async dial(typed: string): Promise<string> {
+        const number = dialable(typed);
+        if (number === "") {
+            throw new PhoneError("no_number");
+        }
+        if (this.registration !== "registered") {
+            throw new PhoneError("not_registered");
+        }
+        if (this.#dialling || this.calls.some((call) => call.state === "dialing" && call.number === number)) {
+            throw new PhoneError("already_dialling");
+        }
+        this.#dialling = true;
+        try {
+            await this.#holdOthers("");
+            const microphone = await this.#ports.microphones.open();
+            try {
+                return this.#add(this.#ports.agent.call(number, microphone), "out", microphone);
+            } catch (error) {
+                microphone.close();
+                throw error;
+            }
+        } finally {
+            this.#dialling = false;
+        }
+    }
+
+    async answer(id: string): Promise<void> {
+        const leg = this.#leg(id);
+        if (leg.view.state !== "incoming") {
+            throw new PhoneError("wrong_state");
+        }
+        this.#input(leg, "answer"); // a second click finds it so
+        try {
+            await this.#holdOthers(id);
+            const microphone = await this.#ports.microphones.open();
+            if (this.#legs.get(id) !== leg) { // the caller gave up meanwhile
+                microphone.close();
+                throw new PhoneError("no_such_call");
+            }
+            leg.microphone = microphone;
+            this.#update(leg, { listenOnly: microphone.listenOnly });
+            leg.sip.answer(microphone);
+        } catch (error) {
+            if (leg.microphone === null) {
+                this.#input(leg, "withdrawn"); // it still rings
+            }
+            throw error;
+        }
+    }
+
+    hangUp(id: string): void {
+        const { sip, view } = this.#leg(id);
+        if (view.state === "incoming") {
+            sip.reject();
+        } else {
+            sip.hangUp();
+        }
+    }
+
+    async hold(id: string): Promise<void> {
+        await this.#setHold(this.#leg(id), true);
+    }
+
+    async retrieve(id: string): Promise<void> {
+        await this.#holdOthers(id);
+        await this.#setHold(this.#leg(id), false);
+    }
+
+    mute(id: string, on: boolean): void {
+        const leg = this.#leg(id);
+        leg.sip.mute(on);
+        this.#update(leg, { muted: on });
+    }
+
+    /** Sends digits; a comma is a pause. */
+    dtmf(id: string, tones: string): void {
+        const leg = this.#leg(id);
+        if (leg.view.state !== "talking" || !dtmfDigits.test(tones)) {
+            throw new PhoneError("wrong_state");
+        }
+        leg.sip.dtmf(tones);
+    }
+
+    /** Opens the chosen microphone anew for every leg that has one. */
+    async changeMicrophone(): Promise<void> {
+        for (const leg of this.#legs.values()) {
+            if (leg.microphone !== null && !leg.microphone.listenOnly) {
+                const microphone = await this.#ports.microphones.open();
+                await leg.sip.replaceMicrophone(microphone);
+                leg.microphone.close();
+                leg.microphone = microphone;
+                leg.sip.mute(leg.view.muted);
+            }
+        }
+    }
+
+    stats(id: string): Promise<LegStats | null> {
+        return this.#leg(id).sip.stats();
+    }
+
+    #add(sip: SipLeg, direction: "in" | "out", microphone: Microphone | null): string {
+        this.#count += 1;
+        const id = `leg-${this.#count}`;
+        const view: PhoneCall = {
+            id, direction, number: sip.number, name: sip.name, callUuid: sip.callUuid,
+            state: direction === "in" ? "incoming" : "dialing", muted: false, heldByOther: false,
+            listenOnly: microphone?.listenOnly ?? false, startedAt: this.#ports.clock.now(), answeredAt: 0, end: null,
+        };
+        const leg: Leg = { view, sip, microphone, holding: false };
+        this.#legs.set(id, leg);
+        sip.listen({
+            onProgress: () => {
+                this.#input(leg, "progress");
+            },
+            onConnected: () => {
+                if (this.#input(leg, "connected")) {
+                    this.#update(leg, { answeredAt: this.#ports.clock.now() });
+                }
+            },
+            onHeldByOther: (heldByOther) => {
+                this.#update(leg, { heldByOther });
+            },
+            onEnded: (end) => {
+                this.#ended(id, end);
+            },
+        });
+        this.emit("call", view);
+        return id;
+    }
+
+    #ended(id: string, end: LegEnd): void {
+        const leg = this.#legs.get(id);
+        if (leg === undefined) {
+            return;
+        }
+        this.#legs.delete(id);
+        leg.microphone?.close();
+        leg.view = { ...leg.view, state: "ended", end };
+        this.emit("call", leg.view);
+    }
+
+    #leg(id: string): Leg {
+        const leg = this.#legs.get(id);
+        if (leg === undefined) {
+            throw new PhoneError("no_such_call");
+        }
+        return leg;
+    }
+
+    async #setHold(leg: Leg, on: boolean): Promise<void> {
+        if (leg.holding || leg.view.state !== (on ? "talking" : "held")) {
+            throw new PhoneError("wrong_state");
+        }
+        leg.holding = true;
+        try {
+            await leg.sip.hold(on);
+            this.#input(leg, on ? "held" : "retrieved");
+        } finally {
+            leg.holding = false;
+        }
+    }
+
+    async #holdOthers(id: string): Promise<void> {
+        for (const leg of [...this.#legs.values()]) {
+            if (leg.view.id !== id && leg.view.state === "talking") {
+                await this.#setHold(leg, true);
+            }
+        }
+    }
+
+    #input(leg: Leg, input: LegInput): boolean {
+        const state = next(leg.view.state, input);
+        if (state === null || !this.#legs.has(leg.view.id)) {
+            return false; // a late word about a leg that has moved on
+        }
+        this.#update(leg, { state });
+        return true;
+    }
+
+    #update(leg: Leg, change: Partial<PhoneCall>): void {
+        leg.view = { ...leg.view, ...change };
+        if (this.#legs.has(leg.view.id)) {
+            this.emit("call", leg.view);
+        }
+    }
+}

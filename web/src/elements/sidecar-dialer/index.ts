@@ -1,0 +1,9 @@
+import { SidecarDialer } from "./dialer.ts";
+
+customElements.define("sidecar-dialer", SidecarDialer);
+
+declare global {
+    interface HTMLElementTagNameMap {
+        "sidecar-dialer": SidecarDialer;
+    }
+}

@@ -1,0 +1,72 @@
+import { CometdClient } from "./adapters/bayeux_client.ts";
+import { browserClock, browserStorage, newId } from "./adapters/browser.ts";
+import { BrowserDevices } from "./adapters/devices.ts";
+import { BrowserMicrophones } from "./adapters/microphones.ts";
+import { JsSipAgent } from "./adapters/sip_agent.ts";
+import { Speaker } from "./adapters/speaker.ts";
+import { Desk } from "./core/desk.ts";
+import { Devices } from "./core/devices.ts";
+import { Feed } from "./core/feed.ts";
+import { MediaWatch } from "./core/media_watch.ts";
+import { Phone } from "./core/phone.ts";
+import type { Credential } from "./core/phone_ports.ts";
+import { Rest } from "./core/rest.ts";
+import { Session } from "./core/session.ts";
+import "./elements/sidecar-app/index.ts";
+import type { SidecarApp } from "./elements/sidecar-app/app.ts";
+import { pickTexts } from "./text/texts.ts";
+
+export interface PageOptions {
+    /** Of the server's SIP WebSocket, as a path. */
+    readonly sipPath?: string;
+    /** What the phone proves itself with, given the session's token; by default that token. */
+    readonly credential?: (token: string) => Credential;
+}
+
+/** Puts the page together; the only place that knows everybody. */
+export function startPage(options: PageOptions = {}): void {
+    const { language, texts } = pickTexts(navigator.languages);
+    document.documentElement.lang = language;
+
+    const storage = browserStorage(() => localStorage);
+    const rest = new Rest({ fetch: fetch.bind(globalThis), base: "", newId });
+    const devices = new Devices(new BrowserDevices(), storage);
+    const speaker = new Speaker(() => devices.chosen("speaker"));
+    const secure = location.protocol === "https:";
+    const agent = new JsSipAgent({
+        url: `${secure ? "wss" : "ws"}://${location.host}${options.sipPath ?? "/ws"}`,
+        host: location.hostname,
+        iceServers: () => [],
+        play: (stream) => speaker.play(stream),
+    });
+    const desk = new Desk({
+        session: new Session({ rest, storage, windowStorage: browserStorage(() => sessionStorage), clock: browserClock }),
+        feed: new Feed(new CometdClient(`${location.origin}/cometd`)),
+        phone: new Phone({
+            agent, microphones: new BrowserMicrophones(() => devices.chosen("microphone")), clock: browserClock, random: Math.random,
+        }),
+        media: new MediaWatch(browserClock),
+        devices,
+        rest,
+        ...(options.credential === undefined ? {} : { credential: options.credential }),
+    });
+
+    devices.on("choice", (kind) => {
+        if (kind === "speaker") {
+            speaker.reroute();
+        }
+    });
+    desk.on("ringing", (line) => {
+        speaker.ring(line !== null);
+        document.title = line === null ? texts.title : `☎ ${line.number || texts.call.unknown}`;
+    });
+
+    const app = document.querySelector<SidecarApp>("sidecar-app");
+    if (app !== null) {
+        app.texts = texts;
+        app.language = language;
+        app.desk = desk;
+    }
+    desk.session.restore();
+    void devices.refresh();
+}

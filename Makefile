@@ -13,7 +13,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 export FUZZTIME
 
-.PHONY: help build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln compose-test e2e clean
+.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln compose-test e2e clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,16 @@ demo: deps-run ## a call between SIP phones of a running `make up`, with its eve
 down: ## stop a running `make up`
 	@scripts/down.sh
 
-test: deps check build ## everything, with the real parts and the race detector
+web: ## build the agent page into the binary's sources
+	@scripts/web-build.sh
+
+web-check: ## the agent page's types, style, tests and size
+	@scripts/web-check.sh
+
+web-e2e: deps build ## the agent page in browsers, against Asterisk's own WebSocket
+	@scripts/web-e2e.sh
+
+test: deps check web-check build ## everything, with the real parts and the race detector
 	$(GO_TEST) ./...
 
 e2e: deps build ## only the end-to-end tests
@@ -67,4 +76,4 @@ compose-test: ## the compose file with a real Docker engine
 	scripts/compose-test.sh
 
 clean: ## remove build output (not var/, which holds state)
-	rm -rf bin dist
+	rm -rf bin dist web/dist web/test-results

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Gets what this machine lacks. Idempotent: where everything is there it only looks.
 #   deps.sh run    what `make up` needs: Go, Asterisk, curl
-#   deps.sh test   besides: a C compiler (go test -race), SIPp, Node.js with the listeners' packages, the tools
+#   deps.sh test   besides: a C compiler (go test -race), SIPp, Chromium, Node.js with the packages of e2e/node and web, the
+#                  tools
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -81,13 +82,14 @@ main() {
       check_go
       ;;
     test)
-      mapfile -t missing < <(printf '%s\n' 'curl curl' 'gcc gcc' 'sipp sip-tester' 'node nodejs' 'npm npm' | missing_packages)
+      mapfile -t missing < <(printf '%s\n' 'curl curl' 'gcc gcc' 'sipp sip-tester' 'node nodejs' 'npm npm' 'chromium chromium' | missing_packages)
       # gcc without the C library's headers can't build the race detector's part.
       [[ -r /usr/include/stdlib.h ]] || missing+=(libc6-dev)
       install_packages "${missing[@]}"
       check_go
       check_node
       node_packages
+      "$top/scripts/web-packages.sh"
       "$top/scripts/tools.sh" >/dev/null
       ;;
     *) die "usage: deps.sh run|test" ;;

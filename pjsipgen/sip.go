@@ -102,7 +102,7 @@ func (b *builder) dn(dn config.DN) DN {
 	default:
 		b.check.oneOf(field+".owner", dn.Owner, config.OwnerSidecar, config.OwnerAsteriskWebRTC, config.OwnerPhone)
 	}
-	d.Password = b.secret("password of DN "+dn.Number, func() (config.Secret, error) { return password(dn) })
+	d.Password = b.secret("endpoint "+dn.Number, func() (config.Secret, error) { return password(dn) })
 	if b.secretErr == nil {
 		b.check.secret(field+".password", d.Password)
 	}

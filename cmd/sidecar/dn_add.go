@@ -27,7 +27,7 @@ func newDNAddCmd(o *options) *cobra.Command {
 				return err
 			}
 			if cmd.Flags().Changed("max-calls") {
-				if err := checkMaxCalls(settings.MaxCalls); err != nil {
+				if err = checkMaxCalls(settings.MaxCalls); err != nil {
 					return fmt.Errorf("--max-calls: %w", err)
 				}
 			}

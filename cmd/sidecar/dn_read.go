@@ -115,7 +115,7 @@ func readJSON(r io.Reader) ([]dnRow, error) {
 		return nil, fmt.Errorf("read the list: %w", err)
 	}
 	var list []json.RawMessage
-	if err := json.Unmarshal(text, &list); err != nil {
+	if err = json.Unmarshal(text, &list); err != nil {
 		if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
 			return nil, fmt.Errorf("not a JSON list of DNs: %w", errJSONList)
 		}

@@ -169,7 +169,7 @@ func (d *daemon) buildDoors(ctx context.Context) error {
 		return err
 	}
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
-	d.handler, err = api.New(api.Options{ //nolint:contextcheck // each request brings its own
+	d.handler, err = api.New(api.Options{
 		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: service, Users: directory, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Log: d.log, Version: version,

@@ -318,3 +318,33 @@ func TestLostMediaIsCoveredAndEndsTheCall(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, end.Reason, "media")
 }
+
+func TestCloseHangsUpAndLeavesTheBinding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.agent("5001")
+	call, _, _ := inbound(t, w, a)
+	w.wait(gateway.Answered)
+	closed := make(chan struct{})
+	go func() { w.Close(); close(closed) }()
+	a.respond(a.until("BYE"), 200, "OK", "")
+	<-closed
+	end, err := call.WaitEnd(patient(t))
+	require.NoError(t, err)
+	require.Contains(t, end.Reason, "shutting down")
+	w.registrar.none(t)
+}
+
+func TestSecondCallWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.agent("5001")
+	first, _, m := inbound(t, w, a)
+	second := w.dial("5001")
+	l := a.rung()
+	a.respond(l.invite, 486, "Busy Here", "")
+	end, err := second.WaitEnd(patient(t))
+	require.NoError(t, err)
+	require.Equal(t, 486, end.Status)
+	requireTalk(t, m, first)
+}

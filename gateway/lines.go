@@ -24,11 +24,8 @@ func (g *Gateway) onRegistration(e sip.RegistrationEvent) {
 	case sip.Registered, sip.FlowBack, sip.TakenOver:
 		g.want(e.DN, true)
 	case sip.Unregistered:
-		// When we close, the DN will be back with the next process: its binding stays.
-		if e.Reason != sip.ReasonClosed {
-			g.want(e.DN, false)
-			g.hangUp(e.DN, "browser is gone: "+e.Reason)
-		}
+		g.want(e.DN, false)
+		g.hangUp(e.DN, "browser is gone: "+e.Reason)
 	case sip.FlowLost: // the grace period runs; new calls get 480 because the DN can't be located
 	}
 	if g.told != nil {
@@ -45,7 +42,7 @@ func (g *Gateway) want(dn string, wanted bool) {
 		g.lines[dn] = l
 	}
 	l.wanted = wanted
-	if l.busy || g.closed {
+	if l.busy || g.closed { // when we close, the DN will be back with the next process: its binding stays
 		return
 	}
 	l.busy = true

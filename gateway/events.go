@@ -1,0 +1,47 @@
+package gateway
+
+import "fmt"
+
+// EventKind is what happened to a call.
+type EventKind int
+
+// The kinds of events. Ringing is the first and Ended the last one of every call.
+const (
+	Ringing   EventKind = iota + 1 // an INVITE is there and goes on to the other side
+	Answered                       // both sides are up
+	Held                           // the browser put the call on hold
+	Retrieved                      // and took it back
+	MediaLost                      // the browser's media is gone; the grace period runs
+	MediaBack                      // and is there again
+	Ended                          // see Cause
+)
+
+func (k EventKind) String() string {
+	switch k {
+	case Ringing:
+		return "ringing"
+	case Answered:
+		return "answered"
+	case Held:
+		return "held"
+	case Retrieved:
+		return "retrieved"
+	case MediaLost:
+		return "media lost"
+	case MediaBack:
+		return "media back"
+	case Ended:
+		return "ended"
+	}
+	return fmt.Sprintf("event %d", int(k))
+}
+
+// Event is one change of one call.
+type Event struct {
+	Kind    EventKind
+	Leg     string // the X-Sidecar-Leg that the upstream knows the call by
+	DN      string
+	Number  string // of the other party
+	Inbound bool   // from the upstream to the browser
+	Cause   string // of Ended
+}

@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"sidecar/sip"
+)
+
+// Gateway joins browsers and upstreams. Make one with New, end it with Close.
+type Gateway struct {
+	opts     Options
+	log      *slog.Logger
+	told     func(sip.RegistrationEvent)
+	endpoint *sip.Endpoint
+	ready    chan struct{} // closed when endpoint is set: its sockets are open before New has it
+
+	ctx    context.Context // of all calls; ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // calls and settling lines; entered under mu while not closed
+
+	mu     sync.Mutex
+	closed bool
+	lines  map[string]*line
+	calls  map[*call]struct{}
+}
+
+// New opens the sockets and starts to serve.
+func New(opts Options) (*Gateway, error) {
+	if err := opts.setDefaults(); err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		opts: opts, log: opts.Log, told: opts.SIP.Registrar.OnEvent, ready: make(chan struct{}),
+		lines: make(map[string]*line), calls: make(map[*call]struct{}),
+	}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	opts.SIP.OnCall = g.onCall
+	opts.SIP.Registrar.OnEvent = func(e sip.RegistrationEvent) {
+		<-g.ready
+		g.onRegistration(e)
+	}
+	endpoint, err := sip.New(opts.SIP)
+	if err != nil {
+		g.cancel()
+		close(g.ready)
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	g.endpoint = endpoint
+	close(g.ready)
+	return g, nil
+}
+
+// WebSocket is the handler of the path that browsers connect to.
+func (g *Gateway) WebSocket() http.Handler { return g.endpoint.WebSocket() }
+
+// AddrUDP is the SIP socket towards upstreams.
+func (g *Gateway) AddrUDP() net.Addr { return g.endpoint.AddrUDP() }
+
+// AddrTCP is the SIP socket towards upstreams, nil when none is open.
+func (g *Gateway) AddrTCP() net.Addr { return g.endpoint.AddrTCP() }
+
+// Calls is the number of calls that are not over.
+func (g *Gateway) Calls() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.calls)
+}
+
+// Close hangs up all calls, closes the endpoint and returns when nothing is left running. The DNs stay registered
+// upstream, for the process that comes next.
+func (g *Gateway) Close() {
+	g.mu.Lock()
+	again := g.closed
+	g.closed = true
+	g.mu.Unlock()
+	if again {
+		return
+	}
+	g.cancel()
+	g.wg.Wait()
+	g.keepLines()
+	g.endpoint.Close()
+}
+
+// onCall takes an INVITE that begins a call.
+func (g *Gateway) onCall(d *sip.Dialog, in sip.Call) {
+	<-g.ready
+	no := g.admit(d, in)
+	if no != nil {
+		g.log.Info("call_refused", "to", in.To, "from", in.From, "source", in.Source, "status", no.status, "reason", no.text)
+		if err := d.Reject(no.status, no.text, nil); err != nil {
+			g.log.Debug("reject_failed", "error", err)
+		}
+	}
+}
+
+// refusal is a final response of ours.
+type refusal struct {
+	status int
+	text   string
+}
+
+// admit starts a call, or says why not.
+func (g *Gateway) admit(d *sip.Dialog, in sip.Call) *refusal {
+	c := &call{g: g, in: in, inbound: in.Flow == 0, posted: make(chan func()), poke: make(chan struct{}, 1), over: make(chan struct{})}
+	c.dn, c.number = in.From, in.To
+	if c.inbound {
+		c.dn, c.number = in.To, in.From
+	}
+	var ok bool
+	if c.up, ok = g.opts.Upstream(c.dn); !ok {
+		return &refusal{404, "No Such DN " + c.dn}
+	}
+	if c.inbound {
+		if !c.up.calls(in.Source) {
+			return &refusal{403, "Calls Come From the DN's PBX Only"}
+		}
+		if _, err := g.endpoint.Locate(c.dn); err != nil {
+			return &refusal{480, "DN Has No Phone Now"}
+		}
+		c.upstream, c.leg = d, legOf(in.Headers)
+	} else {
+		c.browser, c.leg = d, newLeg()
+	}
+	c.ctx, c.cancel = context.WithCancel(g.ctx)
+	c.log = g.log.With("dn", c.dn, "leg", c.leg)
+	return g.start(c)
+}
+
+// start runs the call, unless the DN has enough.
+func (g *Gateway) start(c *call) *refusal {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	no := g.refuseLocked(c)
+	if no != nil {
+		c.cancel()
+		return no
+	}
+	g.calls[c] = struct{}{}
+	g.wg.Go(c.run)
+	return nil
+}
+
+func (g *Gateway) refuseLocked(c *call) *refusal {
+	if g.closed {
+		return &refusal{503, "Shutting Down"}
+	}
+	others := 0
+	for other := range g.calls {
+		if other.dn == c.dn {
+			others++
+		}
+	}
+	if c.inbound && others >= g.opts.CallLimit {
+		return &refusal{486, "Busy Here"}
+	}
+	return nil
+}
+
+func (g *Gateway) leave(c *call) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.calls, c)
+}
+
+// hangUp ends the calls of a DN. It does not wait.
+func (g *Gateway) hangUp(dn, why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.calls {
+		if c.dn == dn {
+			c.abandon(why)
+		}
+	}
+}

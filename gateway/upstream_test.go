@@ -1,0 +1,148 @@
+package gateway_test
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/gateway"
+)
+
+// pbx is an upstream that does what phones don't: INVITEs without an offer, media that moves.
+type pbx struct {
+	t       testing.TB
+	conn    net.PacketConn
+	gateway net.Addr
+	tag     string // of the gateway
+	seq     int
+}
+
+func listenUDP(t testing.TB) net.PacketConn {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func (p *pbx) send(method, body string) {
+	p.t.Helper()
+	to := "To: <sip:5001@pbx.example.com>"
+	if p.tag != "" {
+		to += ";tag=" + p.tag
+	}
+	here := p.conn.LocalAddr().String()
+	lines := []string{
+		method + " sip:5001@" + p.gateway.String() + " SIP/2.0", "Via: SIP/2.0/UDP " + here + ";branch=z9hG4bK" + randomName(), "Max-Forwards: 70",
+		"From: <sip:4711@pbx.example.com>;tag=pbx", to, "Call-ID: pbx-" + here, fmt.Sprintf("CSeq: %d %s", p.seq, method),
+		"Contact: <sip:4711@" + here + ">", "Content-Type: application/sdp", fmt.Sprintf("Content-Length: %d", len(body)), "", body,
+	}
+	_, err := p.conn.WriteTo([]byte(strings.Join(lines, "\r\n")), p.gateway)
+	require.NoError(p.t, err)
+}
+
+// invite sends an INVITE, runs ring when there is something to do before the answer, and returns the 200.
+func (p *pbx) invite(body string, ring func()) *text {
+	p.t.Helper()
+	p.seq++
+	p.send("INVITE", body)
+	if ring != nil {
+		ring()
+	}
+	for {
+		m := p.receive()
+		if m.status < 200 || !strings.HasPrefix(m.get("CSeq"), fmt.Sprintf("%d ", p.seq)) {
+			continue
+		}
+		require.Equal(p.t, 200, m.status, m.start)
+		p.tag = tagOf(m.get("To"))
+		return m
+	}
+}
+
+func (p *pbx) receive() *text {
+	p.t.Helper()
+	buffer := make([]byte, 8192)
+	require.NoError(p.t, p.conn.SetReadDeadline(time.Now().Add(patience)))
+	n, _, err := p.conn.ReadFrom(buffer)
+	require.NoError(p.t, err)
+	return parseText(string(buffer[:n]))
+}
+
+func sdpAt(conn net.PacketConn, version int) string {
+	port := netip.MustParseAddrPort(conn.LocalAddr().String()).Port()
+	return fmt.Sprintf("v=0\r\no=- 1 %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n", version, port)
+}
+
+func requirePacket(t testing.TB, conn net.PacketConn) {
+	t.Helper()
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	n, _, err := conn.ReadFrom(make([]byte, 1500))
+	require.NoError(t, err)
+	require.Equal(t, 172, n, "20 ms of PCMU")
+}
+
+// Field lesson 13.
+func TestOfferInThe200AndMediaThatMoves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.agent("5001")
+	p := &pbx{t: t, conn: listenUDP(t), gateway: w.AddrUDP()}
+	first, second, third := listenUDP(t), listenUDP(t), listenUDP(t)
+	m := newMicrophone(t)
+	res := p.invite("", func() {
+		l := a.rung()
+		a.respond(l.invite, 200, "OK", m.answer(l.invite.body))
+	})
+	require.Contains(t, res.body, "RTP/AVP 0", "our offer, PCMU first")
+	p.send("ACK", sdpAt(first, 1))
+	w.wait(gateway.Answered)
+	requirePacket(t, first)
+
+	res = p.invite(sdpAt(second, 2), nil)
+	require.Contains(t, res.body, "m=audio ")
+	p.send("ACK", "")
+	requirePacket(t, second)
+
+	res = p.invite("", nil)
+	require.Contains(t, res.body, "m=audio ")
+	p.send("ACK", sdpAt(third, 3))
+	requirePacket(t, third)
+
+	p.seq++
+	p.send("BYE", "")
+	a.respond(a.until("BYE"), 200, "OK", "")
+	w.wait(gateway.Ended)
+}
+
+func TestOnlyThePBXMayCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) {
+		inner := s.gateway.Upstream
+		s.gateway.Upstream = func(dn string) (gateway.Upstream, bool) {
+			up, ok := inner(dn)
+			up.Sources = []netip.Addr{netip.MustParseAddr("192.0.2.81")}
+			return up, ok
+		}
+	})
+	w.agent("5001")
+	end, err := w.dial("5001").WaitEnd(patient(t))
+	require.NoError(t, err)
+	require.Equal(t, 403, end.Status)
+}
+
+func TestDescriptionsThatCannotBeMetAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.agent("5001")
+	require.Equal(t, 488, a.call("5002", "").final("INVITE").status, "no offer")
+	require.Equal(t, 488, a.call("5002", "v=0\r\nno description\r\n").final("INVITE").status)
+	w.wait(gateway.Ended)
+	w.wait(gateway.Ended)
+	require.Empty(t, w.phone.Calls())
+}

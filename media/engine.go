@@ -64,6 +64,9 @@ type Engine struct {
 
 // NewEngine opens the sockets and makes the certificate. Close gives both back.
 func NewEngine(opts EngineOptions) (*Engine, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
 	e := &Engine{log: opts.Logger, lite: opts.Lite, peers: map[*pionPeer]struct{}{}}
 	if err := e.setUp(opts); err != nil {
 		return nil, errors.Join(err, e.closeSockets())

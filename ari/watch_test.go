@@ -134,6 +134,7 @@ func TestStagedBridgeIsSubscribed(t *testing.T) {
 	t.Parallel()
 	s := fakeari.New(t)
 	c := connect(t, fakeConfig(s))
+	require.NoError(t, c.Ready(t.Context())) // connecting makes requests too
 	s.On(http.MethodPost, "/bridges/{bridgeId}", func(fakeari.Request) fakeari.Response {
 		return fakeari.Response{Status: 200, Body: `{"id":"b"}`}
 	})

@@ -46,9 +46,14 @@ func (s *Server) attach(ws *websocket.Conn, query url.Values) *Conn {
 	c := &Conn{s: s, ws: ws, Query: query, gone: make(chan struct{})}
 	ws.SetPingHandler(c.ping)
 	s.mu.Lock()
+	if s.closed { // httptest does not wait for handlers whose connection was taken over
+		s.mu.Unlock()
+		c.Drop()
+		return c
+	}
 	s.open = append(s.open, c)
-	s.mu.Unlock()
 	s.wg.Go(c.read)
+	s.mu.Unlock()
 	s.conns <- c
 	return c
 }

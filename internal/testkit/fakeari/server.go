@@ -59,6 +59,7 @@ type Server struct {
 	conns chan *Conn
 
 	mu       sync.Mutex
+	closed   bool
 	handlers map[string]Handler
 	requests []Request
 	version  string
@@ -126,6 +127,7 @@ func (s *Server) Requests() []Request {
 func (s *Server) close() {
 	close(s.done)
 	s.mu.Lock()
+	s.closed = true
 	open := s.open
 	s.mu.Unlock()
 	for _, c := range open {

@@ -110,7 +110,7 @@ func (s *step) settle(before CallView) {
 	if living == 0 && c.EndedAt.IsZero() {
 		c.EndedAt = s.at
 		s.failTransfer(&StateError{Call: c.ID, Verb: "transfer", State: PartyReleased, Why: "the call ended meanwhile"})
-		s.failMake(&StateError{Call: c.ID, Verb: "make call", State: PartyReleased, Why: "the call ended meanwhile"})
+		s.replyMake(&StateError{Call: c.ID, Verb: "make call", State: PartyReleased, Why: "the call ended meanwhile"})
 	}
 	after := s.i.view()
 	if !reflect.DeepEqual(before, after) {
@@ -290,7 +290,7 @@ func (s *step) gone(p *Party) {
 // switchLost ends everything: the server with its channels is out of reach.
 func (s *step) switchLost() {
 	s.failTransfer(ErrSwitchUnavailable)
-	s.failMake(ErrSwitchUnavailable)
+	s.replyMake(ErrSwitchUnavailable)
 	for i := range s.i.Call.Parties {
 		s.gone(&s.i.Call.Parties[i])
 	}

@@ -293,7 +293,7 @@ func (s *step) failedLeg(p *Party, in LegFailed) bool {
 // phoneFailed ends a click-to-dial whose own phone can't be had.
 func (s *step) phoneFailed(p *Party, cause int, err error) {
 	s.tell(p, Event{Kind: EventError, Error: err.Error(), Cause: cause, Reference: s.i.MakeOp})
-	s.failMake(err)
+	s.replyMake(err)
 	p.Told = false // the error is the last word: there was no call to release
 	s.release(p, CallStateOK, cause)
 }

@@ -127,5 +127,3 @@ func (s *step) replyMake(err error) {
 		s.i.MakeReply = 0
 	}
 }
-
-func (s *step) failMake(err error) { s.replyMake(err) }

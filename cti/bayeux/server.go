@@ -129,6 +129,14 @@ func (s *Server) broadcast(audience []*Session, encoded []json.RawMessage, excep
 // Sessions returns the open sessions of a principal, in no order.
 func (s *Server) Sessions(principalID string) []*Session { return s.registry.ofPrincipal(principalID) }
 
+// Subscribers returns the open sessions that an event of the channel reaches, in no order.
+func (s *Server) Subscribers(channel string) []*Session {
+	if !ValidChannel(channel) {
+		return nil
+	}
+	return s.registry.audience(channel)
+}
+
 // Stats are the server's present numbers.
 type Stats struct {
 	// Sessions counts the open sessions and those whose farewell waits for its client.

@@ -2,6 +2,7 @@ package bayeux_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -50,9 +51,21 @@ func TestSubscribe33Wildcards(t *testing.T) {
 		c := connected(t, s, fmt.Sprint("user", i))
 		require.Equal(t, true, c.subscribe(tc.pattern)["successful"], tc.pattern)
 		require.Equal(t, tc.covers, only(t, s, c.token).Subscribed(tc.channel), "%s over %s", tc.pattern, tc.channel)
+		if bayeux.ValidChannel(tc.channel) {
+			require.Equal(t, tc.covers, slices.Contains(s.Subscribers(tc.channel), only(t, s, c.token)), "%s over %s", tc.pattern, tc.channel)
+		}
 		require.NoError(t, s.Publish(event(t, tc.channel, i)))
 		events, _ := c.poll()
 		require.Equal(t, tc.covers, len(events) == 1, "%s over %s", tc.pattern, tc.channel)
+	}
+}
+
+func TestSubscribersOfWhatIsNoChannel(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, bayeux.Options{})
+	require.Equal(t, true, connected(t, s, "anna").subscribe("/a/*")["successful"])
+	for _, channel := range []string{"", "a", "/a/*", "/a/**", "/service/a", "/meta/connect"} {
+		require.Empty(t, s.Subscribers(channel), channel)
 	}
 }
 

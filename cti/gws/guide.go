@@ -37,7 +37,8 @@ const (
 // ReasonToken ends the session of a client whose token has expired or was revoked.
 const ReasonToken bayeux.CloseReason = "token"
 
-// Guide is the integration guide's dialect: a Bayeux server with the channels /user/agent/events and /call/state.
+// Guide is the integration guide's dialect: a Bayeux server with the channels /user/agent/events and /call/state. Besides, it takes
+// commands to our own agent pages, see Command.
 //
 // A handshake carries a token in the Authorization header, in ext.auth.token or in the session cookie. It may
 // name in ext.cursor the last cursor that the client has seen, as a string or for each channel: then the first
@@ -48,7 +49,9 @@ type Guide struct {
 	opts   Options
 	policy *policy
 	server *bayeux.Server
+	pages  *pages
 	stop   context.CancelFunc
+	ended  <-chan struct{} // closed by stop
 	work   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -70,10 +73,13 @@ func NewGuide(o Options) (*Guide, error) {
 		o.Recheck = defaultRecheck
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	g := &Guide{opts: o, policy: &policy{auth: o.Auth, log: o.Logger}, stop: stop, clients: map[*bayeux.Session]*client{}}
+	g := &Guide{
+		opts: o, policy: &policy{auth: o.Auth, log: o.Logger}, pages: newPages(), stop: stop, ended: ctx.Done(),
+		clients: map[*bayeux.Session]*client{},
+	}
 	server, err := bayeux.NewServer(bayeux.Options{
 		Policy:         g.policy,
-		Hooks:          bayeux.Hooks{OnSession: g.onSession, OnSubscribe: g.onSubscribe, OnClose: g.onClose},
+		Hooks:          bayeux.Hooks{OnSession: g.onSession, OnSubscribe: g.onSubscribe, OnMessage: g.onMessage, OnClose: g.onClose},
 		Logger:         o.Logger,
 		Timeout:        o.HoldTime,
 		MaxInterval:    o.SessionLife,

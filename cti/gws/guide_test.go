@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -210,7 +211,10 @@ func TestSubscribeAgainGivesASnapshotAgain(t *testing.T) {
 
 	replies := d.send(map[string]any{"channel": "/meta/unsubscribe", "subscription": gws.ChannelAgentEvents})
 	require.True(t, replies[0].ok())
+	appended := r.feed.Head().Seq + 2
 	r.happen(2, "5001", bridge.EventHeld, bridge.PartyHeld)
+	// The feed appends on its own goroutine: what it appends after the subscription belongs to it.
+	require.Eventually(t, func() bool { return r.feed.Head().Seq == appended }, time.Minute, time.Millisecond)
 	require.True(t, d.subscribe(gws.ChannelCallState).ok())
 	r.happen(3, "5001", bridge.EventRetrieved, bridge.PartyEstablished)
 	_, events := d.receive(1)

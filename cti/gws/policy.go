@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"sidecar/cti"
@@ -103,19 +104,27 @@ func (p *policy) check(ctx context.Context, m *member, token string) error {
 	return nil
 }
 
-// Subscribe allows the two channels by name. A pattern would take in channels that come later.
-func (p *policy) Subscribe(_ context.Context, _ bayeux.Principal, channel string) error {
+// Subscribe allows the two channels of the feed by name, and a page's own. A pattern would take in other pages' channels, and those
+// that come later.
+func (p *policy) Subscribe(_ context.Context, who bayeux.Principal, channel string) error {
 	if _, ok := topicOf(channel); ok {
 		return nil
 	}
-	reason := "there are " + ChannelAgentEvents + " and " + ChannelCallState + " only"
+	m, ok := who.(*member)
+	if ok && strings.HasPrefix(channel, ChannelPagePrefix) && !bayeux.IsWild(channel) {
+		return mayListen(m, channel)
+	}
+	reason := "there are " + ChannelAgentEvents + ", " + ChannelCallState + " and " + ChannelPagePrefix + "<page id> only"
 	if bayeux.IsWild(channel) {
-		reason = "subscribe to " + ChannelAgentEvents + " and " + ChannelCallState + " by name, not by pattern"
+		reason = "subscribe to channels by name, not by pattern"
 	}
 	return &bayeux.DeniedError{Reason: reason, Err: errChannel}
 }
 
-// Publish refuses everything: the feed goes one way.
-func (p *policy) Publish(context.Context, bayeux.Principal, string) error {
+// Publish lets pages acknowledge commands and refuses everything else: the feed goes one way.
+func (p *policy) Publish(_ context.Context, who bayeux.Principal, channel string) error {
+	if m, ok := who.(*member); ok && channel == ChannelPageAcks && m.ownsDN() {
+		return nil
+	}
 	return &bayeux.DeniedError{Reason: "clients don't publish here", Err: errPublish}
 }

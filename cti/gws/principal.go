@@ -46,6 +46,12 @@ func (m *member) sees(dn bridge.DN) bool {
 	return p.sees(dn)
 }
 
+func (m *member) ownsDN() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.principal.OwnDNs) > 0
+}
+
 func (m *member) credential() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -80,6 +80,7 @@ type Dialog struct {
 	state         State
 	cause         Cause
 	flow          *Flow
+	contact       string // that the browser was registered with when the dialog began; see contactKey
 	route         route
 	local, remote party
 	target        sip.Uri
@@ -94,6 +95,7 @@ type Dialog struct {
 	offered       *Offer       // the peer's, not answered yet
 	lastBody      Body         // session description that we sent last, for a refresh by re-INVITE
 	peerAllows    []string
+	peerEvents    []string
 	cancelling    bool
 	provisional   bool // a 1xx came: CANCEL may be sent
 	clientTx      *sip.ClientTx
@@ -298,6 +300,9 @@ func (d *Dialog) learnLocked(m message) {
 	}
 	if methods := tokens(m, "Allow"); len(methods) > 0 {
 		d.peerAllows = methods
+	}
+	if events := tokens(m, "Allow-Events"); len(events) > 0 {
+		d.peerEvents = events
 	}
 }
 

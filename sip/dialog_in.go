@@ -111,6 +111,7 @@ func (e *Endpoint) fromInvite(req *sip.Request, tx *sip.ServerTx, flow *Flow) *D
 	d.learnLocked(req)
 	if flow != nil {
 		d.dn = from.Address.User
+		d.contact = e.registrar.contactOf(d.dn, flow)
 	}
 	return d
 }

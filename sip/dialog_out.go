@@ -62,7 +62,7 @@ func (d *Dialog) aimAt(in Invite) error {
 		if err != nil {
 			return err
 		}
-		d.dn, d.flow, d.target = in.DN, at.flow, at.target
+		d.dn, d.flow, d.target, d.contact = in.DN, at.flow, at.target, contactKey(&at.target)
 		d.route = route{transport: transportWS, destination: at.flow.source}
 		d.remote = party{uri: sip.Uri{Scheme: "sip", User: in.DN, Host: "sidecar.invalid"}}
 		return nil

@@ -39,7 +39,7 @@ func New(opts Options) (*Endpoint, error) {
 	e := &Endpoint{opts: opts, log: opts.Log, ctx: ctx, cancel: cancel, dialogs: make(map[dialogKey]*Dialog)}
 	e.trip = e.roundTrip
 	e.cancels.waiting = make(map[string]chan struct{})
-	e.registrar = newRegistrar(&e.opts.Registrar, e.log)
+	e.registrar = newRegistrar(&e.opts.Registrar, e.log, e.moveDialogs)
 	e.front = newFront(&e.opts.WebSocket, e.log, e.flowLost)
 	var err error
 	if e.stack, err = newStack(&e.opts, e.front, e.handle); err != nil {

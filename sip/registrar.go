@@ -28,6 +28,7 @@ type registrar struct {
 	log    *slog.Logger
 	auth   *authenticator
 	events *eventQueue
+	move   func(dn, contact string, to *Flow) // takes the dialogs of a contact to its new flow; called with mu held
 
 	mu       sync.Mutex
 	bindings map[string]*binding
@@ -43,15 +44,16 @@ type binding struct {
 	callID      string
 	cseq        uint32
 	userAgent   string
+	page        string
 	allowEvents []string
 	expires     time.Time
 	timer       *time.Timer // expiry while bound, grace while lost
 	epoch       int         // a timer that fired late finds another number
 }
 
-func newRegistrar(opts *RegistrarOptions, log *slog.Logger) *registrar {
+func newRegistrar(opts *RegistrarOptions, log *slog.Logger, move func(dn, contact string, to *Flow)) *registrar {
 	return &registrar{
-		opts: opts, log: log, auth: newAuthenticator(opts),
+		opts: opts, log: log, auth: newAuthenticator(opts), move: move,
 		events: newEventQueue(opts.OnEvent), bindings: make(map[string]*binding),
 	}
 }
@@ -175,10 +177,13 @@ func (r *registrar) update(req *sip.Request, dn string, flow *Flow, want wish) a
 	return r.okLocked(dn)
 }
 
-// sameInstance compares the instance ids of RFC 5626 section 4.1.
+// sameInstance compares the Contacts, which pages make up at random, and the instance ids of RFC 5626 section 4.1.
 func (w wish) sameInstance(b *binding) bool {
 	if w.contact == nil {
 		return false
+	}
+	if contactKey(&w.contact.Address) == contactKey(&b.contact.Address) {
+		return true
 	}
 	id, ok := w.contact.Params.Get("+sip.instance")
 	return ok && id == b.contact.Params.GetOr("+sip.instance", "")
@@ -197,13 +202,17 @@ func (r *registrar) bindLocked(b *binding, req *sip.Request, dn string, flow *Fl
 	case b.flow != flow:
 		kind, old = TakenOver, b.flow.id
 	}
+	same := old != 0 && contactKey(&b.contact.Address) == contactKey(&want.contact.Address)
 	b.flow, b.lost, b.contact = flow, false, want.contact
 	b.callID, b.cseq = req.CallID().Value(), req.CSeq().SeqNo
-	b.userAgent, b.allowEvents = headerValue(req, "User-Agent"), tokens(req, "Allow-Events")
+	b.userAgent, b.allowEvents, b.page = headerValue(req, "User-Agent"), tokens(req, "Allow-Events"), pageOf(req)
 	b.expires = time.Now().Add(want.expires)
 	r.armLocked(b, want.expires, ReasonExpired)
+	if same {
+		r.move(dn, contactKey(&b.contact.Address), flow)
+	}
 	if kind != 0 {
-		r.tellLocked(b, RegistrationEvent{Kind: kind, Flow: flow.id, Old: old})
+		r.tellLocked(b, RegistrationEvent{Kind: kind, Flow: flow.id, Old: old, SameContact: same})
 	}
 }
 
@@ -231,7 +240,7 @@ func (r *registrar) removeLocked(b *binding, reason string) {
 }
 
 func (r *registrar) tellLocked(b *binding, e RegistrationEvent) {
-	e.DN, e.Contact, e.UserAgent, e.AllowEvents = b.dn, b.contact.Address.String(), b.userAgent, b.allowEvents
+	e.DN, e.Contact, e.UserAgent, e.AllowEvents, e.Page = b.dn, b.contact.Address.String(), b.userAgent, b.allowEvents, b.page
 	r.log.Info("registration", "dn", b.dn, "kind", e.Kind.String(), "flow", e.Flow.String(), "reason", e.Reason)
 	r.events.push(e)
 }
@@ -284,6 +293,7 @@ type Location struct {
 	Flow        FlowID
 	Peer        netip.Addr
 	Contact     string
+	Page        string // X-Sidecar-Page: the instance of our own agent page; empty for other phones
 	UserAgent   string
 	AllowEvents []string
 
@@ -303,7 +313,7 @@ func (r *registrar) locate(dn string) (Location, error) {
 		return Location{}, fmt.Errorf("locate DN %q: %w", dn, errors.Join(ErrNotRegistered, ErrFlowGone))
 	}
 	return Location{
-		Flow: b.flow.id, Peer: b.flow.peer, Contact: b.contact.Address.String(), UserAgent: b.userAgent,
+		Flow: b.flow.id, Peer: b.flow.peer, Contact: b.contact.Address.String(), UserAgent: b.userAgent, Page: b.page,
 		AllowEvents: slices.Clone(b.allowEvents), flow: b.flow, target: *b.contact.Address.Clone(),
 	}, nil
 }

@@ -111,6 +111,8 @@ type RegistrationEvent struct {
 	Flow        FlowID // the flow that has the DN after the event; 0 for none
 	Old         FlowID // the flow that had it before; 0 for none
 	Contact     string // URI that the phone gave
+	SameContact bool   // of FlowBack and TakenOver: it is the same page on a new WebSocket, and its dialogs have moved there
+	Page        string // X-Sidecar-Page: the instance of our own agent page; empty for other phones
 	UserAgent   string
 	AllowEvents []string // events that the phone takes by NOTIFY ("talk", "hold")
 	Reason      string   // of Unregistered

@@ -18,7 +18,8 @@ export FUZZTIME
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/sidecar, static
+build: ## bin/sidecar, static, with the agent page if Node.js is there
+	@scripts/web-build.sh --if-node
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/sidecar
 
 deps: ## install what make test needs and this machine lacks

@@ -103,6 +103,17 @@ func client(r *http.Request) (address string, secure bool) {
 	return host, secure
 }
 
+// ClientAddr is the address that a request comes from; a proxy on this host is believed. It is not valid when that can't
+// be told.
+func ClientAddr(r *http.Request) netip.Addr {
+	text, _ := client(r)
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}
+
 func (s *server) panicked(w *recorder, r *http.Request, cause any) {
 	s.Log.ErrorContext(r.Context(), "request panicked", "cause", cause, "path", r.URL.Path,
 		"request_id", infoOf(r.Context()).id, "stack", string(debug.Stack()))

@@ -15,6 +15,7 @@ type Config struct {
 	Log       Log                 `mapstructure:"log"`
 	Asterisk  []Asterisk          `mapstructure:"asterisk"`
 	Network   Network             `mapstructure:"network"`
+	Gateway   Gateway             `mapstructure:"gateway"`
 	DNs       []DNGroup           `mapstructure:"dns"`
 	Trunks    []Trunk             `mapstructure:"trunks"`
 	Routes    []Route             `mapstructure:"routes"`
@@ -28,6 +29,7 @@ type Config struct {
 // HTTP is the daemon's own web server: pages, REST, CometD.
 type HTTP struct {
 	Listen         string        `mapstructure:"listen"`          // host:port
+	TLS            TLS           `mapstructure:"tls"`             // the same by HTTPS; without files with a certificate of our own
 	AllowedOrigins []string      `mapstructure:"allowed_origins"` // exact origins of pages served elsewhere, e.g. https://desktop.example.com
 	DrainTimeout   time.Duration `mapstructure:"drain_timeout"`   // how long a stop waits for running requests
 }
@@ -93,6 +95,7 @@ type DNSettings struct {
 	Password Secret   `mapstructure:"password"`  // random | literal | pattern with {dn} | file:PATH
 	Fallback Target   `mapstructure:"fallback"`  // where calls go while the sidecar is away or the DN can't be reached
 	CallerID string   `mapstructure:"caller_id"` // pattern with {dn}, e.g. "Agent {dn}"
+	Upstream string   `mapstructure:"upstream"`  // asterisk | name of a trunk of kind genesys: where the sidecar registers it
 	Context  string   `mapstructure:"context"`
 	Codecs   []string `mapstructure:"codecs"` // ulaw, alaw, g722, opus
 	Class    string   `mapstructure:"class"`  // class of the dial rules

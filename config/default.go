@@ -5,6 +5,7 @@ import "time"
 // The values that an empty setting of a DN takes.
 const (
 	DefaultOwner    = OwnerSidecar
+	DefaultUpstream = UpstreamAsterisk
 	DefaultPassword = Secret(PasswordRandom)
 	DefaultCallerID = "Agent {dn}"
 	DefaultContext  = "from-agents"
@@ -31,6 +32,7 @@ func Default() *Config {
 		Log:      Log{Level: "info", Format: "text"},
 		Asterisk: []Asterisk{defaultAsterisk()},
 		Network:  defaultNetwork(),
+		Gateway:  defaultGateway(),
 		DNs: []DNGroup{{
 			Numbers:    []string{"5001-5020"},
 			DNSettings: defaultDNSettings(),
@@ -84,6 +86,7 @@ func defaultNetwork() Network {
 func defaultDNSettings() DNSettings {
 	return DNSettings{
 		Owner:    DefaultOwner,
+		Upstream: DefaultUpstream,
 		Password: DefaultPassword,
 		CallerID: DefaultCallerID,
 		Context:  DefaultContext,

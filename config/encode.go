@@ -85,6 +85,8 @@ func (e encoding) scalar(v reflect.Value) *yaml.Node {
 		return text(value.String())
 	case int:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(value)}
+	case bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(value)}
 	default:
 		return text(fmt.Sprint(value))
 	}

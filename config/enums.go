@@ -7,6 +7,15 @@ const (
 	OwnerPhone          = "phone"           // a desk phone at Asterisk
 )
 
+// UpstreamAsterisk is where a DN of the sidecar is registered unless a trunk is named.
+const UpstreamAsterisk = "asterisk"
+
+// What a second browser for a DN gets.
+const (
+	TakeOverReplace = "replace" // the DN
+	TakeOverRefuse  = "refuse"  // 403 while the first one is there
+)
+
 // Where a DN's password comes from; every other text is the password itself, with {dn} replaced by the number.
 const (
 	PasswordRandom     = "random"

@@ -120,6 +120,7 @@ func (s DNSettings) withDefaults() DNSettings { return s.over(defaultDNSettings(
 // over fills what the settings leave open with those of base.
 func (s DNSettings) over(base DNSettings) DNSettings {
 	s.Owner = cmp.Or(s.Owner, base.Owner)
+	s.Upstream = cmp.Or(s.Upstream, base.Upstream)
 	s.Password = cmp.Or(s.Password, base.Password)
 	s.Fallback = cmp.Or(s.Fallback, base.Fallback)
 	s.CallerID = cmp.Or(s.CallerID, base.CallerID)

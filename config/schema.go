@@ -74,6 +74,7 @@ func startValue(t reflect.Type) reflect.Value {
 var (
 	errDuration = errors.New("not a duration: write for example 500ms, 5s or 2m")
 	errInteger  = errors.New("not a whole number")
+	errBool     = errors.New("must be true or false")
 	errShape    = errors.New("a single value can't stand here")
 )
 
@@ -98,6 +99,11 @@ func setText(dst reflect.Value, text string) error {
 			return errInteger
 		}
 		dst.SetInt(int64(n))
+	case dst.Kind() == reflect.Bool:
+		if text != "true" && text != "false" {
+			return errBool
+		}
+		dst.SetBool(text == "true")
 	case dst.Kind() == reflect.String:
 		dst.SetString(text)
 	default:

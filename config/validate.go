@@ -30,9 +30,11 @@ func (c *Config) check() []Problem {
 	k.oneOf("log.format", c.Log.Format, "text", "json")
 	k.asterisks()
 	k.network()
-	k.ports()
+	k.gateway()
 	k.directory()
+	k.ports()
 	k.trunks()
+	k.reachesUpstreams()
 	k.schedules()
 	k.dialRules()
 	k.routes()
@@ -49,8 +51,13 @@ func (c *Config) check() []Problem {
 
 func (c *checker) http() {
 	h := c.cfg.HTTP
-	anyHost := func(host string) bool { return host == "" || c.isHost(host) }
-	c.hostPort("http.listen", h.Listen, 0, anyHost, ruleHostPort)
+	c.hostPort("http.listen", h.Listen, 0, c.isListenHost, ruleHostPort)
+	if h.TLS.Listen != "" {
+		c.hostPort("http.tls.listen", h.TLS.Listen, 0, c.isListenHost, ruleHostPort)
+	}
+	if (h.TLS.CertFile == "") != (h.TLS.KeyFile == "") {
+		c.add("http.tls", "", "cert_file and key_file go together: write both, or none for a certificate of our own")
+	}
 	for i, origin := range h.AllowedOrigins {
 		if !isOrigin(origin) {
 			c.add(indexed("http.allowed_origins", i), origin, "write one exact origin, such as https://desktop.example.com")
@@ -99,6 +106,7 @@ func (c *checker) dnSettings(key string, s DNSettings) {
 	if s.Owner != "" {
 		c.oneOf(key+".owner", s.Owner, owners()...)
 	}
+	c.upstream(key+".upstream", s)
 	if rule := settingRule(s.Password); rule != "" {
 		c.add(key+".password", s.Password.String(), rule)
 	}

@@ -129,17 +129,39 @@ func isWildcard(host string) bool {
 // ports refuses two listeners on one port, and a SIP port among those of the media.
 func (c *checker) ports() {
 	sockets := c.sockets()
-	rtp := c.cfg.Network.RTP
+	media := c.mediaRanges()
 	for i, s := range sockets {
 		for _, other := range sockets[:i] {
 			if s.meets(other) {
 				c.add(s.key, strconv.Itoa(s.port), "is the port of "+other.key+" too: choose another one")
 			}
 		}
-		if s.udp && rtp.Start >= firstFree && s.port >= rtp.Start && s.port <= rtp.End {
-			c.add(s.key, strconv.Itoa(s.port), fmt.Sprintf("lies in the RTP range %d-%d of network.rtp: choose another one", rtp.Start, rtp.End))
+		for _, rtp := range media {
+			if s.udp && s.port >= rtp.Start && s.port <= rtp.End {
+				c.add(s.key, strconv.Itoa(s.port), fmt.Sprintf("lies in the RTP range %d-%d of %s: choose another one", rtp.Start, rtp.End, rtp.key))
+			}
 		}
 	}
+	if len(media) == 2 && media[0].Start <= media[1].End && media[1].Start <= media[0].End {
+		c.add(media[1].key, media[1].text(), fmt.Sprintf("overlaps the range %s of %s: choose another one", media[0].text(), media[0].key))
+	}
+}
+
+// mediaRange is a range of ports that calls take theirs from.
+type mediaRange struct {
+	key string
+	PortRange
+}
+
+func (r mediaRange) text() string { return fmt.Sprintf("%d-%d", r.Start, r.End) }
+
+// mediaRanges are those that are in use and valid.
+func (c *checker) mediaRanges() []mediaRange {
+	ranges := []mediaRange{{"network.rtp", c.cfg.Network.RTP}}
+	if c.usesGateway() {
+		ranges = append(ranges, mediaRange{"gateway.rtp", c.cfg.Gateway.RTP})
+	}
+	return slices.DeleteFunc(ranges, func(r mediaRange) bool { return r.Start < firstFree || r.End > maxPort })
 }
 
 func (c *checker) sockets() []socket {
@@ -153,6 +175,7 @@ func (c *checker) sockets() []socket {
 		}
 	}
 	add(socket{key: "http.listen", tcp: true}, c.cfg.HTTP.Listen)
+	add(socket{key: "http.tls.listen", tcp: true}, c.cfg.HTTP.TLS.Listen)
 	for i := range c.cfg.Asterisk {
 		if u, err := url.Parse(c.cfg.Asterisk[i].URL); err == nil {
 			add(socket{key: indexed("asterisk", i) + ".url", tcp: true, ari: true}, u.Host)
@@ -160,5 +183,12 @@ func (c *checker) sockets() []socket {
 	}
 	add(socket{key: "network.sip_listen", udp: udp, tcp: tcp}, n.SIPListen)
 	add(socket{key: "network.tls.listen", tcp: true}, n.TLS.Listen)
+	if g := &c.cfg.Gateway; c.usesGateway() {
+		add(socket{key: "gateway.ice.listen", udp: true, tcp: g.ICE.TCP}, g.ICE.Listen)
+		add(socket{key: "gateway.listen_ws", tcp: true}, g.ListenWS)
+		add(socket{key: "gateway.turn.listen_udp", udp: true}, g.TURN.ListenUDP)
+		add(socket{key: "gateway.turn.listen_tcp", tcp: true}, g.TURN.ListenTCP)
+		add(socket{key: "gateway.turn.listen_tls", tcp: true}, g.TURN.ListenTLS)
+	}
 	return append(found, socket{key: "network.sidecar_sip_port", host: n.SidecarAddress, port: n.SidecarSIPPort, udp: true, tcp: true})
 }

@@ -29,9 +29,9 @@ asterisk:
     config_dir: $(yaml "$var/asterisk/etc")
 
 dns:
-  # Desk phones (or softphones) that register with Asterisk.
+  # The agents, each with the page in a browser.
   - numbers: ["5001-5020"]
-    owner: phone
+    owner: sidecar
   # The agents of \`make demo\`. They are its own: a DN keeps one phone, and the demo's would push a real one out.
   - numbers: ["5091-5092"]
     owner: phone
@@ -108,7 +108,7 @@ print_credentials() {
   file=${said#* are in }
   [[ -r $file ]] || return 0
   grep -v '^#' "$file" | awk -F '\t' 'NR <= 4 { printf "    %-12s password %s  (%s)\n", $1, $2, $3 } END { if (NR > 4) printf "    and %d more\n", NR - 4 }'
-  printf '  phones: user = DN; passwords: bin/sidecar dn export --secrets --out - --config %q\n' "$config"
+  printf '  SIP phones: user = DN; passwords: bin/sidecar dn export --secrets --out - --config %q\n' "$config"
 }
 
 # Which of both has died, or nothing.
@@ -181,10 +181,13 @@ main() {
   url=$(base_url)
   wait_ready "$url" "$from"
   note "ready after $((SECONDS - started)) s"
-  printf '\n  REST API      %s/api/v1\n  description   %s/openapi.json\n  events        %s/cometd\n  health        %s/readyz\n' "$url" "$url" "$url" "$url"
+  printf '\n  agent page    %s/\n' "$url"
+  [[ -r web/dist/index.html ]] || printf '                (not in this binary: install Node.js 20.19 or newer and run make up again)\n'
+  printf '  REST API      %s/api/v1\n  description   %s/openapi.json\n  events        %s/cometd\n  health        %s/readyz\n' "$url" "$url" "$url" "$url"
   printf '  sidecar log   %s\n  asterisk log  %s\n\n' "$var/sidecar.log" "$var/asterisk/state/log/full"
   print_credentials
-  printf '\nA call to look at: make demo (in another terminal). Ctrl-C or make down ends both.\n'
+  printf '\nTwo windows talk: open the page twice (one of them private), log in as 5001 and 5002, dial 5002 from the first.\n'
+  printf 'A call to look at without a browser: make demo (in another terminal). Ctrl-C or make down ends both.\n'
 
   # Only now may a signal end the script where it stands: a note would not end the wait.
   trap 'stopping=yes; exit 0' INT TERM HUP

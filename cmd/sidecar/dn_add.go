@@ -50,6 +50,7 @@ func newDNAddCmd(o *options) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&settings.Owner, "owner", "", "sidecar, asterisk-webrtc or phone")
+	f.StringVar(&settings.Upstream, "upstream", "", "where the sidecar registers the DN: asterisk, or a trunk of kind genesys")
 	f.StringVar(&passwordFile, "password-file", "", "take the password from the first line of `FILE` (default: random)")
 	f.BoolVar(&increment, "increment", false, "let the number at the end of the password grow from DN to DN")
 	f.StringVar(&fallback, "fallback", "", "where calls go while the DN can't be reached, such as voicemail:5001")

@@ -100,7 +100,7 @@ func (r dnRow) group(numbers []string) (config.DNGroup, error) {
 		return config.DNGroup{}, err
 	}
 	group := config.DNGroup{Numbers: []string{r.Number}, DNSettings: config.DNSettings{
-		Owner: r.Owner, Context: r.Context, Class: r.Class, Fallback: fallback, CallerID: r.CallerID, Codecs: r.Codecs,
+		Owner: r.Owner, Upstream: r.Upstream, Context: r.Context, Class: r.Class, Fallback: fallback, CallerID: r.CallerID, Codecs: r.Codecs,
 		MaxCalls: r.MaxCalls, Password: config.Secret(r.Password),
 	}}
 	if r.Increment && r.Password != "" {

@@ -178,6 +178,8 @@ func (r *dnRow) set(column, value string) (err error) {
 		r.Number = value
 	case "owner":
 		r.Owner = value
+	case "upstream":
+		r.Upstream = value
 	case "context":
 		r.Context = value
 	case "class":

@@ -27,6 +27,7 @@ var (
 type dnRow struct {
 	Number    string   `json:"number"`
 	Owner     string   `json:"owner,omitempty"`
+	Upstream  string   `json:"upstream,omitempty"`
 	Context   string   `json:"context,omitempty"`
 	Class     string   `json:"class,omitempty"`
 	Fallback  string   `json:"fallback,omitempty"`
@@ -40,11 +41,11 @@ type dnRow struct {
 }
 
 func columns() []string {
-	return []string{"number", "owner", "context", "class", "fallback", "caller_id", "codecs", "max_calls", "password"}
+	return []string{"number", "owner", "upstream", "context", "class", "fallback", "caller_id", "codecs", "max_calls", "password"}
 }
 
 func (r dnRow) cells() []string {
-	return []string{r.Number, r.Owner, r.Context, r.Class, r.Fallback, r.CallerID, strings.Join(r.Codecs, " "), strconv.Itoa(r.MaxCalls), r.Password}
+	return []string{r.Number, r.Owner, r.Upstream, r.Context, r.Class, r.Fallback, r.CallerID, strings.Join(r.Codecs, " "), strconv.Itoa(r.MaxCalls), r.Password}
 }
 
 func newDNExportCmd(o *options) *cobra.Command {
@@ -87,7 +88,7 @@ func (d *directory) rows(secrets bool) ([]dnRow, error) {
 	}
 	for i, dn := range d.dns {
 		rows[i] = dnRow{
-			Number: dn.Number, Owner: dn.Owner, Context: dn.Context, Class: dn.Class, Fallback: dn.Fallback.String(),
+			Number: dn.Number, Owner: dn.Owner, Upstream: dn.Upstream, Context: dn.Context, Class: dn.Class, Fallback: dn.Fallback.String(),
 			CallerID: dn.CallerID, Codecs: dn.Codecs, MaxCalls: dn.MaxCalls,
 		}
 		if secrets {

@@ -22,8 +22,10 @@ import (
 	"sidecar/config"
 	"sidecar/cti"
 	"sidecar/cti/gws"
+	"sidecar/gateway"
 	"sidecar/internal/backoff"
 	"sidecar/internal/numbering"
+	"sidecar/media"
 	"sidecar/pjsipgen"
 	"sidecar/store"
 )
@@ -41,6 +43,11 @@ type daemon struct {
 	clients []*ari.Client
 	extra   map[string]http.Handler // doors besides the API, by pattern
 	engine  *bridge.Engine
+	users   *auth.Directory
+	auth    *auth.Service
+	media   *media.Engine // nil, as are the next two, when no DN needs a gateway
+	ports   *media.PortPool
+	gateway *gateway.Gateway
 	guide   *gws.Guide
 	handler http.Handler
 
@@ -53,7 +60,7 @@ type daemon struct {
 // told to send its calls here: a daemon that was started by mistake must not disturb the one that runs.
 func build(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daemon, error) {
 	d := &daemon{cfg: cfg, log: log, extra: map[string]http.Handler{}}
-	for _, step := range []func(context.Context) error{d.buildClaims, d.buildStores, d.buildEngine, d.buildDoors} {
+	for _, step := range []func(context.Context) error{d.buildClaims, d.buildStores, d.buildEngine, d.buildUsers, d.buildGateway, d.buildDoors} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, d.close(ctx))
 		}
@@ -156,13 +163,9 @@ func (d *daemon) connect(ctx context.Context) error {
 }
 
 // buildDoors makes what the outside talks to: the feed's CometD and the REST API.
-func (d *daemon) buildDoors(ctx context.Context) error {
-	directory, service, err := d.users(ctx)
-	if err != nil {
-		return err
-	}
+func (d *daemon) buildDoors(context.Context) (err error) {
 	d.guide, err = gws.NewGuide(gws.Options{ //nolint:contextcheck // it lives until Close, not until ctx ends
-		Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Auth: feedAuth{service}, Origins: d.cfg.HTTP.AllowedOrigins,
+		Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Auth: feedAuth{d.auth}, Origins: d.cfg.HTTP.AllowedOrigins,
 		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize, Logger: d.log,
 	})
 	if err != nil {
@@ -170,43 +173,11 @@ func (d *daemon) buildDoors(ctx context.Context) error {
 	}
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
 	d.handler, err = api.New(api.Options{
-		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: service, Users: directory, Checks: d.checks(),
+		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Log: d.log, Version: version,
 	})
 	return err
-}
-
-func (d *daemon) users(ctx context.Context) (*auth.Directory, *auth.Service, error) {
-	secrets, err := config.OpenSecrets(d.cfg.DataDir)
-	if err != nil {
-		return nil, nil, err
-	}
-	info := d.dnInfo()
-	directory := auth.NewDirectory(d.db, func(dn string) bool { _, ok := info(dn); return ok })
-	file := filepath.Join(d.cfg.DataDir, auth.CredentialsFile)
-	made, err := directory.EnsureAdmin(ctx, file)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(made) > 0 {
-		d.log.Info("first_admin_made", "user", made[0].Name, "password_in", file)
-	}
-	service, err := auth.New(auth.Options{
-		Directory: directory, Revocations: d.db, Key: secrets.TokenKey(), TokenLife: d.cfg.Auth.TokenLife,
-		AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Log: d.log,
-	})
-	return directory, service, err
-}
-
-// dnInfo looks up what the configuration says about a DN.
-func (d *daemon) dnInfo() func(string) (api.DNInfo, bool) {
-	dns, _ := d.cfg.ExpandDNs() // it worked before
-	known := make(map[string]api.DNInfo, len(dns))
-	for _, dn := range dns {
-		known[dn.Number] = api.DNInfo{Owner: dn.Owner, CallerID: dn.CallerID, Class: dn.Class}
-	}
-	return func(number string) (api.DNInfo, bool) { info, ok := known[number]; return info, ok }
 }
 
 // checks are what must work for the daemon to be ready.
@@ -249,7 +220,9 @@ func (d *daemon) run(ctx context.Context) {
 }
 
 // close ends everything that was built, what asks before what is asked: a request to Asterisk that is under way must
-// not fail because its client went first, the engine would take it for the call's failure. Calls stay in Asterisk.
+// not fail because its client went first, the engine would take it for the call's failure. Calls stay in Asterisk, but
+// for the legs of browsers, whose media ends with us: the gateway's BYEs come when the engine takes no facts any more, so
+// that the other parties stay too.
 func (d *daemon) close(ctx context.Context) error {
 	var errs []error
 	if d.door != nil {
@@ -261,6 +234,7 @@ func (d *daemon) close(ctx context.Context) error {
 	if d.engine != nil {
 		d.engine.Close()
 	}
+	errs = append(errs, d.closeGateway())
 	for _, client := range d.clients {
 		client.Close()
 	}

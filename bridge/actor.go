@@ -69,12 +69,13 @@ func (a *actor) handle(in Input) {
 		return
 	}
 	before := a.state.Events
-	state, effects := next(a.state, stamped{At: time.Now(), Input: in})
+	known, _ := a.state.knowing(a.e.Phones.Abilities)
+	state, effects := next(known, stamped{At: time.Now(), Input: in})
 	a.state = state
 	if err := a.e.Journal.Put(string(a.id), state); err != nil {
 		a.e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
 	}
-	a.e.setView(a, state.view())
+	a.e.setView(a)
 	if state.Events > before {
 		for _, event := range state.Outbox {
 			a.e.Feed.Publish(event)
@@ -103,6 +104,8 @@ func (a *actor) start(effect Effect) {
 		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.ringTimeout(effect.Party) })
 	case OccupyDN:
 		a.e.Agents.Occupy(effect.DN, a.id)
+	case AskPhone:
+		a.e.spawn(func() { a.askPhone(effect) })
 	default:
 		a.work.push(effect)
 	}
@@ -111,7 +114,7 @@ func (a *actor) start(effect Effect) {
 // ask posts the input that build makes for a token, and waits for the machine's reply to it.
 func (a *actor) ask(ctx context.Context, build func(token int) Input) error {
 	reply := make(chan error, 1)
-	posted := a.loop.Post(func() {
+	posted := a.loop.Post(func() { //nolint:contextcheck // what the command begins goes on when its client stops waiting
 		a.tokens++
 		a.waiting[a.tokens] = reply
 		a.handle(build(a.tokens))

@@ -20,7 +20,7 @@ func (a *actor) run(effect Effect) {
 	case OpenLeg:
 		err = a.request(func(ctx context.Context) error { return sw.Open(ctx, effect.Channel) })
 	case HangupLeg:
-		err = a.request(func(ctx context.Context) error { return sw.Hangup(ctx, effect.Channel, effect.Cause) })
+		err = a.request(func(ctx context.Context) error { return a.hangup(ctx, effect) })
 		if err != nil {
 			a.hangupAgain(effect)
 		}
@@ -32,7 +32,7 @@ func (a *actor) run(effect Effect) {
 			})
 		}
 	case ReferLeg:
-		err = a.request(func(ctx context.Context) error { return sw.ReferResult(ctx, effect.Channel, effect.OK) })
+		err = a.request(func(ctx context.Context) error { return a.referResult(ctx, effect) })
 	case PlayMusic:
 		err = a.request(func(ctx context.Context) error { return sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On) })
 	case DestroyBridge:
@@ -42,11 +42,25 @@ func (a *actor) run(effect Effect) {
 		a.e.Agents.Free(effect.DN, a.id)
 	case FreeCaps:
 		a.e.caps.free(effect.Channel)
-	case OccupyDN, StartTimer, Reply: // done by start
+	case OccupyDN, StartTimer, Reply, AskPhone: // done by start
 	}
 	if err != nil && a.e.ctx.Err() == nil {
 		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
 	}
+}
+
+func (a *actor) hangup(ctx context.Context, effect HangupLeg) error {
+	if effect.Phone != "" {
+		return a.e.Phones.Hangup(ctx, effect.Phone)
+	}
+	return a.e.Switch.Hangup(ctx, effect.Channel, effect.Cause)
+}
+
+func (a *actor) referResult(ctx context.Context, effect ReferLeg) error {
+	if effect.Phone != "" {
+		return a.e.Phones.ReferResult(ctx, effect.Phone, effect.OK)
+	}
+	return a.e.Switch.ReferResult(ctx, effect.Channel, effect.OK)
 }
 
 // request runs one request within its deadline.
@@ -158,9 +172,7 @@ func resultOf(effect Effect, err error) Input {
 // hangupAgain asks again for the end of a channel: as long as the call waits for it, or a few times if it does not.
 func (a *actor) hangupAgain(effect HangupLeg) {
 	if !a.wants(a.e.ctx, effect.Channel) {
-		a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error {
-			return a.e.Switch.Hangup(ctx, effect.Channel, effect.Cause)
-		})
+		a.e.clean("channel", effect.Channel.ID, func(ctx context.Context) error { return a.hangup(ctx, effect) })
 		return
 	}
 	time.AfterFunc(requestRetry, func() {

@@ -26,13 +26,13 @@ func (e *Engine) adopt(snap Snapshot) {
 			return cmp.Or(cmp.Compare(began(snap.Channels[a]), began(snap.Channels[b])), cmp.Compare(a, b))
 		})
 		var in Adopted
-		var channels []ChannelID
+		var channels []arrivedLeg
 		for _, member := range members {
 			ch := ChannelID{Server: snap.Server, ID: member}
 			fact, there := snap.Channels[member]
 			if leg, ok := adoptable(ch, fact); there && ok && e.owner(ch) == nil {
 				in.Legs = append(in.Legs, leg)
-				channels = append(channels, ch)
+				channels = append(channels, arrivedLeg{ch, leg.Leg})
 			}
 		}
 		if len(in.Legs) < 2 {
@@ -61,9 +61,10 @@ func adoptable(ch ChannelID, fact ChannelFact) (AdoptedLeg, bool) {
 		return leg, false
 	case fact.Arrived != nil:
 		leg.DN, leg.Number, leg.Name, leg.Trunk = fact.Arrived.From, fact.Arrived.Number, fact.Arrived.Name, fact.Arrived.From == ""
+		leg.Leg = fact.Arrived.Leg
 		return leg, true
 	case fact.Called.DN != "":
-		leg.DN, leg.Number = fact.Called.DN, string(fact.Called.DN)
+		leg.DN, leg.Number, leg.Leg = fact.Called.DN, string(fact.Called.DN), ch.ID
 		return leg, true
 	default:
 		leg.Number = fact.Called.Number
@@ -91,7 +92,7 @@ func (s *step) adopted(in Adopted) {
 		}
 		s.join(Party{
 			DN: leg.DN, Number: leg.Number, Name: leg.Name, Role: role, State: PartyEstablished, JoinedAt: s.at,
-			Leg: Leg{Channel: leg.Channel, State: LegUp, Joined: true},
+			Leg: Leg{Channel: leg.Channel, Name: leg.Leg, State: LegUp, Joined: true},
 		})
 		if leg.DN != "" {
 			s.do(OccupyDN{DN: leg.DN})

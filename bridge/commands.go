@@ -84,6 +84,9 @@ func (e *Engine) transfer(ctx context.Context, cmd Transfer) (CallView, error) {
 	if err != nil {
 		return CallView{}, err
 	}
+	if view.Controller == ControlSwitch {
+		return CallView{}, &StateError{Call: cmd.Call, Verb: "transfer", State: view.State, Why: doneBySwitch}
+	}
 	dest, err := e.Plan.Dial(by, cmd.Class, cmd.To)
 	if err != nil {
 		return CallView{}, err
@@ -200,7 +203,9 @@ func (o *operations) once(
 // withoutEffect reports whether a command was refused before anything happened: who asks again later may have luck.
 func withoutEffect(err error) bool {
 	var target *TargetError
-	return errors.Is(err, ErrSwitchUnavailable) || errors.Is(err, ErrDraining) || errors.As(err, &target) && target.Unreachable
+	return errors.Is(err, ErrSwitchUnavailable) || errors.Is(err, ErrDraining) ||
+		errors.Is(err, ErrPhoneSilent) || errors.Is(err, ErrPhoneRefused) || // to be told twice does a phone no harm
+		errors.As(err, &target) && target.Unreachable
 }
 
 func (o *operations) forget(id OpID) {

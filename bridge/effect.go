@@ -27,6 +27,13 @@ type (
 	HangupLeg struct {
 		Channel ChannelID
 		Cause   int
+		Phone   string // the leg of our gateway to hang up, where no switch of ours has a channel
+	}
+	// AskPhone tells a phone of our gateway what to do, beside the other effects: PhoneReplied.
+	AskPhone struct {
+		Leg   string
+		Party PartyID
+		Verb  PhoneVerb
 	}
 	// ContinueLeg gives the channel back to the switch's own plan.
 	ContinueLeg struct {
@@ -36,6 +43,7 @@ type (
 	// ReferLeg answers a phone's REFER.
 	ReferLeg struct {
 		Channel ChannelID
+		Phone   string // the leg of our gateway that answers it, empty: the switch does
 		OK      bool
 	}
 	// JoinLegs puts channels into the call's bridge: Joined.
@@ -74,6 +82,7 @@ func (AnswerLeg) isEffect()     {}
 func (RingLeg) isEffect()       {}
 func (OpenLeg) isEffect()       {}
 func (HangupLeg) isEffect()     {}
+func (AskPhone) isEffect()      {}
 func (ContinueLeg) isEffect()   {}
 func (ReferLeg) isEffect()      {}
 func (JoinLegs) isEffect()      {}

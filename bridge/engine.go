@@ -6,19 +6,21 @@ import (
 	"encoding/base32"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Options are what an Engine needs. All ports must be set.
+// Options are what an Engine needs. All ports but Phones must be set.
 type Options struct {
 	Node          string     // names the node in ids
 	NodeID        byte       // first byte of its ConnIDs
 	Server        ServerID   // for calls that begin here, while it can be reached
 	Servers       []ServerID // all that are configured; empty: only Server
 	Switch        Switch
+	Phones        Phones // nil: there is no gateway
 	Plan          Plan
 	Agents        Agents
 	Journal       Journal
@@ -43,6 +45,7 @@ type Engine struct {
 	mu       sync.RWMutex
 	actors   map[InteractionID]*actor
 	arrivals map[ChannelID]*actor // channels that came to us carry the switch's ids, not ours
+	legs     map[string]ChannelID // of arrivals whose phone's leg ends in our gateway, by its name
 	views    map[CallID]*live
 	down     map[ServerID]bool // of every configured server, whether it is out of reach
 	draining bool
@@ -51,7 +54,15 @@ type Engine struct {
 // live is a call as last seen, and who runs it.
 type live struct {
 	actor *actor
+	state Interaction // of which view is the picture; nobody changes it any more
 	view  CallView
+}
+
+// arrivedLeg is a channel that came to us, and the name of its leg in our gateway, empty for none.
+type arrivedLeg struct {
+	ChannelID
+
+	leg string
 }
 
 // lives is false of a call that has not begun, or is over while its channels end.
@@ -63,6 +74,9 @@ func New(o Options) *Engine {
 	if len(o.Servers) == 0 {
 		o.Servers = []ServerID{o.Server}
 	}
+	if o.Phones == nil {
+		o.Phones = noPhones{}
+	}
 	down := map[ServerID]bool{}
 	for _, server := range o.Servers {
 		down[server] = true
@@ -70,7 +84,7 @@ func New(o Options) *Engine {
 	return &Engine{
 		Options: o, log: o.Logger, ctx: ctx, cancel: cancel,
 		actors: map[InteractionID]*actor{}, arrivals: map[ChannelID]*actor{},
-		views: map[CallID]*live{}, down: down,
+		legs: map[string]ChannelID{}, views: map[CallID]*live{}, down: down,
 	}
 }
 
@@ -104,7 +118,7 @@ func (e *Engine) Drain() {
 }
 
 // start makes the actor of a new interaction; arrived are the channels that came to us.
-func (e *Engine) start(server ServerID, call CallID, arrived ...ChannelID) *actor {
+func (e *Engine) start(server ServerID, call CallID, arrived ...arrivedLeg) *actor {
 	i := e.interaction(server, InteractionID(e.prefix()+randomName()))
 	i.Call.ID = call
 	return e.launch(i, arrived)
@@ -119,7 +133,7 @@ func (e *Engine) interaction(server ServerID, id InteractionID) Interaction {
 
 // launch makes the actor of an interaction, to which the arrived channels belong. Its call keeps the id that it has, or
 // is given one if that is not an id or another call's.
-func (e *Engine) launch(i Interaction, arrived []ChannelID) *actor {
+func (e *Engine) launch(i Interaction, arrived []arrivedLeg) *actor {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !i.Call.ID.valid() || e.views[i.Call.ID] != nil {
@@ -133,11 +147,18 @@ func (e *Engine) launch(i Interaction, arrived []ChannelID) *actor {
 	}
 	e.wg.Go(a.runEffects)
 	e.actors[i.ID] = a
-	e.views[i.Call.ID] = &live{actor: a, view: i.view()} // nobody else may take the id from now on
-	for _, ch := range arrived {
-		e.arrivals[ch] = a
+	e.views[i.Call.ID] = &live{actor: a, state: i, view: i.view()} // nobody else may take the id from now on
+	for _, leg := range arrived {
+		e.arrivedLocked(a, leg)
 	}
 	return a
+}
+
+func (e *Engine) arrivedLocked(a *actor, leg arrivedLeg) {
+	e.arrivals[leg.ChannelID] = a
+	if leg.leg != "" {
+		e.legs[leg.leg] = leg.ChannelID
+	}
 }
 
 // isDown reports whether a server is out of reach at the moment.
@@ -172,7 +193,8 @@ func randomName() string {
 }
 
 // setView keeps the call's picture for the readers; called by the actor's loop.
-func (e *Engine) setView(a *actor, v CallView) {
+func (e *Engine) setView(a *actor) {
+	v := a.state.view()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	a.shown = v
@@ -182,18 +204,15 @@ func (e *Engine) setView(a *actor, v CallView) {
 		}
 		return
 	}
-	e.views[v.ID] = &live{actor: a, view: v}
+	e.views[v.ID] = &live{actor: a, state: a.state, view: v}
 }
 
 // forget ends an interaction whose last effect is done.
 func (e *Engine) forget(a *actor) {
 	e.mu.Lock()
 	delete(e.actors, a.id)
-	for ch, owner := range e.arrivals {
-		if owner == a {
-			delete(e.arrivals, ch)
-		}
-	}
+	maps.DeleteFunc(e.legs, func(_ string, ch ChannelID) bool { return e.arrivals[ch] == a })
+	maps.DeleteFunc(e.arrivals, func(_ ChannelID, owner *actor) bool { return owner == a })
 	e.mu.Unlock()
 	c := a.state.Call // the loop has ended: nobody else touches it
 	if err := e.Journal.Delete(string(a.id)); err != nil {
@@ -206,26 +225,39 @@ func (e *Engine) forget(a *actor) {
 // Calls lists the calls that live, the oldest first.
 func (e *Engine) Calls() []CallView {
 	e.mu.RLock()
-	defer e.mu.RUnlock()
-	list := make([]CallView, 0, len(e.views))
+	living := make([]*live, 0, len(e.views))
 	for _, l := range e.views {
 		if l.lives() {
-			list = append(list, l.view)
+			living = append(living, l)
 		}
+	}
+	e.mu.RUnlock()
+	list := make([]CallView, 0, len(living))
+	for _, l := range living {
+		list = append(list, e.show(l))
 	}
 	sortViews(list)
 	return list
 }
 
+// show is a call with what its phones can do at this moment: they come and go without a change of the call.
+func (e *Engine) show(l *live) CallView {
+	state, changed := l.state.knowing(e.Phones.Abilities)
+	if !changed {
+		return l.view
+	}
+	return state.view()
+}
+
 // Call gives a call that lives.
 func (e *Engine) Call(id CallID) (CallView, bool) {
 	e.mu.RLock()
-	defer e.mu.RUnlock()
 	l := e.views[id]
+	e.mu.RUnlock()
 	if l == nil || !l.lives() {
 		return CallView{}, false
 	}
-	return l.view, true
+	return e.show(l), true
 }
 
 func (e *Engine) actorOf(id CallID) (*actor, CallView, error) {

@@ -18,7 +18,12 @@ var (
 	// ErrUnknownOutcome is wrapped by a Switch around what is no answer of the server: the request may have been done.
 	ErrUnknownOutcome = errors.New("nobody knows whether it was done")
 	ErrNotAParty      = errors.New("that DN is not a party of this call")
+	ErrPhoneSilent    = errors.New("the phone did not acknowledge the command in time")
+	ErrPhoneRefused   = errors.New("the phone did not do it")
 )
+
+// doneBySwitch is why commands are refused for calls that a switch with call control of its own mixes.
+const doneBySwitch = "done by the SIP Server"
 
 // StateError is a command that the call's present state does not allow.
 type StateError struct {

@@ -18,6 +18,7 @@ type Arrival struct {
 	Number  string
 	Name    string
 	Called  string
+	Leg     string // of our gateway, for a phone of its
 	CallID  CallID // CallUUID that came with the call, empty for none
 }
 
@@ -40,9 +41,9 @@ func (e *Engine) Arrive(in Arrival) {
 	if refused != nil {
 		e.log.Info("number_refused", "called", in.Called, "from", in.Number, "trunk", in.Trunk, "reason", refused)
 	}
-	a := e.start(in.Channel.Server, in.CallID, in.Channel)
+	a := e.start(in.Channel.Server, in.CallID, arrivedLeg{in.Channel, in.Leg})
 	a.feed(Arrived{
-		Channel: in.Channel, Up: in.Up, From: in.From, Number: in.Number, Name: in.Name, Called: in.Called,
+		Channel: in.Channel, Up: in.Up, From: in.From, Number: in.Number, Name: in.Name, Called: in.Called, Leg: in.Leg,
 		Dest: dest, Refused: refused,
 	})
 }
@@ -78,7 +79,8 @@ func (e *Engine) owner(ch ChannelID) *actor {
 
 // Referral is a phone's wish to transfer its call.
 type Referral struct {
-	Channel  ChannelID
+	Channel  ChannelID // or
+	Leg      string    // when the phone asked our gateway
 	From     DN
 	To       string
 	Attended bool
@@ -86,17 +88,18 @@ type Referral struct {
 
 // Refer takes a phone's REFER. Only the transfer without consultation is done; the other kind is declined.
 func (e *Engine) Refer(in Referral) {
-	a := e.owner(in.Channel)
+	a := e.referOwner(&in)
 	if a == nil {
 		return
 	}
+	phone := in.Leg != ""
 	dest, err := e.Plan.Dial(in.From, "", in.To)
 	if err != nil || in.Attended || !dest.Treatment.IsZero() {
 		e.log.Info("refer_declined", "dn", in.From, "to", in.To, "attended", in.Attended, "error", err)
-		a.feed(doReferRefused{Channel: in.Channel})
+		a.feed(doReferRefused{Channel: in.Channel, Phone: phone})
 		return
 	}
-	a.feed(doTransfer{By: in.From, Channel: in.Channel, Dest: dest})
+	a.feed(doTransfer{By: in.From, Channel: in.Channel, Phone: phone, Dest: dest})
 }
 
 // Gap says that events of the server may be missing from now on. Calls stay as they are; commands are refused.
@@ -213,16 +216,19 @@ func (e *Engine) restore(i Interaction) {
 	if i.Call.Transfer != nil {
 		i.Call.Transfer.Reply = 0
 	}
+	for n := range i.Call.Parties {
+		i.Call.Parties[n].Asked = Asked{}
+	}
 	a := newActor(e, i)
 	a.fresh = true
 	e.mu.Lock()
 	a.shown = i.view()
 	e.wg.Go(a.runEffects)
 	e.actors[i.ID] = a
-	e.views[i.Call.ID] = &live{actor: a, view: a.shown}
+	e.views[i.Call.ID] = &live{actor: a, state: i, view: a.shown}
 	for _, p := range i.Call.Parties {
 		if p.Leg.alive() && !strings.HasPrefix(p.Leg.Channel.ID, string(i.ID)+".") {
-			e.arrivals[p.Leg.Channel] = a
+			e.arrivedLocked(a, arrivedLeg{p.Leg.Channel, p.Leg.Name})
 		}
 	}
 	e.mu.Unlock()
@@ -238,7 +244,10 @@ func (e *Engine) restore(i Interaction) {
 	for _, event := range i.Outbox {
 		e.Feed.Publish(event)
 	}
-	if !slices.Contains(e.Servers, i.Server) {
+	switch {
+	case i.Call.Controller == ControlSwitch: // its leg was in our gateway, and died with it
+		a.feed(SwitchLost{})
+	case !slices.Contains(e.Servers, i.Server):
 		e.log.Warn("server_not_configured", "server", i.Server, "interaction", i.ID)
 		a.feed(SwitchLost{})
 	}

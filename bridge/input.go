@@ -13,6 +13,7 @@ type Arrived struct {
 	Number  string
 	Name    string
 	Called  string
+	Leg     string // of our gateway, when the phone is one of its
 	Dest    Destination
 	Refused error // why Called leads nowhere
 }
@@ -21,7 +22,8 @@ type Arrived struct {
 type LegChanged struct {
 	Channel ChannelID
 	Change  LegChange
-	Cause   int // Q.850, for LegIsGone
+	Cause   int  // Q.850, for LegIsGone
+	Phone   bool // told by our gateway, not by the switch
 }
 
 // LegChange says what a channel did.
@@ -36,6 +38,8 @@ const (
 	LegIsHeld    LegChange = "held"
 	LegIsBack    LegChange = "retrieved"
 	LegIsGone    LegChange = "gone"
+	LegIsSilent  LegChange = "media lost" // nothing comes from its phone; for our gateway to tell
+	LegIsAudible LegChange = "media back"
 )
 
 // LegFailed is the result of a CreateLeg or DialLeg that did not work.
@@ -93,10 +97,51 @@ type doHangup struct {
 	Reply int
 }
 
+// PhoneVerb is something that a phone can be told to do.
+type PhoneVerb string
+
+// The verbs.
+const (
+	PhoneAnswer   PhoneVerb = "answer"
+	PhoneHold     PhoneVerb = "hold"
+	PhoneRetrieve PhoneVerb = "retrieve"
+)
+
+// doPhone has the phone of By do something.
+type doPhone struct {
+	By    DN
+	Verb  PhoneVerb
+	Reply int
+}
+
+// PhoneReplied is the result of an AskPhone.
+type PhoneReplied struct {
+	Party PartyID
+	Verb  PhoneVerb
+	Err   error
+}
+
+// doReject refuses the call that rings at By.
+type doReject struct {
+	By    DN
+	Reply int
+}
+
+// SwitchCalled begins the interaction with a call of a switch that mixes itself: we command the one leg of the DN.
+type SwitchCalled struct {
+	Channel  ChannelID
+	Leg      string
+	DN       DN
+	Number   string
+	Inbound  bool
+	Internal bool // Number is a DN of ours
+}
+
 // doTransfer is a single-step transfer, by command or by the phone's REFER.
 type doTransfer struct {
 	By      DN
 	Channel ChannelID // whose phone asks for it by REFER, zero for a command
+	Phone   bool      // the REFER came to our gateway, which answers it
 	Dest    Destination
 	Op      OpID
 	Reply   int
@@ -105,7 +150,10 @@ type doTransfer struct {
 func (t doTransfer) refer() bool { return t.Channel != ChannelID{} }
 
 // doReferRefused answers a REFER whose target can't be called or whose kind we don't do.
-type doReferRefused struct{ Channel ChannelID }
+type doReferRefused struct {
+	Channel ChannelID
+	Phone   bool
+}
 
 // Adopted is a conversation that the switch has and nobody here knows any more: after it was out of reach for so long
 // that its calls were taken as ended.
@@ -117,6 +165,7 @@ type AdoptedLeg struct {
 	DN      DN // empty for an outside party
 	Number  string
 	Name    string
+	Leg     string
 	Trunk   bool // it came to us from a trunk
 }
 
@@ -132,6 +181,10 @@ func (Reconciled) isInput()     {}
 func (SwitchLost) isInput()     {}
 func (doMakeCall) isInput()     {}
 func (doHangup) isInput()       {}
+func (doPhone) isInput()        {}
+func (doReject) isInput()       {}
+func (PhoneReplied) isInput()   {}
+func (SwitchCalled) isInput()   {}
 func (doTransfer) isInput()     {}
 func (doReferRefused) isInput() {}
 

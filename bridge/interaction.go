@@ -31,6 +31,7 @@ type Call struct {
 	Parties    []Party // in the order in which they came
 	Bridge     BridgeID
 	Bridged    bool // the bridge was asked for
+	Music      bool // it plays music
 	Transfer   *TransferOp
 	UserData   map[string]string
 	StartedAt  time.Time
@@ -45,6 +46,7 @@ type TransferOp struct {
 	Committed bool    // By has left
 	Recalled  bool    // the target failed and By is called back
 	Refer     bool    // asked for by the phone of By
+	Phone     bool    // which did so through our gateway
 	Op        OpID
 	Reply     int // token of the waiting command, 0 for none
 }
@@ -67,6 +69,13 @@ type Party struct {
 	Deadline  time.Time // ringing ends
 	Leg       Leg
 	BackTo    Treatment // where the leg was handed back to
+	Asked     Asked     // what its phone is being told to do
+}
+
+// Asked is what a phone was told to do and has not acknowledged yet.
+type Asked struct {
+	Verb    PhoneVerb // empty: nothing
+	Replies []int     // tokens of the commands that wait for it
 }
 
 // Leg is a party's channel.
@@ -75,11 +84,25 @@ type Party struct {
 //	   (ours)                                             ├──> Leaving ──> Gone
 //	                          Arrived (theirs) ───> Up ───┘
 type Leg struct {
-	Channel ChannelID
-	State   LegState
-	Joined  bool
-	Cause   int // hang-up cause that we asked for or were told
+	Channel   ChannelID
+	Name      string // by which the phone's side of it is known: X-Sidecar-Leg; empty for a leg without
+	State     LegState
+	Joined    bool
+	Cause     int            // hang-up cause that we asked for or were told
+	Hold      Hold           // that its phone is in
+	Can       PhoneAbilities // as last seen
+	MediaLost bool           // nothing comes from its phone any more; it may come back
 }
+
+// Hold says whether a phone holds its call, and who knows of it. What its peer hears then comes from whoever knows.
+type Hold string
+
+// The holds.
+const (
+	HoldNone    Hold = ""
+	HoldSwitch  Hold = "switch"  // the phone told the switch, which plays its music
+	HoldGateway Hold = "gateway" // the phone told our gateway, and the music is ours to play
+)
 
 // LegState is where a leg stands.
 type LegState string
@@ -169,10 +192,34 @@ func (c *Call) peer(id PartyID) *Party {
 // clone copies the state so that the machine never changes what it was given.
 func (i Interaction) clone() Interaction {
 	i.Call.Parties = slices.Clone(i.Call.Parties)
+	for n := range i.Call.Parties {
+		asked := &i.Call.Parties[n].Asked
+		asked.Replies = slices.Clone(asked.Replies)
+	}
 	if i.Call.Transfer != nil {
 		op := *i.Call.Transfer
 		i.Call.Transfer = &op
 	}
 	i.Outbox = nil
 	return i
+}
+
+// knowing is the state with what the phones of its legs can do now. It reports false when that is what it was.
+func (i Interaction) knowing(abilities func(leg string) PhoneAbilities) (Interaction, bool) {
+	changed := false
+	for n, p := range i.Call.Parties {
+		if p.DN == "" || p.Leg.Name == "" || !p.Leg.usable() {
+			continue
+		}
+		can := abilities(p.Leg.Name)
+		if can == p.Leg.Can {
+			continue
+		}
+		if !changed {
+			i.Call.Parties = slices.Clone(i.Call.Parties)
+			changed = true
+		}
+		i.Call.Parties[n].Leg.Can = can
+	}
+	return i, changed
 }

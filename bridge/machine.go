@@ -44,6 +44,10 @@ func replyTo(in Input) int {
 		return in.Reply
 	case doTransfer:
 		return in.Reply
+	case doPhone:
+		return in.Reply
+	case doReject:
+		return in.Reply
 	default:
 		return 0
 	}
@@ -61,6 +65,10 @@ func (s *step) call() *Call { return &s.i.Call }
 func (s *step) do(e Effect) { s.effects = append(s.effects, e) }
 
 func (s *step) apply(in Input) {
+	if _, begins := in.(SwitchCalled); begins || s.call().Controller == ControlSwitch {
+		s.applySwitched(in)
+		return
+	}
 	switch in := in.(type) {
 	case Arrived:
 		s.arrived(in)
@@ -91,7 +99,13 @@ func (s *step) apply(in Input) {
 	case doTransfer:
 		s.transfer(in)
 	case doReferRefused:
-		s.declineRefer(in.Channel)
+		s.declineRefer(in.Channel, in.Phone)
+	case doPhone:
+		s.phone(in)
+	case PhoneReplied:
+		s.phoneReplied(in)
+	case doReject:
+		s.reject(in)
 	}
 }
 
@@ -111,6 +125,9 @@ func (s *step) settle(before CallView) {
 		c.EndedAt = s.at
 		s.failTransfer(&StateError{Call: c.ID, Verb: "transfer", State: PartyReleased, Why: "the call ended meanwhile"})
 		s.replyMake(&StateError{Call: c.ID, Verb: "make call", State: PartyReleased, Why: "the call ended meanwhile"})
+	}
+	if living > 0 {
+		s.music()
 	}
 	after := s.i.view()
 	if !reflect.DeepEqual(before, after) {
@@ -135,7 +152,7 @@ func (s *step) arrived(in Arrived) {
 	}
 	origin := s.join(Party{
 		DN: in.From, Number: in.Number, Name: in.Name, Role: RoleOrigination, State: PartyDialing,
-		Leg: Leg{Channel: in.Channel, State: state},
+		Leg: Leg{Channel: in.Channel, Name: in.Leg, State: state},
 	})
 	if in.From != "" {
 		s.do(OccupyDN{DN: in.From})
@@ -170,12 +187,12 @@ func (s *step) makeCall(in doMakeCall) {
 	c.Type = callType(in.From, in.Dest)
 	s.i.MakeReply, s.i.MakeOp = in.Reply, in.Op
 	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest})
-	p.Leg = Leg{Channel: s.newChannel(), State: LegRequested}
+	p.Leg = s.newLeg(in.From)
 	if in.RingFor > 0 {
 		p.Deadline = s.at.Add(in.RingFor)
 	}
 	s.do(CreateLeg{Leg: NewLeg{
-		Channel: p.Leg.Channel, To: Endpoint{DN: in.From}, CallerNum: in.Dest.Number, CallID: c.ID,
+		Channel: p.Leg.Channel, Leg: p.Leg.Name, To: Endpoint{DN: in.From}, CallerNum: in.Dest.Number, CallID: c.ID,
 	}})
 }
 
@@ -198,10 +215,16 @@ func (s *step) join(p Party) *Party {
 	return &c.Parties[len(c.Parties)-1]
 }
 
-// newChannel names the next channel that we make; the interaction's id in front lets a fact find its way.
-func (s *step) newChannel() ChannelID {
+// newLeg names the next channel that we make; the interaction's id in front lets a fact find its way. The phone's side
+// of it goes by the same name.
+func (s *step) newLeg(dn DN) Leg {
 	s.i.NextLeg++
-	return ChannelID{Server: s.i.Server, ID: fmt.Sprintf("%s.%d", s.i.ID, s.i.NextLeg)}
+	id := fmt.Sprintf("%s.%d", s.i.ID, s.i.NextLeg)
+	leg := Leg{Channel: ChannelID{Server: s.i.Server, ID: id}, State: LegRequested}
+	if dn != "" {
+		leg.Name = id
+	}
+	return leg
 }
 
 // ring calls a destination on behalf of the first living party.
@@ -218,10 +241,10 @@ func (s *step) ring(dest Destination, third PartyID) *Party {
 	p := s.join(Party{
 		DN: dest.Endpoint.DN, Number: dest.Number, Role: RoleDestination, State: PartyAlerting, Third: third, Dest: dest,
 	})
-	p.Leg = Leg{Channel: s.newChannel(), State: LegRequested}
+	p.Leg = s.newLeg(p.DN)
 	s.do(CreateLeg{
 		Leg: NewLeg{
-			Channel: p.Leg.Channel, To: dest.Endpoint, Originator: caller.Leg.Channel,
+			Channel: p.Leg.Channel, Leg: p.Leg.Name, To: dest.Endpoint, Originator: caller.Leg.Channel,
 			CallerNum: number, CallerName: name, CallID: c.ID,
 		},
 		Caps: dest.Caps,
@@ -259,9 +282,16 @@ func (s *step) release(p *Party, why CallState, cause int) {
 	if p.Told {
 		s.tell(p, Event{Kind: kind, CallState: why, Cause: cause})
 	}
+	if len(p.Asked.Replies) > 0 {
+		s.replyAsked(p, &StateError{Call: s.i.Call.ID, Verb: string(p.Asked.Verb), State: PartyReleased, Why: "the party left the call meanwhile"})
+	}
 	if p.Leg.usable() {
 		p.Leg.State, p.Leg.Cause = LegLeaving, cause
-		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: cause})
+		e := HangupLeg{Channel: p.Leg.Channel, Cause: cause}
+		if s.i.Call.Controller == ControlSwitch {
+			e.Phone = p.Leg.Name
+		}
+		s.do(e)
 	}
 }
 

@@ -5,7 +5,7 @@ import "errors"
 // legChanged takes a fact of the switch about one of the call's channels.
 func (s *step) legChanged(in LegChanged) {
 	p := s.call().byChannel(in.Channel)
-	if p == nil {
+	if p == nil || in.Phone && s.phoneChanged(p, in.Change) {
 		return
 	}
 	switch in.Change {
@@ -18,17 +18,12 @@ func (s *step) legChanged(in LegChanged) {
 	case LegIsUp:
 		s.legUp(p)
 	case LegIsHeld:
-		if p.State == PartyEstablished {
-			p.State = PartyHeld
-			s.tell(p, Event{Kind: EventHeld, CallState: CallStateOK})
-		}
+		s.hold(p, HoldSwitch)
 	case LegIsBack:
-		if p.State == PartyHeld {
-			p.State = PartyEstablished
-			s.tell(p, Event{Kind: EventRetrieved, CallState: CallStateOK})
-		}
+		s.hold(p, HoldNone)
 	case LegIsGone:
 		s.legGone(p, in.Cause)
+	case LegIsSilent, LegIsAudible: // phoneChanged has taken it
 	}
 }
 
@@ -59,9 +54,9 @@ func (s *step) legCreated(p *Party) {
 	s.dial(p)
 	if op.Refer {
 		// Last, since the switch waits for the phone here: it is to learn the result before its call ends.
-		by := s.call().party(op.By).Leg.Channel
-		s.do(ReferLeg{Channel: by, OK: true})
-		s.do(HangupLeg{Channel: by, Cause: causeNormal})
+		by := s.call().party(op.By)
+		s.answerRefer(by, op.Phone, true)
+		s.do(HangupLeg{Channel: by.Leg.Channel, Cause: causeNormal})
 	}
 }
 
@@ -211,13 +206,14 @@ func (s *step) joined(in Joined) {
 			c.AnsweredAt = s.at
 		}
 		s.tell(p, Event{Kind: EventEstablished, CallState: CallStateOK})
+		s.followHold(p)
 	}
 	if op := c.Transfer; op != nil {
 		if to := c.party(op.To); to.Leg.Joined {
-			s.do(PlayMusic{Bridge: c.Bridge})
 			c.Transfer = nil
 		}
 	}
+	s.music()
 }
 
 // legGone takes the end of a channel.

@@ -32,10 +32,9 @@ func (s *step) reconciled(in Reconciled) {
 	if !c.Bridged || !c.EndedAt.IsZero() {
 		return
 	}
-	if op := c.Transfer; op != nil && op.Committed {
-		s.do(PlayMusic{Bridge: c.Bridge, On: true})
-	} else if in.Restarted {
-		s.do(PlayMusic{Bridge: c.Bridge}) // its end may have been queued
+	c.Music = c.wantsMusic()
+	if c.Music || in.Restarted { // without it: its end may have been queued
+		s.do(PlayMusic{Bridge: c.Bridge, On: c.Music})
 	}
 }
 
@@ -73,7 +72,7 @@ func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 		s.legRinging(p)
 	case LegIsUp:
 		s.legUp(p)
-	case LegIsCreated, LegIsHeard, LegIsHeld, LegIsBack, LegIsGone:
+	case LegIsCreated, LegIsHeard, LegIsHeld, LegIsBack, LegIsGone, LegIsSilent, LegIsAudible:
 	}
 }
 
@@ -90,7 +89,7 @@ func (s *step) reconcileGone(p *Party) {
 // recreate asks again for a channel whose creation was asked for, but never happened.
 func (s *step) recreate(p *Party) {
 	c := s.call()
-	leg := NewLeg{Channel: p.Leg.Channel, To: p.Dest.Endpoint, CallID: c.ID, CallerNum: p.Dest.CallerID}
+	leg := NewLeg{Channel: p.Leg.Channel, Leg: p.Leg.Name, To: p.Dest.Endpoint, CallID: c.ID, CallerNum: p.Dest.CallerID}
 	if p.State == PartyInitiated {
 		leg.To, leg.CallerNum = Endpoint{DN: p.DN}, p.Dest.Number
 	} else if caller := c.caller(p.Third); caller != nil {

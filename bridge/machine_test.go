@@ -292,7 +292,7 @@ func TestReconciledHandedBack(t *testing.T) {
 func TestReferOfAnOutsideParty(t *testing.T) {
 	t.Parallel()
 	s := talking(t).in(doTransfer{By: "trunk", Channel: ch("cust"), Dest: toDN("5002")})
-	require.Equal(t, []string{"ReferLeg {Channel:{Server:pbx1 ID:cust} OK:false}", "Reply {Token:0 Err:" + ErrNotAParty.Error() + "}"}, s.lines)
+	require.Equal(t, []string{"ReferLeg {Channel:{Server:pbx1 ID:cust} Phone: OK:false}", "Reply {Token:0 Err:" + ErrNotAParty.Error() + "}"}, s.lines)
 }
 
 func TestTransferTargetFails(t *testing.T) {

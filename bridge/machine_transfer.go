@@ -11,7 +11,7 @@ func (s *step) transfer(in doTransfer) {
 		s.refuseTransfer(in, err)
 		return
 	}
-	op := &TransferOp{By: by.ID, Refer: in.refer(), Op: in.Op, Reply: in.Reply}
+	op := &TransferOp{By: by.ID, Refer: in.refer(), Phone: in.Phone, Op: in.Op, Reply: in.Reply}
 	byID := by.ID
 	to := s.ring(in.Dest, byID)
 	op.To = to.ID
@@ -20,16 +20,25 @@ func (s *step) transfer(in doTransfer) {
 
 func (s *step) refuseTransfer(in doTransfer, err error) {
 	if in.refer() {
-		s.declineRefer(in.Channel)
+		s.declineRefer(in.Channel, in.Phone)
 	}
 	s.do(Reply{Token: in.Reply, Err: err})
 }
 
 // declineRefer tells a phone that its transfer will not happen.
-func (s *step) declineRefer(ch ChannelID) {
+func (s *step) declineRefer(ch ChannelID, phone bool) {
 	if p := s.call().byChannel(ch); p != nil && p.Leg.usable() {
-		s.do(ReferLeg{Channel: ch})
+		s.answerRefer(p, phone, false)
 	}
+}
+
+// answerRefer lets whoever took the phone's REFER tell it the result.
+func (s *step) answerRefer(p *Party, phone, ok bool) {
+	e := ReferLeg{Channel: p.Leg.Channel, OK: ok}
+	if phone {
+		e.Phone = p.Leg.Name
+	}
+	s.do(e)
 }
 
 // transferor finds the party that transfers, and says why it can't.
@@ -39,18 +48,25 @@ func (s *step) transferor(by DN) (*Party, error) {
 	if p == nil {
 		return nil, ErrNotAParty
 	}
-	refuse := func(why string) error {
-		return &StateError{Call: c.ID, Verb: "transfer", State: p.State, Why: why}
-	}
-	switch {
-	case p.State != PartyEstablished && p.State != PartyHeld:
-		return nil, refuse("an established call is needed")
-	case c.Transfer != nil:
-		return nil, refuse("a transfer is under way")
-	case c.peer(p.ID) == nil:
-		return nil, refuse("there is no single other party")
+	if why := c.mayTransfer(p); why != "" {
+		return nil, &StateError{Call: c.ID, Verb: "transfer", State: p.State, Why: why}
 	}
 	return p, nil
+}
+
+// mayTransfer says why a party can't transfer now, nothing if it can.
+func (c *Call) mayTransfer(p *Party) string {
+	switch {
+	case c.Controller == ControlSwitch:
+		return doneBySwitch
+	case p.State != PartyEstablished && p.State != PartyHeld:
+		return "an established call is needed"
+	case c.Transfer != nil:
+		return "a transfer is under way"
+	case c.peer(p.ID) == nil:
+		return "there is no single other party"
+	}
+	return ""
 }
 
 // commitTransfer lets the transferring party go: the target's channel is there.
@@ -58,7 +74,7 @@ func (s *step) commitTransfer(op *TransferOp) {
 	c := s.call()
 	op.Committed = true
 	by := c.party(op.By)
-	s.do(PlayMusic{Bridge: c.Bridge, On: true})
+	s.music()
 	by.Leg.Joined = false
 	if op.Refer && by.Leg.alive() {
 		by.Leg.State, by.Leg.Cause = LegLeaving, causeNormal // legCreated hangs up, once the phone knows
@@ -113,7 +129,7 @@ func (s *step) failTransfer(err error) {
 	}
 	if !op.Committed {
 		if op.Refer {
-			s.do(ReferLeg{Channel: c.party(op.By).Leg.Channel})
+			s.answerRefer(c.party(op.By), op.Phone, false)
 		}
 		s.do(Reply{Token: op.Reply, Err: err})
 	}

@@ -49,7 +49,26 @@ type NewLeg struct {
 	CallerNum  string    // shown to the called party
 	CallerName string
 	CallID     CallID
+	Leg        string // by which the phone's side finds the channel, empty for an outside number
 }
+
+// Phones is what the engine asks of the phones whose legs end in our own gateway. A leg is named as in Leg.Name; one that
+// the gateway does not have can do nothing. Requests return when the phone has acknowledged, or with the deadline of their
+// context; what the phone does then comes back as a fact (Engine.Phone).
+type Phones interface {
+	// Abilities says what the phone can be told to do at this moment. It does no I/O.
+	Abilities(leg string) PhoneAbilities
+	// Answer is no error for a call that is answered already; Hold, Retrieve and Hangup likewise.
+	Answer(ctx context.Context, leg string) error
+	Hold(ctx context.Context, leg string) error
+	Retrieve(ctx context.Context, leg string) error
+	Hangup(ctx context.Context, leg string) error
+	// ReferResult tells a phone what became of the transfer that it asked for.
+	ReferResult(ctx context.Context, leg string, ok bool) error
+}
+
+// PhoneAbilities is what a phone can be told to do. Hold stands for retrieve too.
+type PhoneAbilities struct{ Answer, Hold bool }
 
 // Endpoint is where an outgoing channel goes: a DN, or a number through a trunk.
 type Endpoint struct {

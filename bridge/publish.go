@@ -113,7 +113,7 @@ func (c *Call) state() PartyState {
 func (p *Party) view(c *Call) PartyView {
 	return PartyView{
 		ID: p.ID, DN: p.DN, Number: p.Number, Name: p.Name, Role: p.Role, State: p.State,
-		JoinedAt: p.JoinedAt, Capabilities: p.capabilities(c),
+		JoinedAt: p.JoinedAt, Capabilities: p.capabilities(c), MediaLost: p.Leg.MediaLost && p.alive(),
 	}
 }
 
@@ -123,8 +123,16 @@ func (p *Party) capabilities(c *Call) []Capability {
 		return nil
 	}
 	can := []Capability{CanRelease, CanClear}
-	if (p.State == PartyEstablished || p.State == PartyHeld) && c.Transfer == nil && c.peer(p.ID) != nil {
+	if c.mayTransfer(p) == "" {
 		can = append(can, CanSingleStepTransfer)
+	}
+	for _, phone := range [...]struct {
+		verb PhoneVerb
+		can  Capability
+	}{{PhoneAnswer, CanAnswer}, {PhoneHold, CanHold}, {PhoneRetrieve, CanRetrieve}} {
+		if done, why := p.may(phone.verb); !done && why == "" {
+			can = append(can, phone.can)
+		}
 	}
 	return can
 }

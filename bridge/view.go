@@ -40,6 +40,9 @@ const (
 	CanRelease            Capability = "release"
 	CanClear              Capability = "clear"
 	CanSingleStepTransfer Capability = "single-step-transfer"
+	CanAnswer             Capability = "answer"
+	CanHold               Capability = "hold"
+	CanRetrieve           Capability = "retrieve"
 )
 
 // CallView is a call as it stands. It is a value of its own: the engine never changes one it has given out.
@@ -69,6 +72,7 @@ type PartyView struct {
 	State        PartyState
 	Capabilities []Capability
 	JoinedAt     time.Time // when it was established, zero before
+	MediaLost    bool      // nothing comes from its phone at the moment
 }
 
 // Outside reports whether the party is not one of our DNs.

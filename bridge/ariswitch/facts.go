@@ -10,7 +10,7 @@ import (
 // Contexts from which the dialplan sends channels to us, as first argument of Stasis.
 const (
 	fromTrunk  = "from-trunk"  // Stasis(app,from-trunk,NUMBER,TRUNK)
-	fromAgents = "from-agents" // Stasis(app,from-agents,NUMBER,LEG)
+	fromAgents = "from-agents" // Stasis(app,from-agents,NUMBER,LEG); the dialplan takes LEG from phones of our gateway only
 	ourLeg     = "leg"         // what we create ourselves
 )
 
@@ -36,6 +36,9 @@ func arrival(server bridge.ServerID, ch ari.ChannelData, args []string) (bridge.
 	case fromAgents:
 		in.From = bridge.DN(endpointOf(ch.Name))
 		in.Number, in.Name = string(in.From), "" // who calls is who registered, not what the phone writes
+		if len(args) > 2 {
+			in.Leg = args[2]
+		}
 		return in, true
 	default:
 		return in, false

@@ -116,7 +116,8 @@ func TestArrivals(t *testing.T) {
 	}{
 		{"trunk", `["from-trunk","8000","provider"]`, "PJSIP/provider-0000002a", "Ring", bridge.Arrival{Channel: id, Trunk: "provider", Number: "030", Name: "Cust", Called: "8000", CallID: uuid}},
 		{"trunk with dashes", `["from-trunk","8000"]`, "PJSIP/my-sip-provider-0000002a", "Up", bridge.Arrival{Channel: id, Up: true, Trunk: "my-sip-provider", Number: "030", Name: "Cust", Called: "8000", CallID: uuid}},
-		{"agent", `["from-agents","5002","leg"]`, "PJSIP/5001-0000002a", "Ring", bridge.Arrival{Channel: id, From: "5001", Number: "5001", Called: "5002", CallID: uuid}},
+		{"agent", `["from-agents","5002","leg"]`, "PJSIP/5001-0000002a", "Ring", bridge.Arrival{Channel: id, From: "5001", Number: "5001", Called: "5002", Leg: "leg", CallID: uuid}},
+		{"agent's desk phone", `["from-agents","5002"]`, "PJSIP/5001-0000002a", "Ring", bridge.Arrival{Channel: id, From: "5001", Number: "5001", Called: "5002", CallID: uuid}},
 	} {
 		conn.Send(event("StasisStart", `"args":`+tc.args+`,"channel":`+channel("c1", tc.endpoint, tc.state, "030")))
 		require.Equal(t, tc.want, take(t, f.arrivals), tc.name)

@@ -91,8 +91,10 @@ func (s *Switch) Create(ctx context.Context, leg bridge.NewLeg) error {
 func (s *Switch) variables(leg bridge.NewLeg) ari.Vars {
 	v := map[string]string{
 		"PJSIP_TRANSFER_HANDLING()": "ari-only",
-		legVariable:                 leg.Channel.ID,
 		partyVariable:               partyOf(leg.To),
+	}
+	if leg.Leg != "" {
+		v[legVariable] = leg.Leg
 	}
 	if leg.CallerNum != "" {
 		v["CONNECTEDLINE(num,i)"] = leg.CallerNum
@@ -100,8 +102,8 @@ func (s *Switch) variables(leg bridge.NewLeg) ari.Vars {
 	if leg.CallerName != "" {
 		v["CONNECTEDLINE(name,i)"] = leg.CallerName
 	}
-	if leg.To.DN != "" && s.paired(leg.To.DN) {
-		v["PJSIP_HEADER(add,"+LegHeader+")"] = leg.Channel.ID
+	if leg.Leg != "" && s.paired(leg.To.DN) {
+		v["PJSIP_HEADER(add,"+LegHeader+")"] = leg.Leg
 	}
 	return ari.NewVars(v)
 }

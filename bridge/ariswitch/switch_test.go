@@ -33,7 +33,7 @@ func answers(s *fakeari.Server, method, path string, status int) {
 func leg(dn bridge.DN) bridge.NewLeg {
 	return bridge.NewLeg{
 		Channel: bridge.ChannelID{Server: "pbx1", ID: "n1-x.1"}, To: bridge.Endpoint{DN: dn},
-		CallerNum: "030", CallerName: "Cust", Originator: bridge.ChannelID{Server: "pbx1", ID: "cust"},
+		CallerNum: "030", CallerName: "Cust", Originator: bridge.ChannelID{Server: "pbx1", ID: "cust"}, Leg: "the-leg",
 	}
 }
 
@@ -66,9 +66,13 @@ func TestCreate(t *testing.T) {
 	v := variables()
 	require.Equal(t, "030", v["CONNECTEDLINE(num,i)"])
 	require.Equal(t, "ari-only", v["PJSIP_TRANSFER_HANDLING()"])
-	require.Equal(t, "n1-x.1", v["PJSIP_HEADER(add,"+ariswitch.LegHeader+")"], "the browser's leg finds its channel by it")
+	require.Equal(t, "the-leg", v["PJSIP_HEADER(add,"+ariswitch.LegHeader+")"], "the browser's leg finds its channel by it")
+	require.Equal(t, "the-leg", v["SIDECAR_LEG"], "and after a restart too")
+	require.NoError(t, sw.Create(t.Context(), leg("5002")))
+	require.NotContains(t, variables(), "PJSIP_HEADER(add,"+ariswitch.LegHeader+")", "a desk phone has no use for it")
 
 	out := leg("")
+	out.Leg = ""
 	out.To = bridge.Endpoint{Trunk: "prov", Number: "030999"}
 	require.NoError(t, sw.Create(t.Context(), out))
 	require.Equal(t, "PJSIP/030999@prov", last(s).Query.Get("endpoint"))

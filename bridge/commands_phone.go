@@ -1,0 +1,97 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// phoneTimeout is how long a phone has to acknowledge what it is told to do.
+const phoneTimeout = 3 * time.Second
+
+// PartyCommand is for one party of a call.
+type PartyCommand struct {
+	Call CallID
+	By   DN // empty: the only DN in the call
+	Op   OpID
+}
+
+// Answer has the phone of the DN answer. It returns when the phone has acknowledged; a call that is answered already is
+// no error.
+func (e *Engine) Answer(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	return e.phoneCommand(ctx, cmd, PhoneAnswer)
+}
+
+// Hold has the phone of the DN put the call on hold, under the conditions of Answer.
+func (e *Engine) Hold(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	return e.phoneCommand(ctx, cmd, PhoneHold)
+}
+
+// Retrieve has the phone of the DN take the call back from hold, under the conditions of Answer.
+func (e *Engine) Retrieve(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	return e.phoneCommand(ctx, cmd, PhoneRetrieve)
+}
+
+// Reject refuses a call that rings at the DN, for the caller as if it were busy.
+func (e *Engine) Reject(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	return e.partyCommand(ctx, cmd, func(by DN, token int) Input { return doReject{By: by, Reply: token} })
+}
+
+func (e *Engine) phoneCommand(ctx context.Context, cmd PartyCommand, verb PhoneVerb) (CallView, error) {
+	return e.partyCommand(ctx, cmd, func(by DN, token int) Input { return doPhone{By: by, Verb: verb, Reply: token} })
+}
+
+func (e *Engine) partyCommand(ctx context.Context, cmd PartyCommand, build func(by DN, token int) Input) (CallView, error) {
+	return e.ops.once(ctx, e.spawn, cmd.Op, func(ctx context.Context) (CallView, error) {
+		a, view, err := e.actorOf(cmd.Call)
+		if err != nil {
+			return CallView{}, err
+		}
+		by, err := actingDN(view, cmd.By)
+		if err != nil {
+			return CallView{}, err
+		}
+		if err := a.ask(ctx, func(token int) Input { return build(by, token) }); err != nil {
+			return CallView{}, err
+		}
+		return e.lastView(a), nil
+	})
+}
+
+// askPhone tells a phone what to do. It runs beside the effects, which must not wait for a phone.
+func (a *actor) askPhone(effect AskPhone) {
+	ctx, cancel := context.WithTimeout(a.e.ctx, phoneTimeout)
+	defer cancel()
+	var err error
+	switch effect.Verb {
+	case PhoneAnswer:
+		err = a.e.Phones.Answer(ctx, effect.Leg)
+	case PhoneHold:
+		err = a.e.Phones.Hold(ctx, effect.Leg)
+	case PhoneRetrieve:
+		err = a.e.Phones.Retrieve(ctx, effect.Leg)
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("%w: %w", ErrPhoneSilent, err)
+	case err != nil:
+		err = fmt.Errorf("%w: %w", ErrPhoneRefused, err)
+	}
+	if err != nil {
+		a.e.log.Warn("phone_command_failed", "interaction", a.id, "leg", effect.Leg, "verb", effect.Verb, "error", err)
+	}
+	a.feed(PhoneReplied{Party: effect.Party, Verb: effect.Verb, Err: err})
+}
+
+// noPhones stands for a gateway that is not there: no phone can be told anything.
+type noPhones struct{}
+
+var errNoGateway = errors.New("there is no gateway")
+
+func (noPhones) Abilities(string) PhoneAbilities                 { return PhoneAbilities{} }
+func (noPhones) Answer(context.Context, string) error            { return errNoGateway }
+func (noPhones) Hold(context.Context, string) error              { return errNoGateway }
+func (noPhones) Retrieve(context.Context, string) error          { return errNoGateway }
+func (noPhones) Hangup(context.Context, string) error            { return errNoGateway }
+func (noPhones) ReferResult(context.Context, string, bool) error { return errNoGateway }

@@ -1,0 +1,148 @@
+package bridge
+
+// phone has the phone of a party do something. The reply waits for the phone to acknowledge; the change itself comes as a
+// fact.
+func (s *step) phone(in doPhone) {
+	p := s.call().livingDN(in.By)
+	if p == nil {
+		s.do(Reply{Token: in.Reply, Err: ErrNotAParty})
+		return
+	}
+	done, why := p.may(in.Verb)
+	switch {
+	case why != "":
+		s.do(Reply{Token: in.Reply, Err: &StateError{Call: s.i.Call.ID, Verb: string(in.Verb), State: p.State, Why: why}})
+	case done:
+		s.do(Reply{Token: in.Reply})
+	case p.Asked.Verb == in.Verb:
+		p.Asked.Replies = append(p.Asked.Replies, in.Reply)
+	default:
+		p.Asked = Asked{Verb: in.Verb, Replies: []int{in.Reply}}
+		s.do(AskPhone{Leg: p.Leg.Name, Party: p.ID, Verb: in.Verb})
+	}
+}
+
+// may says why a party's phone can't be told to do something now, nothing if it can. Done is what it has done already:
+// agents press the button of the desktop and that of the phone.
+func (p *Party) may(verb PhoneVerb) (done bool, why string) {
+	if p.Asked.Verb != "" && p.Asked.Verb != verb {
+		return false, "its phone is being told to " + string(p.Asked.Verb)
+	}
+	talks := p.State == PartyEstablished || p.State == PartyHeld
+	switch verb {
+	case PhoneAnswer:
+		switch {
+		case talks || p.Leg.State == LegUp:
+			return true, ""
+		case p.Leg.State != LegRinging || p.State != PartyRinging && p.State != PartyInitiated:
+			return false, "only a phone that rings can answer"
+		case !p.Leg.Can.Answer:
+			return false, "its phone takes no such command, answer at the phone"
+		}
+	case PhoneHold, PhoneRetrieve:
+		switch {
+		case !talks:
+			return false, "an established call is needed"
+		case (verb == PhoneHold) == (p.State == PartyHeld):
+			return true, ""
+		case !p.Leg.Can.Hold:
+			return false, "its phone takes no such command, use the phone"
+		}
+	}
+	return false, ""
+}
+
+func (s *step) phoneReplied(in PhoneReplied) {
+	if p := s.call().party(in.Party); p.Asked.Verb == in.Verb {
+		s.replyAsked(p, in.Err)
+	}
+}
+
+// replyAsked answers the commands that wait for a phone.
+func (s *step) replyAsked(p *Party, err error) {
+	for _, token := range p.Asked.Replies {
+		s.do(Reply{Token: token, Err: err})
+	}
+	p.Asked = Asked{}
+}
+
+// reject refuses a call that rings, as its phone would by saying that it is busy.
+func (s *step) reject(in doReject) {
+	c := s.call()
+	p := c.livingDN(in.By)
+	switch {
+	case p == nil:
+		s.do(Reply{Token: in.Reply, Err: ErrNotAParty})
+	case p.State != PartyRinging && p.State != PartyAlerting || p.Leg.State == LegUp:
+		s.do(Reply{Token: in.Reply, Err: &StateError{Call: c.ID, Verb: "reject", State: p.State, Why: "only a call that rings can be rejected"}})
+	default:
+		s.failed(p, causeBusy, ErrBusy)
+		s.do(Reply{Token: in.Reply})
+	}
+}
+
+// phoneChanged takes what our gateway says of a leg that has a channel at the switch, and reports whether that is all.
+// The switch tells of the channel itself; the gateway of what it never hears.
+func (s *step) phoneChanged(p *Party, change LegChange) bool {
+	switch change {
+	case LegIsHeld:
+		s.hold(p, HoldGateway)
+	case LegIsBack:
+		s.hold(p, HoldNone)
+	case LegIsSilent, LegIsAudible:
+		p.Leg.MediaLost = change == LegIsSilent
+	case LegIsCreated, LegIsRinging, LegIsHeard, LegIsUp, LegIsGone:
+	}
+	return true
+}
+
+// hold takes a phone's hold or its end.
+func (s *step) hold(p *Party, hold Hold) {
+	if !p.Leg.usable() {
+		return
+	}
+	p.Leg.Hold = hold
+	s.followHold(p)
+	s.music()
+}
+
+// followHold brings a party in line with its phone, which may hold before the call is known to be established.
+func (s *step) followHold(p *Party) {
+	switch held := p.Leg.Hold != HoldNone; {
+	case held && p.State == PartyEstablished:
+		p.State = PartyHeld
+		s.tell(p, Event{Kind: EventHeld, CallState: CallStateOK})
+	case !held && p.State == PartyHeld:
+		p.State = PartyEstablished
+		s.tell(p, Event{Kind: EventRetrieved, CallState: CallStateOK})
+	}
+}
+
+// music plays or ends music in the bridge as the call needs it now.
+func (s *step) music() {
+	c := s.call()
+	if want := c.Bridged && c.wantsMusic(); want != c.Music {
+		c.Music = want
+		s.do(PlayMusic{Bridge: c.Bridge, On: want})
+	}
+}
+
+// wantsMusic reports whether somebody waits in the bridge: for the target of a transfer, or for the one other party, who
+// holds and whose switch does not know it. Among several a hold silences nobody.
+func (c *Call) wantsMusic() bool {
+	if c.Transfer != nil && c.Transfer.Committed {
+		return true
+	}
+	talking, holding := 0, 0
+	for i := range c.Parties {
+		switch p := &c.Parties[i]; {
+		case !p.alive() || !p.Leg.Joined:
+		case p.State == PartyHeld && p.Leg.Hold == HoldGateway:
+			holding++
+			talking++
+		default:
+			talking++
+		}
+	}
+	return talking == 2 && holding > 0
+}

@@ -116,7 +116,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.engine.Restore(interactions)
+	d.engine.Restore(interactions) //nolint:contextcheck // what it starts lives until Close
 	return nil
 }
 
@@ -234,7 +234,7 @@ func (d *daemon) close(ctx context.Context) error {
 	if d.engine != nil {
 		d.engine.Close()
 	}
-	errs = append(errs, d.closeGateway())
+	errs = append(errs, d.closeGateway()) //nolint:contextcheck // it bounds its last words itself
 	for _, client := range d.clients {
 		client.Close()
 	}

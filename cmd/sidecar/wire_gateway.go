@@ -197,9 +197,9 @@ func asteriskUpstream(ctx context.Context, cfg *config.Config) (gateway.Upstream
 	}
 	host := listen.Addr().String()
 	if listen.Addr().IsUnspecified() {
-		rest, err := url.Parse(cfg.Asterisk[0].URL)
-		if err != nil {
-			return gateway.Upstream{}, fmt.Errorf("asterisk[0].url: %w", err)
+		rest, errURL := url.Parse(cfg.Asterisk[0].URL)
+		if errURL != nil {
+			return gateway.Upstream{}, fmt.Errorf("asterisk[0].url: %w", errURL)
 		}
 		if host = rest.Hostname(); isLoopback(host) {
 			host = cfg.Network.SidecarAddress

@@ -1,0 +1,150 @@
+//go:build e2e
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/icholy/digest"
+	"github.com/stretchr/testify/require"
+
+	"sidecar/auth"
+	"sidecar/config"
+	"sidecar/internal/testkit/asterisk"
+)
+
+// pbxSite is a daemon's configuration with an Asterisk that runs on what is generated from it.
+func pbxSite(t *testing.T, more string) (*config.Config, *asterisk.Instance) {
+	t.Helper()
+	ports, free := asterisk.FreeAsteriskPorts(t), asterisk.FreePorts(t, 2)
+	rtp := asterisk.PortRange(t, 20)
+	o := place(t, fmt.Sprintf(`
+http: {listen: "127.0.0.1:%d"}
+asterisk: [{id: pbx1, url: "http://127.0.0.1:%d", reconnect_max: 1s}]
+network: {sip_listen: "127.0.0.1:%d", rtp: {start: %d, end: %d}, sidecar_sip_port: %d}
+gateway: {ice: {listen: "127.0.0.1:0"}, rtp: {start: %d, end: %d}}
+%s`, free[1], ports.HTTP, ports.SIP, ports.RTPStart, ports.RTPEnd, free[0], rtp, rtp+19, more))
+	dir := filepath.Join(t.TempDir(), "etc")
+	_, err := run(t, newGenerateCmd(o), "", "--out", dir)
+	require.NoError(t, err)
+	pbx := asterisk.Start(t, asterisk.Options{ConfDir: dir})
+	cfg, _, err := o.load()
+	require.NoError(t, err)
+	return cfg, pbx
+}
+
+// window is a browser's SIP side, as far as registering goes.
+type window struct {
+	t  *testing.T
+	ws *websocket.Conn
+	n  int
+}
+
+func openWindow(t *testing.T, url string, header http.Header) *window {
+	t.Helper()
+	dialer := websocket.Dialer{Subprotocols: []string{"sip"}}
+	ws, res, err := dialer.DialContext(t.Context(), url, header)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	t.Cleanup(func() { _ = ws.Close() })
+	return &window{t: t, ws: ws}
+}
+
+// register sends one REGISTER and returns the status line and the challenge of its answer.
+func (w *window) register(dn, authorization string) (status, challenge string) {
+	w.t.Helper()
+	w.n++
+	lines := []string{
+		"REGISTER sip:sidecar SIP/2.0", fmt.Sprintf("Via: SIP/2.0/WS w.invalid;branch=z9hG4bK%d", w.n), "Max-Forwards: 70",
+		"To: <sip:" + dn + "@sidecar>", "From: <sip:" + dn + "@sidecar>;tag=w", "Call-ID: window-" + dn, fmt.Sprintf("CSeq: %d REGISTER", w.n),
+		"Contact: <sip:" + dn + "@w.invalid;transport=ws>;expires=600", "Content-Length: 0",
+	}
+	if authorization != "" {
+		lines = append(lines, "Authorization: "+authorization)
+	}
+	require.NoError(w.t, w.ws.WriteMessage(websocket.TextMessage, []byte(strings.Join(lines, "\r\n")+"\r\n\r\n")))
+	require.NoError(w.t, w.ws.SetReadDeadline(time.Now().Add(patience)))
+	_, answer, err := w.ws.ReadMessage()
+	require.NoError(w.t, err)
+	for line := range strings.SplitSeq(string(answer), "\r\n") {
+		if value, ok := strings.CutPrefix(line, "WWW-Authenticate: Digest "); ok {
+			challenge = "Digest " + value
+		}
+	}
+	status, _, _ = strings.Cut(string(answer), "\r\n")
+	return status, challenge
+}
+
+func (w *window) registerDigest(dn, password string) string {
+	w.t.Helper()
+	_, challenge := w.register(dn, "")
+	c, err := digest.ParseChallenge(challenge)
+	require.NoError(w.t, err, challenge)
+	cred, err := digest.Digest(c, digest.Options{Method: "REGISTER", URI: "sip:sidecar", Username: dn, Password: password, Count: 1})
+	require.NoError(w.t, err)
+	status, _ := w.register(dn, cred.String())
+	return status
+}
+
+// inService reports what the registry of DNs says, which hears it from Asterisk.
+func inService(d *daemon, dn string) bool {
+	for _, v := range d.dns.All() {
+		if v.Number == dn {
+			return v.InService
+		}
+	}
+	return false
+}
+
+func requireInService(t *testing.T, d *daemon, dn string, want bool) {
+	t.Helper()
+	require.Eventually(t, func() bool { return inService(d, dn) == want }, patience, patience/500, "DN %s in service: %v", dn, want)
+}
+
+func phonePassword(t *testing.T, cfg *config.Config, dn string) string {
+	t.Helper()
+	secrets, err := config.OpenSecrets(cfg.DataDir)
+	require.NoError(t, err)
+	password, err := secrets.Phone(config.DN{Number: dn})
+	require.NoError(t, err)
+	return password.Reveal()
+}
+
+// token logs an agent in who has one DN.
+func token(t *testing.T, d *daemon, dn string) string {
+	t.Helper()
+	_, err := d.users.Create(t.Context(), auth.NewUser{Name: "agent" + dn, DisplayName: "Agent", Role: auth.RoleAgent, DNs: []string{dn}, Password: "a-good-password"})
+	require.NoError(t, err)
+	made, _, err := d.auth.Login(t.Context(), "agent"+dn, "a-good-password", "127.0.0.1")
+	require.NoError(t, err)
+	return made.Value
+}
+
+func TestABrowsersDNIsInServiceAtAsterisk(t *testing.T) {
+	t.Parallel()
+	cfg, _ := pbxSite(t, "dns: [{numbers: [5001-5003]}]\n")
+	d := running(t, cfg)
+	url := "ws://" + d.door.Addr().String() + webSocketPath
+
+	require.Equal(t, "SIP/2.0 403 Wrong Credentials for the DN", openWindow(t, url, nil).registerDigest("5001", "wrong-password"))
+	require.Equal(t, "SIP/2.0 200 OK", openWindow(t, url, nil).registerDigest("5001", phonePassword(t, cfg, "5001")))
+	requireInService(t, d, "5001", true)
+
+	login := token(t, d, "5002")
+	status, _ := openWindow(t, url, nil).register("5002", "Bearer "+login)
+	require.Equal(t, "SIP/2.0 200 OK", status)
+	requireInService(t, d, "5002", true)
+	status, _ = openWindow(t, url, nil).register("5003", "Bearer "+login)
+	require.Equal(t, "SIP/2.0 403 Wrong Credentials for the DN", status, "not the user's DN")
+
+	page := http.Header{"Origin": {"http://" + d.door.Addr().String()}, "Cookie": {auth.CookieName + "=" + login}}
+	status, _ = openWindow(t, url, page).register("5002", "")
+	require.Equal(t, "SIP/2.0 200 OK", status, "the page's cookie")
+	require.False(t, inService(d, "5003"))
+}

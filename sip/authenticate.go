@@ -198,15 +198,17 @@ func (a *authenticator) issued(nonce string) (time.Time, bool) {
 	return time.Unix(0, int64(binary.BigEndian.Uint64(raw))), true //nolint:gosec // nonce wrote it
 }
 
-// challenge is the 401. Digest comes first: JsSIP reads only one.
+// challenge is the 401. Digest comes last: JsSIP knows no other scheme and keeps only the last header of this name (its
+// Parser sets it anew for each).
 func (a *authenticator) challenge(stale bool) answer {
 	digestChallenge := `Digest realm="` + a.opts.Realm + `", nonce="` + a.nonce() + `", algorithm=MD5, qop="auth"`
 	if stale {
 		digestChallenge += ", stale=true"
 	}
-	ask := answer{status: 401, reason: "Unauthorized", headers: []sip.Header{sip.NewHeader("WWW-Authenticate", digestChallenge)}}
+	ask := answer{status: 401, reason: "Unauthorized"}
 	if a.opts.Bearer {
 		ask.headers = append(ask.headers, sip.NewHeader("WWW-Authenticate", `Bearer realm="`+a.opts.Realm+`"`))
 	}
+	ask.headers = append(ask.headers, sip.NewHeader("WWW-Authenticate", digestChallenge))
 	return ask
 }

@@ -20,12 +20,12 @@ func TestRegisterWithDigest(t *testing.T) {
 	res := b.register(600)
 	require.Equal(t, 401, res.status)
 	require.Len(t, res.all("WWW-Authenticate"), 2)
-	require.True(t, strings.HasPrefix(res.get("WWW-Authenticate"), "Digest "), "JsSIP reads the first only")
-	require.NotContains(t, res.get("WWW-Authenticate"), "stale")
+	require.True(t, strings.HasPrefix(res.last("WWW-Authenticate"), "Digest "), "JsSIP keeps the last only")
+	require.NotContains(t, res.last("WWW-Authenticate"), "stale")
 	_, err := w.Locate("5001")
 	require.ErrorIs(t, err, sip.ErrNotRegistered)
 
-	res = b.register(600, credentials(t, res.get("WWW-Authenticate"), "5001", "secret-5001", registrarURI, 1), "User-Agent: test", "Allow-Events: talk,hold")
+	res = b.register(600, credentials(t, res.last("WWW-Authenticate"), "5001", "secret-5001", registrarURI, 1), "User-Agent: test", "Allow-Events: talk,hold")
 	require.Equal(t, 200, res.status, res.raw)
 	require.Contains(t, res.get("Contact"), b.host)
 	require.Contains(t, res.get("Contact"), "expires=600")
@@ -40,7 +40,7 @@ func TestRegisterWithDigest(t *testing.T) {
 	require.Equal(t, e.Flow, at.Flow)
 	require.Equal(t, "192.0.2.10", at.Peer.String())
 
-	require.Contains(t, b.register(0, "Contact:", credentials(t, b.register(600).get("WWW-Authenticate"), "5001", "secret-5001", registrarURI, 1)).get("Contact"), b.host, "a query tells the binding")
+	require.Contains(t, b.register(0, "Contact:", credentials(t, b.register(600).last("WWW-Authenticate"), "5001", "secret-5001", registrarURI, 1)).get("Contact"), b.host, "a query tells the binding")
 }
 
 func TestRegisterWithTokens(t *testing.T) {
@@ -59,7 +59,7 @@ func TestWrongCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *sip.Options) { o.Registrar.MaxFailures = 100 })
 	b := w.browser("5001")
-	challenge := b.register(600).get("WWW-Authenticate")
+	challenge := b.register(600).last("WWW-Authenticate")
 	right := credentials(t, challenge, "5001", "secret-5001", registrarURI, 1)
 	for name, c := range map[string]struct {
 		headers []string
@@ -95,21 +95,21 @@ func TestAnAnswerCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		b := w.browser("5001")
-		challenge := b.register(600).get("WWW-Authenticate")
+		challenge := b.register(600).last("WWW-Authenticate")
 		answer := func(count int) string {
 			return credentials(t, challenge, "5001", "secret-5001", registrarURI, count)
 		}
 		require.Equal(t, 200, b.register(600, answer(1)).status)
 		replayed := b.register(600, answer(1))
 		require.Equal(t, 401, replayed.status, "the same count again")
-		require.Contains(t, replayed.get("WWW-Authenticate"), "stale=true")
+		require.Contains(t, replayed.last("WWW-Authenticate"), "stale=true")
 		require.Equal(t, 200, b.register(600, answer(3)).status)
 		require.Equal(t, 401, b.register(600, answer(2)).status, "a count below the last")
 		time.Sleep(5*time.Minute + time.Second)
 		old := b.register(600, answer(4))
 		require.Equal(t, 401, old.status)
-		require.Contains(t, old.get("WWW-Authenticate"), "stale=true")
-		require.Equal(t, 200, b.register(600, credentials(t, old.get("WWW-Authenticate"), "5001", "secret-5001", registrarURI, 1)).status)
+		require.Contains(t, old.last("WWW-Authenticate"), "stale=true")
+		require.Equal(t, 200, b.register(600, credentials(t, old.last("WWW-Authenticate"), "5001", "secret-5001", registrarURI, 1)).status)
 	})
 }
 
@@ -121,7 +121,7 @@ func TestGuessingTakesLongerAndLonger(t *testing.T) {
 		require.Equal(t, 200, owner.login(600).status)
 		b := w.browser("5001")
 		wrong := func() *text {
-			return b.register(600, credentials(t, b.register(600).get("WWW-Authenticate"), "5001", "guess", registrarURI, 1))
+			return b.register(600, credentials(t, b.register(600).last("WWW-Authenticate"), "5001", "guess", registrarURI, 1))
 		}
 		for range 5 {
 			res := wrong()
@@ -153,7 +153,7 @@ func TestGuessesOfOneAddressOverManyDNs(t *testing.T) {
 				refused = true
 				break
 			}
-			b.register(600, credentials(t, res.get("WWW-Authenticate"), dn, "guess", registrarURI, 1))
+			b.register(600, credentials(t, res.last("WWW-Authenticate"), dn, "guess", registrarURI, 1))
 		}
 	}
 	require.True(t, refused)

@@ -325,7 +325,7 @@ func (b *browser) login(expires int) *text {
 	b.t.Helper()
 	res := b.register(expires)
 	require.Equal(b.t, 401, res.status, res.raw)
-	return b.register(expires, credentials(b.t, res.get("WWW-Authenticate"), b.dn, "secret-"+b.dn, "sip:desk.example.com", 1))
+	return b.register(expires, credentials(b.t, res.last("WWW-Authenticate"), b.dn, "secret-"+b.dn, "sip:desk.example.com", 1))
 }
 
 // text is a SIP message as its reader sees it.
@@ -343,6 +343,14 @@ func parseText(raw string) *text {
 		m.status, _ = strconv.Atoi(fields[1])
 	}
 	return m
+}
+
+// last is what JsSIP keeps of a header that must not be repeated.
+func (m *text) last(name string) string {
+	if all := m.all(name); len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return ""
 }
 
 func (m *text) get(name string) string {

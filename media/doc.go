@@ -10,7 +10,7 @@
 //	Peer          one browser's transport: small on purpose, so that another data path can take its place
 //	BrowserLeg    a Peer with its session descriptions: codecs, direction, hold, ICE restart
 //	RTPSession    plain RTP and RTCP towards an upstream on a pair of ports from a PortPool, with its descriptions
-//	Relay         joins the two: same codec untouched, digits mapped, music or silence in place of one side
+//	Relay         joins the two: same codec untouched, others transcoded, digits mapped, music or silence in place of one side
 //	TURNServer    for browsers that can't reach the Engine's port; it relays to that port only
 //
 // Both legs count what comes and goes (Quality), report by RTCP, and send one unbroken stream whatever feeds it.

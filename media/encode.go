@@ -5,22 +5,44 @@ import (
 
 	"sidecar/internal/g711"
 	"sidecar/internal/g722"
+	"sidecar/internal/opus"
 )
 
-// encoder appends the payload of 20 ms of sound at 8 kHz.
+// encoder appends the payload of some sound, of 20 ms for opus.
 type encoder func(payload []byte, samples []int16) []byte
 
-// newEncoder makes the encoder for sound of our own.
+// newEncoder makes the encoder for sound of our own at 8 kHz.
 func newEncoder(c Codec) (encoder, error) {
+	if c == Opus && !opus.Built {
+		return opusSilence, nil
+	}
+	return encoderAt(c, 8000)
+}
+
+// encoderAt makes an encoder for sound of 8 kHz, or of 16 kHz where the codec can use it.
+func encoderAt(c Codec, rate int) (encoder, error) {
 	switch c {
 	case PCMU:
 		return encodeULaw, nil
 	case PCMA:
 		return encodeALaw, nil
-	case Opus:
-		return opusSilence, nil
 	case G722:
+		if rate == 16000 {
+			return g722.NewEncoder().Encode, nil
+		}
 		return g722.NewEncoder().EncodeNarrow, nil
+	case Opus:
+		lib, err := opus.NewEncoder(rate)
+		if err != nil {
+			return nil, fmt.Errorf("%w to opus: %w", ErrNoTranscoder, err)
+		}
+		return func(payload []byte, samples []int16) []byte {
+			out, err := lib.Encode(payload, samples)
+			if err != nil {
+				return opusSilence(payload, samples)
+			}
+			return out
+		}, nil
 	case Unknown, Event8k, Event48k, codecCount:
 	}
 	return nil, fmt.Errorf("%w: this program has no encoder for %s", ErrNoTranscoder, c)
@@ -40,11 +62,11 @@ func encodeALaw(payload []byte, samples []int16) []byte {
 	return payload
 }
 
-// opusSilence is 20 ms of silence: one CELT frame (RFC 6716 section 3.1, configuration 31) that codes nothing. Opus needs a
-// library that this program doesn't carry, so an opus leg on hold hears silence, whatever the sound was to be.
+// opusSilence is 20 ms of silence: one CELT frame (RFC 6716 section 3.1, configuration 31) that codes nothing. Without
+// libopus an opus leg on hold hears it, whatever the sound was to be.
 func opusSilence(payload []byte, _ []int16) []byte { return append(payload, 0xf8, 0xff, 0xfe) }
 
-// decoder appends the samples at 8 kHz that a payload stands for.
+// decoder appends the samples that a payload stands for; none when it can't be decoded.
 type decoder func(samples []int16, payload []byte) []int16
 
 func decodeULaw(samples []int16, payload []byte) []int16 {

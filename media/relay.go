@@ -2,11 +2,8 @@ package media
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/pion/rtp"
 )
@@ -33,41 +30,56 @@ const (
 )
 
 // Relay carries packets between a browser's leg and an upstream's. A codec that both legs have passes untouched, with a
-// header in the numbers of the leg that it leaves by. Only where there is no common one, G.711 and G.722 are converted.
+// header in the numbers of the leg that it leaves by. Only where there is no common one, the sound is converted (CanTranscode).
 type Relay struct {
-	links [2]*link // indexed by the side that they lead to
-
 	mu      sync.Mutex
+	links   [2]*link // indexed by the side that they lead to
 	players [2]*player
 	closed  bool
-}
-
-// link is one direction. What it needs per packet is in place when it starts: it allocates nothing.
-type link struct {
-	to      End
-	source  uint64      // upper half of the source key; the lower one is the SSRC
-	muted   atomic.Bool // somebody else plays to this end
-	dropped atomic.Uint64
-	failed  atomic.Uint64
-
-	// Owned by the reader of the other end. lastEvent joins the packets of one digit whose clock must change.
-	lastEvent, eventStart uint32
-	inEvent               bool
-	lastSound             uint32 // timestamp of the last packet of sound
-	converter             *converter
 }
 
 // NewRelay begins to relay between two legs. What comes for a codec that the other leg doesn't have is left out and
 // counted; CheckCodecs says beforehand whether that would be everything. Stop ends it.
 func NewRelay(browser, upstream End) *Relay {
 	r := &Relay{links: [2]*link{newLink(browser), newLink(upstream)}}
-	upstream.SetSink(r.links[Browser].take)
-	browser.SetSink(r.links[Upstream].take)
+	r.connectLocked()
 	return r
 }
 
-func newLink(to End) *link {
-	return &link{to: to, source: uint64(rand.Uint32()|1) << 32} //nolint:gosec // tells sources apart, no secret
+func (r *Relay) connectLocked() {
+	browser, upstream := r.links[Browser], r.links[Upstream]
+	upstream.to.SetSink(browser.take)
+	browser.to.SetSink(upstream.take)
+}
+
+// Replace puts another End in place of one side: the browser's next leg after its page was loaded again. The other side
+// doesn't notice, for its stream goes on with the next number and the time that has passed; what plays to either side plays
+// on. The old End is the caller's to close.
+func (r *Relay) Replace(side Side, end End) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return fmt.Errorf("replace a side of a relay: %w", ErrClosed)
+	}
+	side &= 1
+	old := r.players[side]
+	if old != nil {
+		p, err := newPlayer(end, old.sound)
+		if err != nil {
+			return fmt.Errorf("replace a side of a relay: %w", err)
+		}
+		old.stop()
+		r.players[side] = p
+	}
+	r.links[side].to.SetSink(nil)
+	// Both ways begin anew: the old End's reader may still be in the old links.
+	r.links = [2]*link{r.links[Browser].successor(), r.links[Upstream].successor()}
+	r.links[side].to = end
+	r.connectLocked()
+	if old != nil {
+		r.players[side].start()
+	}
+	return nil
 }
 
 // CheckCodecs says whether two legs that agreed on these formats can hear each other.
@@ -79,76 +91,24 @@ func CheckCodecs(browser, upstream []Format) error {
 	if slices.ContainsFunc(ours, func(c Codec) bool { return slices.Contains(theirs, c) }) {
 		return nil
 	}
-	if convertible(ours[0]) && convertible(theirs[0]) {
+	if CanTranscode(ours[0], theirs[0]) {
 		return nil
 	}
-	return fmt.Errorf("%w between %v and %v: this program converts PCMU, PCMA and G722 only; opus needs libopus, which it does not carry", ErrNoTranscoder, ours[0], theirs[0])
-}
-
-// take is the sink of the end that the link comes from.
-func (l *link) take(codec Codec, packet *rtp.Packet) {
-	if l.muted.Load() {
-		return
-	}
-	h := &packet.Header
-	source := l.source | uint64(h.SSRC)
-	if !codec.IsEvent() {
-		l.lastSound = h.Timestamp
-	}
-	switch {
-	case codec != Unknown && l.to.Carries(codec):
-	case codec.IsEvent() && l.to.Carries(otherEvent(codec)):
-		codec = l.convertEvent(codec, packet)
-	case l.convert(codec, packet):
-		codec = l.converter.to
-	default:
-		l.dropped.Add(1)
-		l.to.Skip(source, h.SequenceNumber)
-		return
-	}
-	if err := l.to.Forward(source, codec, h, packet.Payload); err != nil {
-		l.failed.Add(1)
-	}
-}
-
-// convert puts the payload into the codec that the far end prefers; it reports false when it can't.
-func (l *link) convert(codec Codec, packet *rtp.Packet) bool {
-	to := l.to.Preferred()
-	if !convertible(codec) || !convertible(to) || len(packet.Payload) > receiveMTU {
-		return false
-	}
-	if l.converter == nil || l.converter.from != codec || l.converter.to != to {
-		l.converter = newConverter(codec, to)
-	}
-	packet.Payload = l.converter.convert(packet.Payload)
-	return true
-}
-
-func otherEvent(c Codec) Codec {
-	if c == Event8k {
-		return Event48k
-	}
-	return Event8k
-}
-
-// convertEvent moves a digit to the other clock. Its own timestamp means nothing there, so the digit begins where the
-// sound is.
-func (l *link) convertEvent(codec Codec, packet *rtp.Packet) Codec {
-	if !l.inEvent || packet.Timestamp != l.lastEvent {
-		l.inEvent, l.lastEvent, l.eventStart = true, packet.Timestamp, l.lastSound
-	}
-	packet.Timestamp = l.eventStart
-	other := otherEvent(codec)
-	rescale(packet.Payload, codec.ClockRate(), other.ClockRate())
-	return other
+	return noTranscoder(ours[0], theirs[0])
 }
 
 // Dropped is the number of packets towards a side that were left out because it doesn't have their codec; Failed is the
 // number of those that its socket refused.
-func (r *Relay) Dropped(to Side) uint64 { return r.links[to&1].dropped.Load() }
+func (r *Relay) Dropped(to Side) uint64 { return r.link(to).dropped.Load() }
 
 // Failed is described with Dropped.
-func (r *Relay) Failed(to Side) uint64 { return r.links[to&1].failed.Load() }
+func (r *Relay) Failed(to Side) uint64 { return r.link(to).failed.Load() }
+
+func (r *Relay) link(to Side) *link {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.links[to&1]
+}
 
 // Play sends sound of our own to one side in place of what the other side says: music or silence while held, or while
 // the other side is away. It replaces what plays already. Resume ends it.
@@ -194,78 +154,6 @@ func (r *Relay) Stop() {
 	for _, p := range r.players {
 		if p != nil {
 			p.stop()
-		}
-	}
-}
-
-// Sound fills samples with the next 20 ms of sound at 8 kHz. It is called from one goroutine.
-type Sound func(samples []int16)
-
-// Silence is the Sound of nothing.
-func Silence(samples []int16) { clear(samples) }
-
-const (
-	playStep    = 20 * time.Millisecond
-	playSamples = 160
-	// maxBurst bounds what is sent at once after the process was held up.
-	maxBurst = 5
-)
-
-// player sends sound of our own at the pace of a telephone.
-type player struct {
-	to     End
-	source uint64
-	sound  Sound
-	codec  Codec
-	encode encoder
-	done   chan struct{}
-	wg     sync.WaitGroup
-}
-
-func newPlayer(to End, sound Sound) (*player, error) {
-	formats := to.Formats()
-	if len(formats) == 0 {
-		return nil, fmt.Errorf("play: %w", ErrNotNegotiated)
-	}
-	encode, err := newEncoder(formats[0].Codec)
-	if err != nil {
-		return nil, fmt.Errorf("play: %w", err)
-	}
-	return &player{
-		to: to, sound: sound, codec: formats[0].Codec, encode: encode, done: make(chan struct{}),
-		source: rand.Uint64() | 1, //nolint:gosec // tells sources apart, no secret
-	}, nil
-}
-
-func (p *player) start() { p.wg.Go(p.run) }
-
-func (p *player) stop() {
-	close(p.done)
-	p.wg.Wait()
-}
-
-func (p *player) run() {
-	ticker := time.NewTicker(playStep)
-	defer ticker.Stop()
-	samples, payload := make([]int16, playSamples), make([]byte, 0, receiveMTU)
-	var header rtp.Header
-	begin, sent := time.Now(), 0
-	for {
-		select {
-		case <-p.done:
-			return
-		case <-ticker.C:
-		}
-		due := int(time.Since(begin) / playStep)
-		for sent = max(sent, due-maxBurst); sent < due; sent++ {
-			p.sound(samples)
-			payload = p.encode(payload[:0], samples)
-			out := header
-			out.Version = 2
-			// The end counts what it can't send; the next packet may get through.
-			_ = p.to.Forward(p.source, p.codec, &out, payload)
-			header.SequenceNumber++
-			header.Timestamp += frameTicks(p.codec.ClockRate())
 		}
 	}
 }

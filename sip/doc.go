@@ -10,7 +10,7 @@
 //
 // What sipgo's own WebSocket listener does badly (it blocks on an idle client,
 // loses fragments, never answers pings) is not used: net/http and gorilla end
-// the WebSocket, and sipgo reads and writes whole messages through a connection
-// of ours with a synthetic address. Messages leave by that address, so the host
-// name of a browser's Contact, which exists nowhere, is never looked up.
+// the WebSocket, sipgo reads whole messages from one socket of ours in memory and
+// writes them to connections of ours with synthetic addresses. Messages leave by
+// those, so the host name of a browser's Contact, which exists nowhere, is never looked up.
 package sip

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -39,11 +38,13 @@ type Flow struct {
 	cookie string // credential of the upgrade request; never logged
 	log    *slog.Logger
 	ws     *websocket.Conn
-	bridge *bridgeConn
+	bridge *bridge
+	conn   *flowConn // for sipgo
 	opts   *WebSocketOptions
 
-	admitted atomic.Bool // a REGISTER has succeeded: anything goes
-	out      chan []byte
+	admitted chan struct{} // closed when a REGISTER has succeeded: anything goes from then on
+	admit    func()        // closes it, once
+	out      *outbox
 	done     chan struct{}
 	closing  sync.Once
 	cause    error // why; set before done is closed
@@ -59,12 +60,31 @@ func (f *Flow) Peer() netip.Addr { return f.peer }
 // Done is closed when the flow has ended.
 func (f *Flow) Done() <-chan struct{} { return f.done }
 
+// ended reports whether the flow is over, which the registrar may not have heard of yet.
+func (f *Flow) ended() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // close ends the flow once; the first cause stays. It does not wait.
 func (f *Flow) close(code int, cause error) {
 	f.closing.Do(func() {
 		f.code, f.cause = code, cause
 		close(f.done)
 	})
+}
+
+func (f *Flow) isAdmitted() bool {
+	select {
+	case <-f.admitted:
+		return true
+	default:
+		return false
+	}
 }
 
 // send queues a message for the writer. A client that doesn't read is closed, never waited for: it comes back and registers again.
@@ -74,13 +94,11 @@ func (f *Flow) send(msg []byte) error {
 		return ErrFlowGone
 	default:
 	}
-	select {
-	case f.out <- msg:
-		return nil
-	default:
+	if !f.out.put(msg) {
 		f.close(websocket.CloseTryAgainLater, errSlowClient)
 		return fmt.Errorf("%w: %w", ErrFlowGone, errSlowClient)
 	}
+	return nil
 }
 
 // write is the flow's one writer. It ends with the flow and closes the socket, which ends the reader.
@@ -95,8 +113,8 @@ func (f *Flow) write() {
 	for {
 		var err error
 		select {
-		case msg := <-f.out:
-			err = f.writeMessage(msg)
+		case <-f.out.wake:
+			err = f.flush()
 		case <-ping.C:
 			err = f.ws.WriteControl(websocket.PingMessage, []byte(f.id.String()), f.writeDeadline())
 		case <-f.done:
@@ -108,6 +126,16 @@ func (f *Flow) write() {
 			return
 		}
 	}
+}
+
+// flush writes what waits.
+func (f *Flow) flush() error {
+	for _, msg := range f.out.take() {
+		if err := f.writeMessage(msg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *Flow) writeMessage(msg []byte) error {
@@ -122,23 +150,16 @@ func (f *Flow) farewell() {
 	if f.code == websocket.CloseAbnormalClosure || errors.Is(f.cause, errSlowClient) {
 		return
 	}
-	for {
-		select {
-		case msg := <-f.out:
-			if err := f.writeMessage(msg); err != nil {
-				return
-			}
-		default:
-			text := ""
-			if f.cause != nil {
-				text = f.cause.Error()
-			}
-			frame := websocket.FormatCloseMessage(f.code, text[:min(len(text), 120)]) // RFC 6455 section 5.5: 125 bytes with the code
-			if err := f.ws.WriteControl(websocket.CloseMessage, frame, f.writeDeadline()); err != nil {
-				f.log.Debug("websocket_close_frame_failed", "error", err)
-			}
-			return
-		}
+	if err := f.flush(); err != nil {
+		return
+	}
+	text := ""
+	if f.cause != nil {
+		text = f.cause.Error()
+	}
+	frame := websocket.FormatCloseMessage(f.code, text[:min(len(text), 120)]) // RFC 6455 section 5.5: 125 bytes with the code
+	if err := f.ws.WriteControl(websocket.CloseMessage, frame, f.writeDeadline()); err != nil {
+		f.log.Debug("websocket_close_frame_failed", "error", err)
 	}
 }
 
@@ -204,13 +225,13 @@ func (f *Flow) take(msg []byte) error {
 		}
 		return err
 	}
-	if !f.admitted.Load() && !parsed.harmless() {
+	if !f.isAdmitted() && !parsed.harmless() {
 		if answer := refusal(msg, 403, "Register First"); answer != nil && parsed.method != "ACK" {
 			return errors.Join(errUnregistered, f.send(answer))
 		}
 		return errUnregistered
 	}
-	return f.bridge.deliver(f.mark(msg, parsed.branch))
+	return f.bridge.deliver(f, f.mark(msg, parsed.branch))
 }
 
 // mark makes the branch of a request the flow's own: sipgo tells transactions apart

@@ -19,9 +19,11 @@ import (
 type front struct {
 	opts     *WebSocketOptions
 	log      *slog.Logger
-	listener *bridgeListener
+	bridge   *bridge
 	upgrader websocket.Upgrader
 	lastID   atomic.Uint64
+	attach   func(*Flow) // makes the flow known to sipgo, before its first message
+	detach   func(*Flow) // after its last
 	lost     func(*Flow) // called once per flow that ended, from the flow's goroutine
 	wg       sync.WaitGroup
 
@@ -31,13 +33,20 @@ type front struct {
 	pending map[netip.Addr]int
 }
 
+const (
+	readBuffer  = 512
+	writeBuffer = 4096
+)
+
 func newFront(opts *WebSocketOptions, log *slog.Logger, lost func(*Flow)) *front {
 	f := &front{
 		opts: opts, log: log, lost: lost,
-		listener: newBridgeListener(FlowID(0).addr()),
-		flows:    make(map[string]*Flow), pending: make(map[netip.Addr]int),
+		bridge: newBridge(),
+		flows:  make(map[string]*Flow), pending: make(map[netip.Addr]int),
 	}
 	f.upgrader = websocket.Upgrader{
+		// A phone is silent most of the time: it keeps a small buffer to read and none to write.
+		ReadBufferSize: readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
 		HandshakeTimeout: opts.WriteTimeout,
 		Subprotocols:     []string{"sip"},
 		CheckOrigin:      f.originAllowed,
@@ -67,7 +76,8 @@ func (f *front) originAllowed(r *http.Request) bool {
 	})
 }
 
-// ServeHTTP upgrades the request and returns when the flow has ended.
+// ServeHTTP upgrades the request. The flow lives on when it has returned: a phone that
+// is silent for hours should not keep the request and the stack of the HTTP server's goroutine.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !f.enter() {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
@@ -84,15 +94,18 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	release := sync.OnceFunc(func() { f.release(peer) })
-	defer release()
 	ws, err := f.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		release()
 		f.log.Info("websocket_refused", "peer", peer.String(), "origin", r.Header.Get("Origin"), "error", err)
 		return // the upgrader has answered
 	}
 	flow := f.newFlow(ws, peer, f.cookie(r))
 	flow.log.Info("flow_opened", "peer", peer.String(), "origin", r.Header.Get("Origin"))
-	f.run(flow, release)
+	f.wg.Go(func() {
+		defer release()
+		f.run(flow, release)
+	})
 }
 
 // cookie is the token of the page's login. Only a browser's Origin that was checked may bring one.
@@ -109,14 +122,13 @@ func (f *front) cookie(r *http.Request) string {
 
 func (f *front) newFlow(ws *websocket.Conn, peer netip.Addr, cookie string) *Flow {
 	id := FlowID(f.lastID.Add(1))
-	addr := id.addr()
 	flow := &Flow{
-		id: id, source: addr.String(), peer: peer, cookie: cookie, ws: ws, opts: f.opts,
+		id: id, source: id.addr().String(), peer: peer, cookie: cookie, ws: ws, opts: f.opts, bridge: f.bridge,
 		log: f.log.With("flow", id.String()),
-		out: make(chan []byte, f.opts.Queue), done: make(chan struct{}),
+		out: newOutbox(f.opts.Queue), done: make(chan struct{}), admitted: make(chan struct{}),
 	}
-	flow.bridge = newBridgeConn(f.listener.addr, addr, f.opts.Burst, func(msg []byte) error { return flow.send(flow.unmark(msg)) },
-		func() { flow.close(websocket.CloseGoingAway, ErrClosed) }, flow.done)
+	flow.admit = sync.OnceFunc(func() { close(flow.admitted) })
+	flow.conn = &flowConn{flow}
 	return flow
 }
 
@@ -136,16 +148,16 @@ func (f *front) run(flow *Flow, settled func()) {
 	f.lost(flow)
 }
 
-// awaitRegister ends a flow that nobody logs in on.
+// awaitRegister ends a flow that nobody logs in on. Who has logged in counts no longer as pending:
+// a whole office comes back at once, and by one address, when its proxy or this daemon restarts.
 func (f *front) awaitRegister(flow *Flow, settled func()) {
 	timer := time.NewTimer(f.opts.RegisterTimeout)
 	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-flow.admitted:
 		settled()
-		if !flow.admitted.Load() {
-			flow.close(websocket.ClosePolicyViolation, errPending)
-		}
+	case <-timer.C:
+		flow.close(websocket.ClosePolicyViolation, errPending)
 	case <-flow.done:
 	}
 }
@@ -186,13 +198,15 @@ func (f *front) add(flow *Flow) error {
 	}
 	f.flows[flow.source] = flow
 	f.mu.Unlock()
-	return f.listener.offer(flow.bridge)
+	f.attach(flow)
+	return nil
 }
 
 func (f *front) remove(flow *Flow) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	delete(f.flows, flow.source)
+	f.mu.Unlock()
+	f.detach(flow)
 }
 
 // find returns the live flow with the synthetic address.
@@ -213,9 +227,6 @@ func (f *front) close() {
 	f.mu.Unlock()
 	for _, flow := range flows {
 		flow.close(websocket.CloseGoingAway, ErrClosed)
-	}
-	if err := f.listener.Close(); err != nil {
-		f.log.Debug("bridge_listener_close_failed", "error", err)
 	}
 	f.wg.Wait()
 }

@@ -142,6 +142,17 @@ func TestMessagesAreLimited(t *testing.T) {
 	})
 }
 
+func TestAnOfficeBehindOneAddressRegisters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *sip.Options) { o.WebSocket.MaxFlowsPerPeer = 2 })
+		for i := range 8 {
+			require.Equal(t, 200, w.browser(fmt.Sprintf("50%02d", i+1)).login(600).status)
+			synctest.Wait()
+		}
+	})
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	_, err := sip.New(sip.Options{})

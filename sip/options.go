@@ -34,7 +34,7 @@ type WebSocketOptions struct {
 	// ClientAddr finds the client behind a trusted proxy; nil takes the connection's address.
 	ClientAddr func(*http.Request) netip.Addr
 
-	MessageLimit    int           // bytes of one message, at most 32768 (sipgo's buffer); 24576
+	MessageLimit    int           // bytes of one message, at most 32000 (sipgo's buffer, less what we add); 24576
 	Rate            float64       // messages per second; 50
 	Burst           int           // messages at once; 200
 	Queue           int           // messages waiting for the client before it is closed; 256
@@ -46,7 +46,7 @@ type WebSocketOptions struct {
 	MaxFlowsPerPeer int           // flows of one address that have not registered; 64
 }
 
-const maxMessage = 32768
+const maxMessage = 32000
 
 func (o *Options) setDefaults() error {
 	if o.Log == nil {

@@ -173,7 +173,7 @@ func (r *registrar) update(req *sip.Request, dn string, flow *Flow, want wish) a
 		return r.okLocked(dn)
 	}
 	r.bindLocked(b, req, dn, flow, want)
-	flow.admitted.Store(true)
+	flow.admit()
 	return r.okLocked(dn)
 }
 
@@ -309,7 +309,7 @@ func (r *registrar) locate(dn string) (Location, error) {
 	switch {
 	case b == nil:
 		return Location{}, fmt.Errorf("locate DN %q: %w", dn, ErrNotRegistered)
-	case b.lost:
+	case b.lost || b.flow.ended():
 		return Location{}, fmt.Errorf("locate DN %q: %w", dn, errors.Join(ErrNotRegistered, ErrFlowGone))
 	}
 	return Location{

@@ -56,6 +56,7 @@ type message interface {
 	Contact() *sip.ContactHeader
 	GetHeader(name string) sip.Header
 	GetHeaders(name string) []sip.Header
+	RemoveHeader(name string) bool
 	Headers() []sip.Header
 }
 

@@ -24,7 +24,7 @@ type stack struct {
 	front     *front
 	udp       *socket
 	tcp       net.Listener
-	wg        sync.WaitGroup // the three listeners
+	wg        sync.WaitGroup // the listeners
 
 	// Held while something is sent: sipgo must not find its sockets gone (see close).
 	sending sync.RWMutex
@@ -34,6 +34,7 @@ type stack struct {
 // newStack opens the sockets and builds the layers; serve starts them. handle gets every request that opens a server transaction, each on a goroutine of its own.
 func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.ServerTx)) (*stack, error) {
 	s := &stack{log: opts.Log, front: front}
+	front.attach, front.detach = s.attach, s.detach
 	var config net.ListenConfig
 	if opts.ListenUDP != "" {
 		conn, err := config.ListenPacket(context.Background(), "udp", opts.ListenUDP)
@@ -63,12 +64,13 @@ func (s *stack) build(handle func(*sip.Request, *sip.ServerTx)) {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errNoLookups }}
 	s.transport = sip.NewTransportLayer(resolver, sip.NewParser(), nil,
 		sip.WithTransportLayerLogger(quiet),
-		sip.WithTransportLayerReadFilter(filterDatagram),
+		sip.WithTransportLayerReadFilter(s.filterDatagram),
 		sip.WithTransportLayerTransports(sip.TransportsConfig{WS: &sip.TransportWS{
 			// A flow that ended can't be dialled, the address is ours alone: no URI, no dialling.
 			DialURI: func(string) string { return "" },
 		}}))
-	// Before the transaction layer, in the connection's reading goroutine and so in the order of arrival.
+	// Before the transaction layer, in the socket's reading goroutine and so in the order of arrival.
+	s.transport.OnMessage(s.front.bridge.adopt)
 	s.transport.OnMessage(tagInvite)
 	s.tx = sip.NewTransactionLayer(s.transport,
 		sip.WithTransactionLayerLogger(quiet),
@@ -99,9 +101,9 @@ func tagInvite(msg sip.Message) {
 const newCallHeader = "X-Sidecar-New-Call"
 
 // filterDatagram drops datagrams that are no usable message: RFC 3261 lets us be silent, and the sender is anybody.
-func filterDatagram(info sip.TransportReadProps, data []byte) ([]byte, error) {
-	if info.Transport != "UDP" {
-		return data, nil // WebSocket messages passed the door, TCP is a stream
+func (s *stack) filterDatagram(info sip.TransportReadProps, data []byte) ([]byte, error) {
+	if info.Transport != transportUDP || info.LocalAddr == s.front.bridge.addr {
+		return data, nil // TCP is a stream, WebSocket messages passed the door
 	}
 	if _, ok := keepAlive(data); ok {
 		return nil, nil
@@ -114,7 +116,7 @@ func filterDatagram(info sip.TransportReadProps, data []byte) ([]byte, error) {
 
 // serve starts to read. Requests come from here on, so whoever handles them must know the stack before.
 func (s *stack) serve() {
-	s.wg.Go(func() { s.ended("ws", s.transport.ServeWS(s.front.listener)) })
+	s.wg.Go(func() { s.ended("ws", s.transport.ServeUDP(s.front.bridge)) })
 	if s.tcp != nil {
 		s.wg.Go(func() { s.ended("tcp", s.transport.ServeTCP(s.tcp)) })
 	}
@@ -128,6 +130,15 @@ func (s *stack) ended(transport string, err error) {
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		s.log.Error("sip_listener_failed", "transport", transport, "error", err)
 	}
+}
+
+// attach makes a flow the connection of its address.
+func (s *stack) attach(flow *Flow) { s.transport.Pool(transportWS).Add(flow.source, flow.conn) }
+
+// detach ends the flow's transactions: the client isn't there to go on with them.
+func (s *stack) detach(flow *Flow) {
+	s.transport.Pool(transportWS).Delete(flow.source)
+	s.tx.OnConnectionClose(flow.conn)
 }
 
 // request starts a client transaction.
@@ -173,6 +184,9 @@ func (s *stack) sendable(req *sip.Request) error {
 // those. So first nothing is read any more and what was read is worked off, then nothing is sent, then all is closed.
 func (s *stack) close() {
 	s.front.close()
+	if err := s.front.bridge.Close(); err != nil {
+		s.log.Debug("bridge_close_failed", "error", err)
+	}
 	if s.udp != nil {
 		s.udp.pause()
 	}

@@ -2,9 +2,9 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sidecar/media"
@@ -18,29 +18,23 @@ const (
 	hangupTimeout = 5 * time.Second
 )
 
-// call is a browser's leg and an upstream's. All but the first group belongs to the goroutine of run.
+// call is a browser's leg and an upstream's. What is not constant or said to be shared belongs to the goroutine of run.
 type call struct {
-	g          *Gateway
-	log        *slog.Logger
-	in         sip.Call
-	inbound    bool
-	dn, number string
-	leg        string
-	up         Upstream
+	callFacts
+	callMedia
+	presence
+	orders
 
-	browser, upstream *sip.Dialog // nil until there is one
-	web               *media.BrowserLeg
-	rtp               *media.RTPSession
-	relay             *media.Relay // nil until both sides are negotiated
-	answer            []byte       // of web to a calling browser's offer; the 183 and the 200 carry the same one
-	established       bool
-	held, lost        bool
-	grace             *time.Timer // runs while lost
+	browser, upstream *sip.Dialog           // nil until there is one
+	phone             atomic.Pointer[phone] // of browser; shared
+	picked            bool                  // the phone has answered; for the phone's own calls: the call is up
+	established       bool                  // both sides are up
 
-	posted chan func()   // results of what ran outside
-	poke   chan struct{} // the browser's media has another state
-	over   chan struct{} // closed when run takes nothing more
-	out    sync.WaitGroup
+	posted   chan func()   // results of what ran outside, and what is asked of the call
+	poke     chan struct{} // the browser's media has another state
+	returned chan struct{} // a phone of the DN registered
+	over     chan struct{} // closed when run takes nothing more
+	out      sync.WaitGroup
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -51,16 +45,62 @@ type call struct {
 	ending *ending
 }
 
-// ending is how the call goes out: the status is for a caller that has no final response yet, the headers for BYE and CANCEL.
-type ending struct {
-	status  int
-	text    string
-	headers sip.Headers
+// callFacts don't change once the call runs, but for the uuid, which a switch may tell late.
+type callFacts struct {
+	g          *Gateway
+	log        *slog.Logger
+	in         sip.Call
+	inbound    bool
+	dn, number string
+	leg        string
+	up         Upstream
+	uuid       string
+}
+
+// callMedia is what the two sides are joined by.
+type callMedia struct {
+	web    *media.BrowserLeg
+	rtp    *media.RTPSession
+	relay  *media.Relay // nil until both sides are negotiated
+	answer []byte       // of web to a calling browser's offer; the 183 and the 200 carry the same one
+	held   bool         // by the browser
+	early  []func()     // re-offers that came before the ACK of the call was worked off
+}
+
+// presence is whether the browser is there.
+type presence struct {
+	lost       bool        // its media is gone
+	away       bool        // its WebSocket is gone
+	grace      *time.Timer // runs while one of them is
+	restarting bool        // an ICE restart of ours is under way
+	next       *successor  // that was asked to take the call up
+	before     string      // SIP Call-ID of the dialog that went with its browser
+}
+
+// orders are what the phone was told to do, or asked for.
+type orders struct {
+	pickups  []func(error) // who waits for the phone to pick up
+	picking  bool          // it is being told
+	refer    *sip.Refer    // that waits for its result
+	reported chan struct{} // closed when the result was sent
+}
+
+func newCall(g *Gateway, in sip.Call) *call {
+	c := &call{
+		callFacts: callFacts{g: g, in: in, inbound: in.Flow == 0, dn: in.From, number: in.To, uuid: in.Headers.Get(uuidHeader)},
+		posted:    make(chan func()), poke: make(chan struct{}, 1), returned: make(chan struct{}, 1), over: make(chan struct{}),
+	}
+	if c.inbound {
+		c.dn, c.number = in.To, in.From
+	}
+	return c
 }
 
 func (c *call) tell(kind EventKind, cause string) {
 	c.log.Info("call", "event", kind.String(), "cause", cause)
-	c.g.opts.OnEvent(Event{Kind: kind, Leg: c.leg, DN: c.dn, Number: c.number, Inbound: c.inbound, Cause: cause})
+	c.g.opts.OnEvent(Event{
+		Kind: kind, Leg: c.leg, DN: c.dn, Number: c.number, Inbound: c.inbound, Cause: cause, CallUUID: c.uuid, Upstream: c.up.Name,
+	})
 }
 
 // abandon ends the call from outside.
@@ -69,6 +109,14 @@ func (c *call) abandon(why string) {
 		c.abandoned = why
 		c.cancel()
 	})
+}
+
+// nudge fills a channel that only says that there is something to look at.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // run is the life of the call.
@@ -99,12 +147,20 @@ func (c *call) step() {
 		if ok {
 			c.onUpstream(e)
 		}
+	case e, ok := <-c.next.events():
+		if ok {
+			c.onSuccessor(e)
+		}
 	case fn := <-c.posted:
 		fn()
 	case <-c.poke:
 		c.onMedia()
+	case <-c.flowEnd():
+		c.onAway()
+	case <-c.returned:
+		c.onReturn()
 	case <-grace:
-		c.end(480, "Browser's Media Is Gone", reason("480", "browser's media is gone"))
+		c.onGraceOver()
 	case <-c.ctx.Done():
 		c.stopOnce.Do(func() { c.abandoned = "shutting down" })
 		c.end(480, "Temporarily Unavailable", reason("480", c.abandoned))
@@ -119,13 +175,6 @@ func events(d *sip.Dialog) <-chan sip.Event {
 	return d.Events()
 }
 
-// end makes run return. The first ending counts.
-func (c *call) end(status int, text string, headers sip.Headers) {
-	if c.ending == nil {
-		c.ending = &ending{status, text, headers}
-	}
-}
-
 // outside runs what waits for a peer; then runs in the call's goroutine, if the call still lives.
 func (c *call) outside(wait func(context.Context) error, then func(error)) {
 	c.out.Go(func() {
@@ -135,90 +184,4 @@ func (c *call) outside(wait func(context.Context) error, then func(error)) {
 		case <-c.over:
 		}
 	})
-}
-
-// release is the only way out: it ends both dialogs, gives everything back and waits for what runs outside.
-func (c *call) release() {
-	close(c.over)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), hangupTimeout)
-	defer cancel()
-	for _, d := range []*sip.Dialog{c.browser, c.upstream} {
-		if d != nil {
-			c.out.Go(func() { c.dismiss(ctx, d) })
-		}
-	}
-	if c.grace != nil {
-		c.grace.Stop()
-	}
-	if c.relay != nil {
-		c.relay.Stop()
-	}
-	if c.web != nil {
-		if err := c.web.Close(); err != nil {
-			c.log.Warn("browser_leg_close_failed", "error", err)
-		}
-	}
-	if c.rtp != nil {
-		if err := c.rtp.Close(); err != nil {
-			c.log.Warn("rtp_close_failed", "error", err)
-		}
-	}
-	c.cancel() // nobody waits for an ACK any more
-	c.out.Wait()
-	c.g.leave(c)
-	c.tell(Ended, c.ending.text)
-}
-
-// dismiss ends one dialog with what its state asks for.
-func (c *call) dismiss(ctx context.Context, d *sip.Dialog) {
-	if d.Incoming() && d.State() < sip.Confirmed {
-		err := d.Reject(c.ending.status, c.ending.text, c.ending.headers)
-		if err == nil || errors.Is(err, sip.ErrEnded) {
-			return
-		}
-	}
-	if err := d.Hangup(ctx, c.ending.headers); err != nil {
-		c.log.Info("hangup_failed", "error", err)
-	}
-}
-
-// onEnded ends the call because one side did. What a callee answered becomes the caller's final response.
-func (c *call) onEnded(cause sip.Cause, callee bool) {
-	var status int
-	var text string
-	switch {
-	case c.established || !callee:
-		status, text = 487, "Ended by "+cause.Method
-	case c.inbound:
-		status, text = fromBrowser(cause)
-	default:
-		status, text = fromUpstream(cause)
-	}
-	headers := carried(cause.Headers)
-	if headers.Get("Reason") == "" && cause.Method == "" {
-		headers = append(headers, reason("480", "the other side is gone")...)
-	}
-	c.end(status, text, headers)
-}
-
-// fromBrowser is what the PBX hears of a browser's refusal: the agent's own word, or that there is no phone.
-func fromBrowser(cause sip.Cause) (int, string) {
-	switch cause.Status {
-	case 480, 486, 488, 600, 603, 606:
-		return cause.Status, cause.Reason
-	}
-	return 480, "Temporarily Unavailable"
-}
-
-// fromUpstream is what a browser hears of the PBX's refusal. Our credentials there are not the browser's.
-func fromUpstream(cause sip.Cause) (int, string) {
-	switch {
-	case cause.Status == 401 || cause.Status == 407:
-		return 503, "PBX Refused Our Credentials"
-	case cause.Status >= 400 && cause.Status <= 699:
-		return cause.Status, cause.Reason
-	case cause.Status >= 300:
-		return 480, "Moved"
-	}
-	return 503, "PBX Is Not Reachable"
 }

@@ -18,9 +18,10 @@
 //
 // A browser's hold is answered here and reported: the upstream's description stays as it is, and it hears Options.Sound
 // instead of the browser. The same sound covers a browser whose media is lost, until it is back or the grace is over.
-// A DN is un-registered upstream only when its browser has left for good, never because this process ends; its calls end
-// with the browser's registration.
+// A DN is un-registered upstream only when its browser has left for good, never because this process ends. A browser that
+// vanishes leaves its calls behind for a grace period (presence.go).
 //
-// Not here: transfers (a REFER is refused with 603), calls of a page that comes back with a new transport, answering on
-// request, and a browser's INVITE without an offer (refused with 488).
+// Transfers that a phone asks for are handed to the call engine (Options.OnRefer) and never go upstream; an upstream's own
+// REFER is refused with 603. What the engine or an upstream wants the phone to do (answer, hold, retrieve) goes to our page
+// by its feed session, to other phones by NOTIFY talk and hold.
 package gateway

@@ -38,10 +38,23 @@ func (k EventKind) String() string {
 
 // Event is one change of one call.
 type Event struct {
-	Kind    EventKind
-	Leg     string // the X-Sidecar-Leg that the upstream knows the call by
-	DN      string
-	Number  string // of the other party
-	Inbound bool   // from the upstream to the browser
-	Cause   string // of Ended
+	Kind     EventKind
+	Leg      string // the X-Sidecar-Leg that our own PBX knows the call by
+	DN       string
+	Number   string // of the other party
+	Inbound  bool   // from the upstream to the browser
+	Cause    string // of Ended
+	CallUUID string // the X-Genesys-CallUUID of the INVITE, empty without one
+	Upstream string // Upstream.Name of the PBX that the call is at
 }
+
+// Referral is a transfer that a phone asks for. The phone has been told that it is tried.
+type Referral struct {
+	Leg         string // of the call that is to go
+	DN          string
+	To          string // number
+	ReplacesLeg string // of the DN's other call, which the transferred one is to be joined with; empty for a blind transfer
+}
+
+// Abilities are what the phone of a call can be told to do.
+type Abilities struct{ Answer, Hold bool }

@@ -23,10 +23,13 @@ type Gateway struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // calls and settling lines; entered under mu while not closed
 
-	mu     sync.Mutex
-	closed bool
-	lines  map[string]*line
-	calls  map[*call]struct{}
+	mu       sync.Mutex
+	closed   bool
+	draining bool
+	lines    map[string]*line
+	calls    map[*call]struct{}
+	legs     map[string]*call // by the leg's name
+	changed  chan struct{}    // closed and replaced when a call leaves
 }
 
 // New opens the sockets and starts to serve.
@@ -36,7 +39,7 @@ func New(opts Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		opts: opts, log: opts.Log, told: opts.SIP.Registrar.OnEvent, ready: make(chan struct{}),
-		lines: make(map[string]*line), calls: make(map[*call]struct{}),
+		lines: make(map[string]*line), calls: make(map[*call]struct{}), legs: make(map[string]*call), changed: make(chan struct{}),
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	opts.SIP.OnCall = g.onCall
@@ -107,11 +110,7 @@ type refusal struct {
 
 // admit starts a call, or says why not.
 func (g *Gateway) admit(d *sip.Dialog, in sip.Call) *refusal {
-	c := &call{g: g, in: in, inbound: in.Flow == 0, posted: make(chan func()), poke: make(chan struct{}, 1), over: make(chan struct{})}
-	c.dn, c.number = in.From, in.To
-	if c.inbound {
-		c.dn, c.number = in.To, in.From
-	}
+	c := newCall(g, in)
 	var ok bool
 	if c.up, ok = g.opts.Upstream(c.dn); !ok {
 		return &refusal{404, "No Such DN " + c.dn}
@@ -123,9 +122,13 @@ func (g *Gateway) admit(d *sip.Dialog, in sip.Call) *refusal {
 		if _, err := g.endpoint.Locate(c.dn); err != nil {
 			return &refusal{480, "DN Has No Phone Now"}
 		}
-		c.upstream, c.leg = d, legOf(in.Headers)
+		c.upstream, c.leg = d, newLeg()
+		if c.up.paired() {
+			c.leg = legOf(in.Headers)
+		}
 	} else {
-		c.browser, c.leg = d, newLeg()
+		c.leg = newLeg()
+		c.setBrowser(d)
 	}
 	c.ctx, c.cancel = context.WithCancel(g.ctx)
 	c.log = g.log.With("dn", c.dn, "leg", c.leg)
@@ -141,7 +144,11 @@ func (g *Gateway) start(c *call) *refusal {
 		c.cancel()
 		return no
 	}
-	g.calls[c] = struct{}{}
+	if g.legs[c.leg] != nil { // a name that is in use names nobody else
+		c.leg = newLeg()
+		c.log = g.log.With("dn", c.dn, "leg", c.leg)
+	}
+	g.calls[c], g.legs[c.leg] = struct{}{}, c
 	g.wg.Go(c.run)
 	return nil
 }
@@ -150,13 +157,20 @@ func (g *Gateway) refuseLocked(c *call) *refusal {
 	if g.closed {
 		return &refusal{503, "Shutting Down"}
 	}
+	if g.draining {
+		return &refusal{503, "Draining"}
+	}
+	limit := c.up.CallLimit
+	if limit == 0 {
+		limit = g.opts.CallLimit
+	}
 	others := 0
 	for other := range g.calls {
 		if other.dn == c.dn {
 			others++
 		}
 	}
-	if c.inbound && others >= g.opts.CallLimit {
+	if c.inbound && others >= limit {
 		return &refusal{486, "Busy Here"}
 	}
 	return nil
@@ -166,15 +180,20 @@ func (g *Gateway) leave(c *call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.calls, c)
+	delete(g.legs, c.leg)
+	close(g.changed)
+	g.changed = make(chan struct{})
 }
 
-// hangUp ends the calls of a DN. It does not wait.
-func (g *Gateway) hangUp(dn, why string) {
+// ofDN are the calls of a DN now.
+func (g *Gateway) ofDN(dn string) []*call {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	var calls []*call
 	for c := range g.calls {
 		if c.dn == dn {
-			c.abandon(why)
+			calls = append(calls, c)
 		}
 	}
+	return calls
 }

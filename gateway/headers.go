@@ -10,6 +10,9 @@ import (
 // LegHeader joins a leg of ours with the PBX's channel. It is between the two of us: browsers never see or set it.
 const LegHeader = "X-Sidecar-Leg"
 
+// uuidHeader carries a Genesys SIP Server's own name of the call.
+const uuidHeader = "X-Genesys-CallUUID"
+
 // maxLeg bounds what is taken from an INVITE.
 const maxLeg = 64
 

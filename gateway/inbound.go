@@ -10,45 +10,83 @@ import (
 
 // beginInbound calls the browser for an upstream. The caller hears 180 before anything is gathered.
 func (c *call) beginInbound() {
-	offer := c.in.Body.Data
-	codecs := c.g.opts.Codecs
-	if len(offer) > 0 { // without one ours goes out with the 200
-		offered, err := media.OfferedCodecs(offer)
-		if err != nil {
-			c.failMedia(err)
-			return
-		}
-		codecs = c.codecsFor(offered)
+	if _, err := c.offered(); err != nil {
+		c.failMedia(err)
+		return
 	}
-	if err := c.openRTP(c.g.opts.Codecs); err != nil {
+	if err := c.openRTP(c.codecs()); err != nil {
 		c.failMedia(err)
 		return
 	}
 	if err := c.upstream.Ring(c.ctx, 180, "Ringing", sip.Body{}, nil); err != nil {
 		c.log.Info("ring_failed", "error", err) // a caller that gave up: Ended follows
 	}
-	if err := c.openWeb(codecs); err != nil {
+	c.away = true // until the phone is reached; one that left a moment ago has the grace period to come back
+	c.ringAgain()
+	c.watch()
+}
+
+// offered are the codecs that the upstream offers; none when it leaves the offer to us.
+func (c *call) offered() ([]media.Codec, error) {
+	if c.in.Body.Empty() {
+		return nil, nil
+	}
+	return media.OfferedCodecs(c.in.Body.Data)
+}
+
+// ringAgain calls the phone that the DN has now.
+func (c *call) ringAgain() {
+	offered, err := c.offered()
+	if err != nil {
 		c.failMedia(err)
 		return
+	}
+	d, web, err := c.inviteBrowser(c.codecsFor(offered), carried(c.in.Headers))
+	if err != nil {
+		c.notReached(err)
+		return
+	}
+	c.web = web
+	c.setBrowser(d)
+	c.watch()
+}
+
+// notReached waits for a phone that has just gone. What else there is against calling one stays.
+func (c *call) notReached(err error) {
+	c.log.Info("browser_not_reached", "error", err)
+	if !errors.Is(err, sip.ErrNotRegistered) && !errors.Is(err, sip.ErrFlowGone) {
+		c.failMedia(err)
+	}
+}
+
+// inviteBrowser offers a new browser's leg to the DN's phone.
+func (c *call) inviteBrowser(codecs []media.Codec, headers sip.Headers) (*sip.Dialog, *media.BrowserLeg, error) {
+	web, err := c.newWeb(codecs)
+	if err != nil {
+		return nil, nil, err
 	}
 	ctx, cancel := c.media()
 	defer cancel()
-	text, err := c.web.Offer(ctx)
-	if err != nil {
-		c.failMedia(err)
-		return
+	text, err := web.Offer(ctx)
+	var d *sip.Dialog
+	if err == nil {
+		invite := sip.Invite{DN: c.dn, FromUser: c.number, Headers: headers, Body: sip.SDP(text)}
+		if c.inbound {
+			invite.FromName = c.in.FromName
+		}
+		d, err = c.g.endpoint.Invite(ctx, invite)
 	}
-	c.browser, err = c.g.endpoint.Invite(ctx, sip.Invite{
-		DN: c.dn, FromUser: c.in.From, FromName: c.in.FromName, Headers: carried(c.in.Headers), Body: sip.SDP(text),
-	})
 	if err != nil {
-		c.log.Info("browser_not_reached", "error", err)
-		c.end(480, "DN Has No Phone Now", nil)
+		c.closeWeb(web)
+		return nil, nil, err //nolint:wrapcheck // both say what they are
 	}
+	return d, web, nil
 }
 
 // browserAnswered takes the browser's answer and answers the upstream.
 func (c *call) browserAnswered(m sip.Message) {
+	c.picked = true
+	c.pickedUp(nil)
 	ctx, cancel := c.media()
 	defer cancel()
 	if err := c.web.Accept(ctx, m.Body.Data); err != nil {
@@ -93,8 +131,12 @@ func (c *call) browserAnswered(m sip.Message) {
 func (c *call) acknowledged(err error) {
 	switch {
 	case err == nil:
-		c.established = true
+		c.established, c.picked = true, true
 		c.tell(Answered, "")
+		for _, late := range c.early {
+			late()
+		}
+		c.early = nil
 	case errors.Is(err, sip.ErrNoAck):
 		c.end(408, "No ACK Came", reason("408", "no ACK came"))
 	default: // the dialog is over, and its Ended says why

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"sidecar/media"
 	"sidecar/sip"
@@ -9,16 +10,18 @@ import (
 
 func (c *call) onBrowser(e sip.Event) {
 	switch e := e.(type) {
+	case sip.Progress:
+		c.commandPickUp()
 	case sip.Answered:
 		c.browserAnswered(e.Message)
 	case *sip.Offer:
 		c.reoffered(e, browserSide{c})
 	case *sip.Refer:
-		c.refuseRefer(e)
+		c.referred(e)
 	case sip.Info:
-		c.digit(e)
+		c.digit(e, c.rtp)
 	case sip.Ended:
-		c.onEnded(e.Cause, c.inbound)
+		c.onBrowserEnded(e.Cause)
 	default: // the caller has its 180; the rest is no matter of the other side
 	}
 }
@@ -31,27 +34,30 @@ func (c *call) onUpstream(e sip.Event) {
 		c.upstreamAnswered(e.Message)
 	case *sip.Offer:
 		c.reoffered(e, upstreamSide{c})
-	case *sip.Refer:
-		c.refuseRefer(e)
+	case *sip.Refer: // our DNs don't call where the PBX says; a switch with refer-enabled does the transfer itself
+		c.refuseRefer(e, 603, "No Transfers Here")
+	case sip.Notify:
+		c.onNotify(e)
+	case sip.Info:
+		c.digit(e, c.web)
 	case sip.Ended:
 		c.onEnded(e.Cause, !c.inbound)
 	default:
 	}
 }
 
-func (c *call) refuseRefer(r *sip.Refer) {
-	if err := r.Reject(603, "No Transfers Here"); err != nil {
-		c.log.Info("refer_refusal_failed", "error", err)
-	}
+// digits is a leg that sends DTMF.
+type digits interface {
+	SendDigits(ctx context.Context, digits string, length time.Duration) error
 }
 
-// digit sends what a phone asked for by INFO as the PBX wants it (RFC 4733).
-func (c *call) digit(info sip.Info) {
+// digit sends what one side asked for by INFO to the other one as RTP event (RFC 4733).
+func (c *call) digit(info sip.Info, to digits) {
 	digit, length, ok := digitOf(info.Body.Type, info.Body.Data)
 	if !ok || c.relay == nil {
 		return
 	}
-	c.outside(func(ctx context.Context) error { return c.rtp.SendDigits(ctx, digit, length) }, func(err error) {
+	c.outside(func(ctx context.Context) error { return to.SendDigits(ctx, digit, length) }, func(err error) {
 		if err != nil {
 			c.log.Info("digit_failed", "error", err)
 		}
@@ -68,7 +74,12 @@ type side interface {
 
 // reoffered answers a re-INVITE or UPDATE from the leg's own state. The other side hears nothing of it.
 func (c *call) reoffered(o *sip.Offer, s side) {
-	if c.relay == nil {
+	switch {
+	case c.relay == nil && c.in.Body.Empty() && (c.picked || c.answer != nil):
+		// It overtook the ACK that brings the answer to our offer: a Genesys SIP Server re-INVITEs right behind it.
+		c.early = append(c.early, func() { c.reoffered(o, s) })
+		return
+	case c.relay == nil:
 		c.refuseOffer(o, 491, "Call Is Not Up")
 		return
 	}

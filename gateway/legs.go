@@ -5,25 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"sidecar/media"
 )
 
-// openWeb makes the browser's leg.
-func (c *call) openWeb(codecs []media.Codec) error {
+// newWeb makes a leg towards a browser.
+func (c *call) newWeb(codecs []media.Codec) (*media.BrowserLeg, error) {
 	peer, err := c.g.opts.Engine.NewPeer()
 	if err != nil {
-		return fmt.Errorf("browser's media: %w", err)
+		return nil, fmt.Errorf("browser's media: %w", err)
 	}
-	c.web = media.NewBrowserLeg(peer, codecs)
-	c.web.OnState(func(media.PeerState) {
-		select {
-		case c.poke <- struct{}{}:
-		default: // run reads the state when it comes to it
-		}
-	})
-	return nil
+	web := media.NewBrowserLeg(peer, codecs)
+	web.OnState(func(media.PeerState) { nudge(c.poke) }) // run reads the state when it comes to it
+	return web, nil
+}
+
+func (c *call) closeWeb(web *media.BrowserLeg) {
+	if web == nil {
+		return
+	}
+	if err := web.Close(); err != nil {
+		c.log.Warn("browser_leg_close_failed", "error", err)
+	}
+}
+
+// codecs of the DN in its order of preference.
+func (c *call) codecs() []media.Codec {
+	if len(c.up.Codecs) > 0 {
+		return c.up.Codecs
+	}
+	return c.g.opts.Codecs
 }
 
 // openRTP takes ports for the upstream's leg.
@@ -38,14 +49,20 @@ func (c *call) openRTP(codecs []media.Codec) error {
 }
 
 // codecsFor orders our codecs for one side so that what the other side speaks comes first: what needs no transcoding
-// costs nothing. Opus is left out when the other side lacks it, because it can't be transcoded.
+// costs nothing. What can't be transcoded for the other side is left out.
 func (c *call) codecsFor(other []media.Codec) []media.Codec {
+	if len(other) == 0 {
+		return c.codecs()
+	}
 	var common, rest []media.Codec
-	for _, codec := range c.g.opts.Codecs {
+	for _, codec := range c.codecs() {
+		hears := func(o media.Codec) bool {
+			return media.CheckCodecs([]media.Format{{Codec: o}}, []media.Format{{Codec: codec}}) == nil
+		}
 		switch {
 		case slices.Contains(other, codec):
 			common = append(common, codec)
-		case codec != media.Opus:
+		case slices.ContainsFunc(other, hears):
 			rest = append(rest, codec)
 		}
 	}
@@ -90,6 +107,9 @@ func (c *call) cover() {
 
 // onMedia follows the browser's transport. A page that closes it mostly hangs up at the same moment.
 func (c *call) onMedia() {
+	if c.web == nil || c.next != nil {
+		return
+	}
 	lost := c.lost
 	switch c.web.State() {
 	case media.PeerConnected:
@@ -98,16 +118,20 @@ func (c *call) onMedia() {
 		lost = true
 	case media.PeerConnecting, media.PeerDisconnected: // it may come by itself
 	}
+	c.setLost(lost)
+	c.revive()
+}
+
+// setLost tells of lost media and of its return, and covers it.
+func (c *call) setLost(lost bool) {
 	if lost == c.lost {
 		return
 	}
 	c.lost = lost
+	c.watch()
 	if lost {
-		c.grace = time.NewTimer(c.g.opts.MediaGrace)
 		c.tell(MediaLost, "")
 	} else {
-		c.grace.Stop()
-		c.grace = nil
 		c.tell(MediaBack, "")
 	}
 	c.cover()

@@ -14,6 +14,7 @@ const unregisterTimeout = 5 * time.Second
 // un-registration and the registration after it keep their order. Guarded by Gateway.mu.
 type line struct {
 	wanted bool
+	page   string // of the phone that is registered
 	busy   bool
 	reg    *sip.Registration
 }
@@ -22,10 +23,18 @@ type line struct {
 func (g *Gateway) onRegistration(e sip.RegistrationEvent) {
 	switch e.Kind {
 	case sip.Registered, sip.FlowBack, sip.TakenOver:
-		g.want(e.DN, true)
+		g.want(e.DN, true, e.Page)
+		for _, c := range g.ofDN(e.DN) {
+			nudge(c.returned)
+		}
 	case sip.Unregistered:
-		g.want(e.DN, false)
-		g.hangUp(e.DN, "browser is gone: "+e.Reason)
+		g.want(e.DN, false, "")
+		// A phone that un-registered, or one whose DN another has taken over, goes on with the calls that it has.
+		for _, c := range g.ofDN(e.DN) {
+			if p := c.phone.Load(); p != nil && ended(p.dialog) {
+				c.abandon("browser is gone: " + e.Reason)
+			}
+		}
 	case sip.FlowLost: // the grace period runs; new calls get 480 because the DN can't be located
 	}
 	if g.told != nil {
@@ -33,7 +42,7 @@ func (g *Gateway) onRegistration(e sip.RegistrationEvent) {
 	}
 }
 
-func (g *Gateway) want(dn string, wanted bool) {
+func (g *Gateway) want(dn string, wanted bool, page string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.lines[dn]
@@ -41,7 +50,7 @@ func (g *Gateway) want(dn string, wanted bool) {
 		l = &line{}
 		g.lines[dn] = l
 	}
-	l.wanted = wanted
+	l.wanted, l.page = wanted, page
 	if l.busy || g.closed { // when we close, the DN will be back with the next process: its binding stays
 		return
 	}

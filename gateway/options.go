@@ -33,14 +33,37 @@ type Options struct {
 	Sound func() media.Sound
 	// CallLimit is how many calls a DN may have before a further one is busy; 2, the second one waiting.
 	CallLimit int
-	// MediaGrace is how long a call outlives its browser's media; 20 s.
+	// MediaGrace is how long a call outlives its browser's media, or its browser; 20 s.
 	MediaGrace time.Duration
 	// OnEvent is told what happens to calls, in order per call, from the call's goroutine. It must not block.
 	OnEvent func(Event)
+	// Pages reaches our own agent page; nil when there is none.
+	Pages Pages
+	// OnRefer is told of a transfer that a phone asked for and that was accepted; ReferResult says what came of it. It is
+	// called like OnEvent. Nil refuses transfers.
+	OnRefer func(Referral)
 }
+
+// Pages commands instances of our own agent page, each by the id that it registers with.
+type Pages interface {
+	// Present reports whether the page can be told anything. It must be quick.
+	Present(page string) bool
+	// Do makes the page answer, hold, retrieve or hang up the call that it has under the SIP Call-ID, or drain (no
+	// Call-ID), and returns when the page has said that it did.
+	Do(ctx context.Context, page, verb, callID string) error
+}
+
+// Asterisk is the Upstream.Name of the PBX that is ours: the one with which legs have a common name.
+const Asterisk = "asterisk"
 
 // Upstream is the PBX of a DN.
 type Upstream struct {
+	// Name is Asterisk (or empty, which means the same) or the name of a trunk.
+	Name string
+	// Codecs of the DN in order of preference, on both sides; Options.Codecs when empty.
+	Codecs []media.Codec
+	// CallLimit of the DN; Options.CallLimit when 0.
+	CallLimit int
 	// Registrar is its host:port; Transport "udp" (default) or "tcp".
 	Registrar, Transport string
 	// Proxy is where calls are sent when that isn't the registrar.
@@ -72,6 +95,9 @@ func (u *Upstream) host() string {
 	}
 	return u.Registrar
 }
+
+// paired reports whether the PBX knows our legs by name.
+func (u *Upstream) paired() bool { return u.Name == "" || u.Name == Asterisk }
 
 // uri is the Request-URI of a number at the PBX.
 func (u *Upstream) uri(number string) string {
@@ -107,6 +133,9 @@ func (o *Options) setDefaults() error {
 	}
 	if o.MediaGrace == 0 {
 		o.MediaGrace = 20 * time.Second
+	}
+	if o.Pages == nil {
+		o.Pages = noPages{}
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}

@@ -48,12 +48,8 @@ func (d *Dialog) comesFromPeer(req *sip.Request, flow *Flow) bool {
 	if flow == current {
 		return true
 	}
-	select {
-	case <-current.done: // whoever took the DN over has no part in calls that go on elsewhere
-	default:
-		return false
-	}
-	if flow == nil || !d.e.registrar.owns(d.dn, flow) {
+	// Whoever took the DN over has no part in calls that go on elsewhere.
+	if flow == nil || !current.ended() || !d.e.registrar.owns(d.dn, flow) {
 		return false
 	}
 	d.mu.Lock()

@@ -20,6 +20,7 @@ func (w *world) reconnect(b *browser) *browser {
 }
 
 func TestTheDialogsOfAPageFollowItsContact(t *testing.T) {
+	t.Parallel()
 	for name, first := range map[string]func(*browser){"after the flow ended": (*browser).close, "before its end was noticed": func(*browser) {}} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, w *world, b *browser, c calls) {

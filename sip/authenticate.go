@@ -42,11 +42,11 @@ func newAuthenticator(opts *RegistrarOptions) *authenticator {
 	return a
 }
 
-// check lets the request in or says what to answer. owner: the flow has the DN already, so
-// that strangers' guesses at the DN can't keep its phone from refreshing.
+// check lets the request in or says what to answer. owner: the flow has the DN already, so that
+// nobody's guesses, at the DN or from the same address, can keep its phone from refreshing.
 func (a *authenticator) check(ctx context.Context, req *sip.Request, dn string, flow *Flow, owner bool) (answer, bool) {
 	who := culprit{peer: flow.peer, dn: dn}
-	if wait := a.guard.wait(who, owner, time.Now()); wait > 0 {
+	if wait := a.guard.wait(who, time.Now()); wait > 0 && !owner {
 		denied := refuse(403, "Too Many Failures, Wait")
 		denied.headers = []sip.Header{sip.NewHeader("Retry-After", seconds10(wait))}
 		return denied, false
@@ -198,17 +198,18 @@ func (a *authenticator) issued(nonce string) (time.Time, bool) {
 	return time.Unix(0, int64(binary.BigEndian.Uint64(raw))), true //nolint:gosec // nonce wrote it
 }
 
-// challenge is the 401. Digest comes last: JsSIP knows no other scheme and keeps only the last header of this name (its
-// Parser sets it anew for each).
+// challenge is the 401. Digest comes first and last: of several headers of this name JsSIP keeps the last (its parser
+// sets it anew for each), SIP.js reads the first, and neither knows another scheme or a digest other than MD5.
 func (a *authenticator) challenge(stale bool) answer {
 	digestChallenge := `Digest realm="` + a.opts.Realm + `", nonce="` + a.nonce() + `", algorithm=MD5, qop="auth"`
 	if stale {
 		digestChallenge += ", stale=true"
 	}
-	ask := answer{status: 401, reason: "Unauthorized"}
+	ask := answer{status: 401, reason: "Unauthorized", headers: []sip.Header{sip.NewHeader("WWW-Authenticate", digestChallenge)}}
 	if a.opts.Bearer {
-		ask.headers = append(ask.headers, sip.NewHeader("WWW-Authenticate", `Bearer realm="`+a.opts.Realm+`"`))
+		ask.headers = append(ask.headers,
+			sip.NewHeader("WWW-Authenticate", `Bearer realm="`+a.opts.Realm+`"`),
+			sip.NewHeader("WWW-Authenticate", digestChallenge))
 	}
-	ask.headers = append(ask.headers, sip.NewHeader("WWW-Authenticate", digestChallenge))
 	return ask
 }

@@ -33,21 +33,21 @@ const (
 	guardLongestDN = 10 * time.Second
 	guardForget    = 15 * time.Minute
 	guardEntries   = 16384
-	peerFactor     = 2
+	peerFactor     = 4
 	dnFactor       = 10
 )
 
 func newGuard(limit int) *guard { return &guard{max: limit, failures: make(map[culprit]failure)} }
 
-// wait says how long the culprit must not try. owner skips what is counted for the DN alone.
-func (g *guard) wait(who culprit, owner bool, now time.Time) time.Duration {
+// wait says how long the culprit must not try.
+func (g *guard) wait(who culprit, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	wait := max(g.failures[who].until.Sub(now), g.failures[culprit{peer: who.peer}].until.Sub(now))
-	if !owner {
-		wait = max(wait, g.failures[culprit{dn: who.dn}].until.Sub(now))
+	wait := time.Duration(0)
+	for _, counted := range []culprit{who, {peer: who.peer}, {dn: who.dn}} {
+		wait = max(wait, g.failures[counted].until.Sub(now))
 	}
-	return max(wait, 0)
+	return wait
 }
 
 // fail counts a wrong answer.
@@ -57,12 +57,15 @@ func (g *guard) fail(who culprit, now time.Time) {
 	if len(g.failures) >= guardEntries-3 {
 		g.sweepLocked(now)
 	}
-	g.failLocked(who, g.max, guardLongest, now)
-	g.failLocked(culprit{peer: who.peer}, g.max*peerFactor, guardLongest, now)
 	g.failLocked(culprit{dn: who.dn}, g.max*dnFactor, guardLongestDN, now)
+	// An address may be a whole office: one phone with an old password, which tries for ever, must not shut it out.
+	if g.failLocked(who, g.max, guardLongest, now) <= g.max {
+		g.failLocked(culprit{peer: who.peer}, g.max*peerFactor, guardLongest, now)
+	}
 }
 
-func (g *guard) failLocked(who culprit, limit int, longest time.Duration, now time.Time) {
+// failLocked returns how often who was wrong in a row.
+func (g *guard) failLocked(who culprit, limit int, longest time.Duration, now time.Time) int {
 	f := g.failures[who]
 	if now.Sub(f.last) > guardForget {
 		f = failure{}
@@ -73,6 +76,7 @@ func (g *guard) failLocked(who culprit, limit int, longest time.Duration, now ti
 		f.until = now.Add(min(guardFirst<<min(over, 20), longest))
 	}
 	g.failures[who] = f
+	return f.count
 }
 
 // forgive forgets the wrong answers before a right one. What the address did to other DNs stays.

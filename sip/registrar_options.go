@@ -40,8 +40,9 @@ type RegistrarOptions struct {
 	// NonceAge is how long a challenge can be answered; 5 minutes.
 	NonceAge time.Duration
 	// MaxFailures are wrong answers in a row for one DN from one address before
-	// it has to wait; 5. An address gets twice as many over all DNs, a DN ten
-	// times as many from all addresses.
+	// it has to wait, a second at first and twice as long each time; 5. An address
+	// gets four times as many over all DNs (at most this many of one DN count), a DN
+	// ten times as many from all addresses. A phone that is registered never waits.
 	MaxFailures int
 	// OnEvent is told what happens to registrations, in order, from one goroutine.
 	OnEvent func(RegistrationEvent)

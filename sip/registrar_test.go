@@ -1,6 +1,8 @@
 package sip_test
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,8 +21,11 @@ func TestRegisterWithDigest(t *testing.T) {
 	b := w.browser("5001")
 	res := b.register(600)
 	require.Equal(t, 401, res.status)
-	require.Len(t, res.all("WWW-Authenticate"), 2)
-	require.True(t, strings.HasPrefix(res.last("WWW-Authenticate"), "Digest "), "JsSIP keeps the last only")
+	challenges := res.all("WWW-Authenticate")
+	require.Len(t, challenges, 3)
+	require.True(t, strings.HasPrefix(challenges[0], "Digest "), "SIP.js reads the first only")
+	require.True(t, strings.HasPrefix(challenges[1], "Bearer "))
+	require.Equal(t, challenges[0], challenges[2], "JsSIP keeps the last only")
 	require.NotContains(t, res.last("WWW-Authenticate"), "stale")
 	_, err := w.Locate("5001")
 	require.ErrorIs(t, err, sip.ErrNotRegistered)
@@ -143,21 +148,52 @@ func TestGuessingTakesLongerAndLonger(t *testing.T) {
 func TestGuessesOfOneAddressOverManyDNs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	refused := false
-	for _, dn := range []string{"5001", "5002", "5003", "5004"} {
-		b := w.browser(dn)
-		for range 4 {
-			res := b.register(600)
-			if res.status == 403 {
-				require.NotEmpty(t, res.get("Retry-After"))
-				refused = true
-				break
-			}
-			b.register(600, credentials(t, res.last("WWW-Authenticate"), dn, "guess", registrarURI, 1))
+	tries := 0
+	for i := 0; ; i++ {
+		b := w.browser(fmt.Sprintf("50%02d", i/4+1))
+		res := b.register(600)
+		if res.status == 403 {
+			require.NotEmpty(t, res.get("Retry-After"))
+			break
 		}
+		b.register(600, credentials(t, res.last("WWW-Authenticate"), b.dn, "guess", registrarURI, 1))
+		tries++
 	}
-	require.True(t, refused)
+	require.Equal(t, 20, tries)
 	require.Equal(t, 200, w.browser("5009", func(o *dialOptions) { o.from = "192.0.2.50:1" }).login(600).status)
+}
+
+// One phone with an old password, that tries again and again, in an office behind one address.
+func TestTenWrongPasswordsInARow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		b := w.browser("5001")
+		colleague := w.agent("5002")
+		wrong := 0
+		for wrong < 10 {
+			res := b.register(600)
+			if res.status == 401 {
+				require.Equal(t, 403, b.register(600, credentials(t, res.last("WWW-Authenticate"), "5001", "old", registrarURI, 1)).status)
+				wrong++
+				continue
+			}
+			require.Equal(t, 403, res.status)
+			seconds, err := strconv.Atoi(res.get("Retry-After"))
+			require.NoError(t, err)
+			require.Equal(t, 200, colleague.login(600).status, "who has registered refreshes")
+			require.Equal(t, 200, w.browser("5003").login(600).status, "who has not comes in from the same address")
+			require.Equal(t, 200, w.browser("5001", func(o *dialOptions) { o.from = "192.0.2.99:1" }).login(600).status, "and the agent from another")
+			time.Sleep(time.Duration(seconds) * time.Second)
+			b = w.browser("5001") // nobody logs in on a flow for ever
+		}
+		wait, err := strconv.Atoi(b.register(600).get("Retry-After"))
+		require.NoError(t, err)
+		require.Equal(t, 32, wait, "twice as long each time")
+		b = w.browser("5001")
+		time.Sleep(time.Duration(wait) * time.Second)
+		require.Equal(t, 200, w.browser("5001").login(600).status, "the right password, later")
+	})
 }
 
 func TestBindingsExpireUnlessRefreshed(t *testing.T) {

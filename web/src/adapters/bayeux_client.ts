@@ -70,6 +70,10 @@ export class CometdClient implements BayeuxClient {
         cometd.handshake();
     }
 
+    publish(channel: string, data: object): void {
+        this.#cometd?.publish(channel, data);
+    }
+
     close(): void {
         const cometd = this.#cometd;
         this.#cometd = null;

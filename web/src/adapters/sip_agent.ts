@@ -1,21 +1,36 @@
-import { UA, WebSocketInterface } from "jssip";
+import { UA } from "jssip";
 import type { Account, Microphone, SipAgent, SipHandler, SipLeg } from "../core/phone_ports.ts";
+import { PageSocket } from "./page_socket.ts";
 import { JsSipLeg, type LegOptions } from "./sip_leg.ts";
 
-export interface SipAgentOptions extends LegOptions {
-    /** Of the server's WebSocket. */
+export interface SipAgentOptions extends Omit<LegOptions, "connected"> {
+    /** Of the server, ws: or wss:, without a path. */
     readonly url: string;
     /** The host part of the DN's address of record. */
     readonly host: string;
+    /** This page's instance id, by which the server knows whose command channel goes with the registration. */
+    readonly page: string;
 }
 
-/** Seconds. A lost registration is found within this time; the server may ask for another one by 423 or its answer. */
-const registerExpires = 300;
+/** How the server closes the connection of a phone whose DN another phone has taken. */
+const closedTaken = 4001;
+
+/** How JsSIP calls the end of a request that nobody has answered (its Constants.causes.REQUEST_TIMEOUT). */
+const noAnswer = "Request Timeout";
+
+/** What JsSIP tells of an INVITE, ours or theirs. */
+interface NewSession {
+    readonly originator: string;
+    readonly session: ConstructorParameters<typeof JsSipLeg>[0];
+    readonly request: { readonly call_id: string; getHeader(name: string): unknown };
+}
 
 /** The SIP agent of a page, made of JsSIP. */
 export class JsSipAgent implements SipAgent {
     readonly #options: SipAgentOptions;
     #ua: UA | null = null;
+    #socket: PageSocket | null = null;
+    #outgoing = ""; // the Call-ID of the INVITE that was just made
 
     constructor(options: SipAgentOptions) {
         this.#options = options;
@@ -23,12 +38,13 @@ export class JsSipAgent implements SipAgent {
 
     start(account: Account, handler: SipHandler): void {
         const { credential } = account;
+        const socket = new PageSocket(this.#options.url + account.path);
         const ua = new UA({
-            sockets: [new WebSocketInterface(this.#options.url)],
+            sockets: [socket],
             uri: `sip:${account.dn}@${this.#options.host}`,
             display_name: account.displayName || account.dn,
             user_agent: "sidecar page",
-            register_expires: registerExpires,
+            register_expires: account.registerExpires,
             connection_recovery_min_interval: 1,
             connection_recovery_max_interval: 20,
             no_answer_timeout: 60,
@@ -43,8 +59,14 @@ export class JsSipAgent implements SipAgent {
                 handler.onConnected();
             }
         });
-        ua.on("disconnected", () => {
-            if (current()) {
+        ua.on("disconnected", (event) => {
+            if (!current()) {
+                return;
+            }
+            if ((event as { code?: number }).code === closedTaken) {
+                this.stop();
+                handler.onTaken();
+            } else {
                 handler.onDisconnected();
             }
         });
@@ -53,17 +75,25 @@ export class JsSipAgent implements SipAgent {
                 handler.onRegistered();
             }
         });
-        ua.on("registrationFailed", ({ response }) => {
+        ua.on("registrationFailed", ({ response, cause }) => {
             if (current()) {
-                handler.onRegisterFailed((response as { status_code: number } | null)?.status_code ?? 0);
+                handler.onRegisterFailed(refusal(response));
+                if (cause as string === noAnswer) {
+                    socket.drop(); // it leads nowhere any more
+                }
             }
         });
-        ua.on("newRTCSession", (event: { originator: string; session: ConstructorParameters<typeof JsSipLeg>[0]; request: { getHeader(name: string): unknown } }) => {
-            if (current() && event.originator === "remote") {
-                const callUuid = event.request.getHeader("X-Genesys-CallUUID");
-                handler.onIncoming(new JsSipLeg(event.session, this.#options, typeof callUuid === "string" ? callUuid : ""));
+        ua.on("newRTCSession", ({ originator, session, request }: NewSession) => {
+            if (originator === "local") {
+                this.#outgoing = request.call_id;
+            } else if (current()) {
+                handler.onIncoming(new JsSipLeg(session, this.#legOptions(), {
+                    callId: request.call_id, callUuid: header(request, "X-Genesys-CallUUID"), resumes: resumes(request),
+                }));
             }
         });
+        ua.registrator().setExtraHeaders([`X-Sidecar-Page: ${this.#options.page}`]);
+        this.#socket = socket;
         this.#ua = ua;
         ua.start();
     }
@@ -71,6 +101,7 @@ export class JsSipAgent implements SipAgent {
     stop(): void {
         const ua = this.#ua;
         this.#ua = null;
+        this.#socket = null;
         ua?.stop();
     }
 
@@ -78,10 +109,42 @@ export class JsSipAgent implements SipAgent {
         this.#ua?.register();
     }
 
+    reconnect(): void {
+        this.#socket?.drop();
+    }
+
     call(number: string, microphone: Microphone): SipLeg {
         if (this.#ua === null) {
             throw new Error("the agent was not started");
         }
-        return new JsSipLeg(this.#ua.call(number, JsSipLeg.media(microphone, this.#options.iceServers())), this.#options);
+        const session = this.#ua.call(number, JsSipLeg.media(microphone, this.#options.iceServers()));
+        return new JsSipLeg(session, this.#legOptions(), { callId: this.#outgoing, callUuid: "", resumes: "" });
     }
+
+    #legOptions(): LegOptions {
+        return { ...this.#options, connected: () => this.#ua?.isConnected() === true };
+    }
+}
+
+interface Response {
+    readonly status_code: number;
+    readonly reason_phrase: string;
+}
+
+/** A registrar that keeps a DN for the phone that has it says so in a 403 of its own; busy is what that is (RFC 3261 has no status for it). */
+function refusal(response: Response | null): number {
+    if (response === null) {
+        return 0;
+    }
+    return response.status_code === 403 && /in use/i.test(response.reason_phrase) ? 486 : response.status_code;
+}
+
+function header(request: NewSession["request"], name: string): string {
+    const value = request.getHeader(name);
+    return typeof value === "string" ? value : "";
+}
+
+/** A lost dialog that this INVITE continues. The server wants it answered at once (answer-after, as many phones know it). */
+function resumes(request: NewSession["request"]): string {
+    return /;\s*answer-after\s*=\s*0\b/i.test(header(request, "Call-Info")) ? header(request, "X-Sidecar-Resume") : "";
 }

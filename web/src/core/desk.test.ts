@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { CallMemory } from "./call_memory.ts";
 import { Desk } from "./desk.ts";
 import { Devices } from "./devices.ts";
 import { agentChannel, Feed } from "./feed.ts";
 import { MediaWatch } from "./media_watch.ts";
 import { Phone } from "./phone.ts";
+import { type PhoneSettings, readPhoneSettings, SettingsKeeper } from "./phone_settings.ts";
 import { Session } from "./session.ts";
-import { FakeAgent, FakeBayeux, FakeClock, FakeMicrophones, FakeStorage, identity, must, settle, wireCall, wireEvent } from "./testing.ts";
+import { account, FakeAgent, FakeBayeux, FakeClock, FakeMicrophones, FakeStorage, identity, must, settle, wireCall, wireEvent } from "./testing.ts";
 
-async function rig() {
+async function rig(told: readonly Record<string, unknown>[] = [{}]) {
     const clock = new FakeClock();
     const agent = new FakeAgent();
     const bayeux = new FakeBayeux();
@@ -18,13 +20,17 @@ async function rig() {
         did.push(words.join(" "));
         return Promise.resolve(undefined as never);
     };
+    const answers = told.map(readPhoneSettings);
+    const phoneSettings = (): Promise<PhoneSettings> => Promise.resolve(must(answers.length > 1 ? answers.shift() : answers[0]));
     const desk = new Desk({
         session: new Session({
             rest: { login: () => Promise.resolve(identity()), logout: () => Promise.resolve() },
             windowStorage: new FakeStorage(), storage, clock,
         }),
-        feed: new Feed(bayeux),
-        phone: new Phone({ agent, microphones, clock, random: () => 1 }),
+        feed: new Feed(bayeux, "p1"),
+        phone: new Phone({ agent, microphones, clock, random: () => 1, memory: new CallMemory(new FakeStorage(), clock) }),
+        settings: new SettingsKeeper({ rest: { phoneSettings }, clock, random: () => 1 }),
+        secure: true,
         devices: new Devices({ list: () => Promise.resolve([{ id: "m", kind: "microphone", label: "M" }]), onChange: () => undefined, ask: () => Promise.resolve() }, storage),
         media: new MediaWatch(clock),
         rest: {
@@ -34,6 +40,7 @@ async function rig() {
         },
     });
     await desk.session.logIn("anna", "secret");
+    await settle();
     const say = (name: string, change: Record<string, unknown>): void => {
         bayeux.say(agentChannel, wireEvent(name, { eventId: `${name}${Math.random()}`, ...change }));
     };
@@ -46,7 +53,7 @@ describe("Desk", () => {
     it("starts feed and phone with the login's token, and ends both with it", async () => {
         const { desk, agent, bayeux, say } = await rig();
         expect(must(bayeux.options).token).toBe("t-1");
-        expect(agent.account).toEqual({ dn: "5001", displayName: "Anna", credential: { bearer: "t-1" } });
+        expect(agent.account).toEqual(account);
         say("Ringing", { call: wireCall("C1", "Ringing") });
         expect(desk.lines).toHaveLength(1);
         await desk.session.logOut();
@@ -57,6 +64,35 @@ describe("Desk", () => {
         const { desk, agent } = await rig();
         desk.session.chooseDn("5002");
         expect(agent.did).toEqual(["start 5001", "stop", "start 5002"]);
+    });
+
+    it("connects each DN where its owner is, and not for a phone that is no browser", async () => {
+        const dns = [{ number: "5001", owner: "asterisk" }, { number: "5002", owner: "asterisk-webrtc" }];
+        const { desk, agent } = await rig([{ dns, registerExpires: 120 }]);
+        expect([agent.did, desk.phone.registration]).toEqual([[], "off"]);
+        desk.session.chooseDn("5002");
+        expect(agent.account).toEqual({ ...account, dn: "5002", path: "/asterisk-ws", registerExpires: 120 });
+    });
+
+    it("takes new settings without disturbing the phone, unless it connects otherwise", async () => {
+        const { agent, clock } = await rig([{ ttl: 600 }, { ttl: 600, iceServers: [{ urls: "turn:a" }] }, { ws: "/ws2" }]);
+        await clock.pass(450_000);
+        expect(agent.did).toEqual(["start 5001"]);
+        await clock.pass(450_000);
+        expect(agent.did).toEqual(["start 5001", "stop", "start 5001"]);
+        expect(agent.account?.path).toBe("/ws2");
+    });
+
+    it("says that the server stops, until it is registered with the next one", async () => {
+        const { desk, agent, bayeux } = await rig();
+        agent.tell.onRegistered();
+        bayeux.say("/phone/p1", { id: "1", verb: "drain" });
+        await settle();
+        expect([desk.draining, bayeux.published]).toEqual([true, [{ channel: "/service/phone", id: "1", ok: true }]]);
+        agent.tell.onDisconnected();
+        expect(desk.draining).toBe(true);
+        agent.tell.onRegistered();
+        expect(desk.draining).toBe(false);
     });
 
     it("is out when the feed takes the token no more", async () => {
@@ -82,8 +118,8 @@ describe("Desk", () => {
 
     it("matches by CallUUID before number, and the only ones left", async () => {
         const { desk, agent, say } = await rig();
-        agent.ring("8000", "C2");
-        agent.ring("8000", "C1");
+        agent.ring("8000", { callUuid: "C2" });
+        agent.ring("8000", { callUuid: "C1" });
         agent.ring("anonymous");
         for (const id of ["C1", "C2", "C3"]) {
             say("Ringing", { call: wireCall(id, "Ringing") });

@@ -1,4 +1,5 @@
 import { CallsStore } from "./calls.ts";
+import { Commands } from "./commands.ts";
 import type { Devices } from "./devices.ts";
 import { Emitter } from "./emitter.ts";
 import type { Feed } from "./feed.ts";
@@ -7,7 +8,8 @@ import type { MediaWatch } from "./media_watch.ts";
 import { dialable } from "./numbers.ts";
 import type { Phone } from "./phone.ts";
 import { PhoneError } from "./phone_error.ts";
-import type { Credential } from "./phone_ports.ts";
+import type { Account, Credential } from "./phone_ports.ts";
+import { pathFor, type SettingsKeeper } from "./phone_settings.ts";
 import type { Rest } from "./rest.ts";
 import type { Session } from "./session.ts";
 
@@ -26,7 +28,10 @@ export interface DeskPorts {
     readonly phone: Phone;
     readonly devices: Devices;
     readonly media: MediaWatch;
+    readonly settings: SettingsKeeper;
     readonly rest: Pick<Rest, "makeCall" | "transfer" | "hangup">;
+    /** Whether the browser may give this page a microphone at all. */
+    readonly secure: boolean;
     /** What the phone proves itself with; by default the session's token. */
     readonly credential?: (token: string) => Credential;
 }
@@ -39,18 +44,29 @@ export class Desk extends Emitter<DeskEvents> {
     readonly devices: Devices;
     readonly media: MediaWatch;
     readonly store = new CallsStore();
+    /** False: the page came over plain http from another machine, and no browser gives it a microphone. */
+    readonly secure: boolean;
     readonly #ports: DeskPorts;
+    #account: Account | null = null;
+    #draining = false;
     #ringing = "";
 
     constructor(ports: DeskPorts) {
         super();
         this.#ports = ports;
+        this.secure = ports.secure;
         ({ session: this.session, feed: this.feed, phone: this.phone, devices: this.devices, media: this.media } = ports);
         this.session.on("state", ({ identity }) => {
             this.#handleIdentity(identity?.token ?? null);
         });
-        this.session.on("dn", (dn) => {
-            this.#handleDn(dn);
+        this.session.on("dn", () => {
+            this.#startPhone();
+        });
+        ports.settings.on("change", () => {
+            this.#startPhone();
+        });
+        new Commands(this.feed, this.phone).on("drain", () => {
+            this.#setDraining(true);
         });
         this.feed.on("state", (state) => {
             if (state === "denied") {
@@ -74,7 +90,12 @@ export class Desk extends Emitter<DeskEvents> {
             this.emit("change", undefined);
         };
         this.store.on("log", changed);
-        this.phone.on("registration", changed);
+        this.phone.on("registration", ({ state }) => {
+            if (state === "registered") {
+                this.#setDraining(false); // with the server that came after
+            }
+            changed();
+        });
         this.media.on("report", changed);
         this.devices.on("change", changed);
         this.devices.on("choice", (kind) => {
@@ -82,6 +103,16 @@ export class Desk extends Emitter<DeskEvents> {
                 void this.phone.changeMicrophone();
             }
         });
+    }
+
+    /** The server has said that it is about to stop. */
+    get draining(): boolean {
+        return this.#draining;
+    }
+
+    /** The browser has a network again, which may be another one. */
+    handleOnline(): void {
+        this.phone.reconnect();
     }
 
     /** The calls of the chosen DN. */
@@ -133,22 +164,40 @@ export class Desk extends Emitter<DeskEvents> {
     #handleIdentity(token: string | null): void {
         if (token === null) {
             this.feed.stop();
+            this.#ports.settings.stop();
             this.store.clear();
+            this.#draining = false;
         } else {
             this.feed.start(token);
+            this.#ports.settings.start(token);
         }
         this.emit("change", undefined);
     }
 
-    #handleDn(dn: string): void {
-        const identity = this.session.identity;
-        if (dn === "" || identity === null) {
+    /** Settings may change under a running phone; it is begun anew only if it would connect otherwise. */
+    #startPhone(): void {
+        const { identity, dn } = this.session;
+        const settings = this.#ports.settings.current;
+        const path = settings === null || dn === "" ? null : pathFor(settings, dn);
+        if (identity === null || settings === null || path === null) {
+            this.#account = null;
             this.phone.stop();
         } else {
             const credential = this.#ports.credential?.(identity.token) ?? { bearer: identity.token };
-            this.phone.start({ dn, displayName: identity.displayName, credential });
+            const account: Account = { dn, displayName: identity.displayName, credential, path, registerExpires: settings.registerExpires };
+            if (JSON.stringify(account) !== JSON.stringify(this.#account)) {
+                this.#account = account;
+                this.phone.start(account);
+            }
         }
         this.#handleCalls();
+    }
+
+    #setDraining(on: boolean): void {
+        if (this.#draining !== on) {
+            this.#draining = on;
+            this.emit("change", undefined);
+        }
     }
 
     #handleCalls(): void {

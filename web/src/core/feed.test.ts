@@ -5,7 +5,7 @@ import { FakeBayeux, must, wireCall, wireEvent } from "./testing.ts";
 
 function rig() {
     const client = new FakeBayeux();
-    const feed = new Feed(client);
+    const feed = new Feed(client, "p1");
     const states: string[] = [];
     const events: string[] = [];
     feed.on("state", (state) => states.push(state));
@@ -19,7 +19,7 @@ describe("Feed", () => {
         const { client, states } = rig();
         const options = must(client.options);
         expect(options.token).toBe("t-1");
-        expect(options.channels).toEqual([agentChannel, callChannel]);
+        expect(options.channels).toEqual([agentChannel, callChannel, "/phone/p1"]);
         options.onState("up");
         options.onState("up");
         options.onState("down");

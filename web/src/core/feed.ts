@@ -5,6 +5,7 @@ import { type FeedEvent, readFeedEvent } from "./feed_event.ts";
 export interface BayeuxClient {
     open(options: BayeuxOptions): void;
     close(): void;
+    publish(channel: string, data: object): void;
 }
 
 export interface BayeuxOptions {
@@ -22,24 +23,35 @@ export type FeedState = "off" | "connecting" | "up" | "down" | "denied";
 export interface FeedEvents {
     state: FeedState;
     event: FeedEvent;
+    /** The server wants this page to do something; it waits for the acknowledgement. */
+    command: unknown;
 }
 
 export const agentChannel = "/user/agent/events";
 export const callChannel = "/call/state";
 
+/** Where pages acknowledge commands. */
+const ackChannel = "/service/phone";
+
 /** Event ids that are remembered, to drop repetitions: what comes twice comes soon after the first. */
 const remembered = 4096;
 
-/** Reads the event feed: each event once, in order, from where it was when the connection broke. */
+/**
+ * Reads the event feed: each event once, in order, from where it was when the connection broke. Commands to this page come over the
+ * same session.
+ */
 export class Feed extends Emitter<FeedEvents> {
     readonly #client: BayeuxClient;
+    readonly #commandChannel: string;
     readonly #cursors = new Map<string, string>();
     readonly #seen = new Set<string>();
     #state: FeedState = "off";
 
-    constructor(client: BayeuxClient) {
+    /** Page is this page's instance id, by which the server reaches it. */
+    constructor(client: BayeuxClient, page: string) {
         super();
         this.#client = client;
+        this.#commandChannel = `/phone/${page}`;
     }
 
     get state(): FeedState {
@@ -51,7 +63,7 @@ export class Feed extends Emitter<FeedEvents> {
         this.#move("connecting");
         this.#client.open({
             token,
-            channels: [agentChannel, callChannel],
+            channels: [agentChannel, callChannel, this.#commandChannel],
             cursors: () => Object.fromEntries(this.#cursors),
             onState: (state) => {
                 this.#handleState(state);
@@ -73,6 +85,12 @@ export class Feed extends Emitter<FeedEvents> {
         this.#move("off");
     }
 
+    acknowledge(ack: { readonly id: string; readonly ok: boolean; readonly error?: string }): void {
+        if (this.#state !== "off" && this.#state !== "denied") {
+            this.#client.publish(ackChannel, ack);
+        }
+    }
+
     #handleState(state: Exclude<FeedState, "off">): void {
         if (this.#state !== "off" && this.#state !== "denied") {
             this.#move(state);
@@ -80,6 +98,10 @@ export class Feed extends Emitter<FeedEvents> {
     }
 
     #handleMessage(channel: string, data: unknown): void {
+        if (channel === this.#commandChannel) {
+            this.emit("command", data);
+            return;
+        }
         const event = readFeedEvent(channel, data);
         if (this.#state === "off" || event === null) {
             return;

@@ -1,18 +1,19 @@
 import { describe, expect, it } from "vitest";
+import { CallMemory } from "./call_memory.ts";
 import { dialable } from "./numbers.ts";
 import { Phone } from "./phone.ts";
-import { FakeAgent, FakeClock, FakeMicrophones, must, settle } from "./testing.ts";
+import { account, FakeAgent, FakeClock, FakeMicrophones, FakeStorage, must, settle } from "./testing.ts";
 
-function rig(registered = true) {
+function rig(registered = true, storage = new FakeStorage()) {
     const agent = new FakeAgent();
     const microphones = new FakeMicrophones();
     const clock = new FakeClock();
-    const phone = new Phone({ agent, microphones, clock, random: () => 1 });
+    const phone = new Phone({ agent, microphones, clock, random: () => 1, memory: new CallMemory(storage, clock) });
     const registrations: string[] = [];
     const calls: string[] = [];
     phone.on("registration", ({ state, status }) => registrations.push(status === 0 ? state : `${state} ${status}`));
     phone.on("call", (call) => calls.push(`${call.id} ${call.state}`));
-    phone.start({ dn: "5001", displayName: "Anna", credential: { bearer: "t" } });
+    phone.start(account);
     if (registered) {
         agent.tell.onRegistered();
     }
@@ -23,7 +24,7 @@ function rig(registered = true) {
         agent.lastLeg.tell.onConnected();
         return id;
     };
-    return { agent, microphones, clock, phone, registrations, calls, state, talk };
+    return { agent, microphones, clock, phone, registrations, calls, state, talk, storage };
 }
 
 const failure = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => "no error", (error: unknown) => (error as { code: string }).code);
@@ -140,7 +141,7 @@ describe("dialling", () => {
 describe("answering", () => {
     it("answers once", async () => {
         const { agent, phone, calls } = rig();
-        const leg = agent.ring("5002", "U1");
+        const leg = agent.ring("5002", { callUuid: "U1" });
         const both = Promise.all([failure(phone.answer("leg-1")), failure(phone.answer("leg-1"))]);
         expect(await both).toEqual(["no error", "wrong_state"]);
         leg.tell.onConnected();
@@ -215,7 +216,8 @@ describe("in a call", () => {
         expect(state(id)).toBe("talking");
         agent.lastLeg.refuses = false;
         const both = Promise.all([failure(phone.hold(id)), failure(phone.hold(id))]);
-        expect(await both).toEqual(["no error", "wrong_state"]);
+        expect(await both, "a second click joins the first").toEqual(["no error", "no error"]);
+        expect(agent.lastLeg.did).toEqual(["hold", "hold"]);
     });
 
     it("mutes, and sends digits only while it talks", async () => {
@@ -241,6 +243,26 @@ describe("in a call", () => {
         expect(phone.calls[0]).toMatchObject({ heldByOther: true, state: "talking" });
     });
 
+    it("connects anew when the sound breaks, and finds it a new way once registered", async () => {
+        const { agent, phone, talk } = rig();
+        const ringing = agent.ring("5003");
+        await talk("5002");
+        const leg = agent.lastLeg;
+        leg.tell.onMediaLost();
+        expect(agent.did.at(-1)).toBe("reconnect");
+        agent.tell.onDisconnected();
+        agent.tell.onConnected();
+        expect(leg.did).toEqual([]);
+        agent.tell.onRegistered();
+        expect([leg.did, ringing.did]).toEqual([["restart ice"], []]);
+        agent.tell.onDisconnected();
+        agent.tell.onRegistered();
+        expect(leg.did, "its sound was not in question").toEqual(["restart ice"]);
+        agent.tell.onRegisterFailed(403);
+        phone.reconnect();
+        expect(agent.did.filter((did) => did === "reconnect")).toHaveLength(1);
+    });
+
     it("changes the microphone in mid-call and stays muted", async () => {
         const { agent, phone, microphones, talk } = rig();
         const id = await talk("5002");
@@ -251,6 +273,79 @@ describe("in a call", () => {
         expect(microphones.opened.map(({ closed }) => closed)).toEqual([true, false]);
         phone.hangUp(id);
         expect(must(microphones.opened[1]).closed).toBe(true);
+    });
+});
+
+describe("a page that was loaded again", () => {
+    /** Talks to 5002, as "old", and is loaded again 5 s later, when 3 s have passed. */
+    async function reloaded(before: (phone: Phone, id: string) => Promise<void> | void = () => undefined) {
+        const first = rig();
+        const id = await first.talk("5002");
+        await before(first.phone, id);
+        await first.clock.pass(5000);
+        const again = rig(true, first.storage);
+        await again.clock.pass(8000);
+        return { ...again, answeredAt: first.phone.calls[0]?.answeredAt };
+    }
+
+    it("goes on with its call without ringing, and with the same time", async () => {
+        const { agent, phone, calls, answeredAt, storage } = await reloaded();
+        const leg = agent.ring("5002", { callId: "new", resumes: "to-5002" });
+        await settle();
+        expect([calls, leg.did]).toEqual([["leg-1 answering", "leg-1 answering"], ["answer"]]);
+        leg.tell.onConnected();
+        expect(phone.calls[0]).toMatchObject({ direction: "out", number: "5002", answeredAt, callId: "new", state: "talking" });
+        expect(Object.keys(JSON.parse(must(storage.read("sidecar.calls"))) as object)).toEqual(["new"]);
+        phone.hangUp("leg-1");
+        expect(storage.read("sidecar.calls")).toBeNull();
+    });
+
+    it("goes on muted and held", async () => {
+        const { agent, phone } = await reloaded(async (before, id) => {
+            before.mute(id, true);
+            await before.hold(id);
+        });
+        const other = agent.ring("5009", { callId: "new2", resumes: "unknown" });
+        await settle();
+        other.tell.onConnected();
+        const leg = agent.ring("5002", { callId: "new", resumes: "to-5002" });
+        await settle();
+        leg.tell.onConnected();
+        await settle();
+        expect(leg.did).toEqual(["answer", "mute", "hold"]);
+        expect(phone.calls.map(({ state, muted }) => [state, muted])).toEqual([["talking", false], ["held", true]]);
+    });
+
+    it("rings when the microphone can't be opened", async () => {
+        const { agent, microphones, state } = await reloaded();
+        microphones.denied = true;
+        agent.ring("5002", { callId: "new", resumes: "to-5002" });
+        await settle();
+        expect(state("leg-1")).toBe("incoming");
+    });
+
+    it("forgets a call that nobody took up again", async () => {
+        const { agent, clock, phone, storage } = await reloaded();
+        await clock.pass(120_000);
+        agent.ring("5003");
+        expect(storage.read("sidecar.calls")).toBeNull();
+        expect(phone.calls).toHaveLength(1);
+    });
+});
+
+describe("a DN that another phone took", () => {
+    it("is not taken back before the agent wants it", async () => {
+        const { agent, phone, registrations, clock, talk, microphones } = rig();
+        await talk("5002");
+        agent.tell.onTaken();
+        expect([phone.registration, phone.calls, microphones.opened.map(({ closed }) => closed)]).toEqual(["taken", [], [true]]);
+        phone.reconnect();
+        await clock.pass(600_000);
+        expect(agent.did).toEqual(["start 5001", "call 5002"]);
+        phone.register();
+        expect(agent.did.at(-1)).toBe("start 5001");
+        agent.tell.onRegistered();
+        expect(registrations.slice(-3)).toEqual(["taken", "connecting", "registered"]);
     });
 });
 

@@ -1,3 +1,4 @@
+import type { CallMemory, KeptCall } from "./call_memory.ts";
 import { Emitter } from "./emitter.ts";
 import { type LegInput, type LegState, next } from "./leg_state.ts";
 import { dialable } from "./numbers.ts";
@@ -12,6 +13,8 @@ export interface PhoneCall {
     readonly number: string;
     readonly name: string;
     readonly callUuid: string;
+    /** The SIP Call-ID of the dialog. */
+    readonly callId: string;
     readonly state: LegState;
     readonly muted: boolean;
     readonly heldByOther: boolean;
@@ -30,13 +33,17 @@ export interface PhoneEvents {
 
 export interface PhonePorts extends RegistrationPorts {
     readonly microphones: Microphones;
+    readonly memory: CallMemory;
 }
 
 interface Leg {
     view: PhoneCall;
     readonly sip: SipLeg;
     microphone: Microphone | null;
-    holding: boolean; // a hold or retrieve is on its way
+    /** A hold or retrieve that is on its way. */
+    moving: { readonly on: boolean; readonly done: Promise<void> } | null;
+    /** The network has changed since its sound found its way. */
+    stale: boolean;
 }
 
 const dtmfDigits = /^[0-9A-D*#,]+$/;
@@ -54,6 +61,11 @@ export class Phone extends Emitter<PhoneEvents> {
         this.#ports = ports;
         this.#registration = new Registration(ports);
         this.#registration.on("change", (change) => {
+            if (change.state === "registered") {
+                this.#restartStale();
+            } else if (change.state === "taken") {
+                this.#endAll();
+            }
             this.emit("registration", change);
         });
     }
@@ -75,7 +87,7 @@ export class Phone extends Emitter<PhoneEvents> {
     start(account: Account): void {
         this.stop();
         this.#registration.start(account, (leg) => {
-            this.#add(leg, "in", null);
+            this.#handleIncoming(leg);
         });
     }
 
@@ -84,13 +96,21 @@ export class Phone extends Emitter<PhoneEvents> {
             return;
         }
         this.#registration.stop();
-        for (const id of [...this.#legs.keys()]) {
-            this.#ended(id, { by: "here", status: 0 });
-        }
+        this.#endAll();
     }
 
     register(): void {
         this.#registration.renew();
+    }
+
+    /** The network is another one, or may be: connects anew and, once registered, finds each call's sound a new way. */
+    reconnect(): void {
+        if (this.registration === "registered" || this.registration === "connecting" || this.registration === "down") {
+            for (const leg of this.#legs.values()) {
+                leg.stale = true;
+            }
+            this.#ports.agent.reconnect();
+        }
     }
 
     /** Calls a number. Others that talk are held first. One double click is one call. */
@@ -126,8 +146,15 @@ export class Phone extends Emitter<PhoneEvents> {
             throw new PhoneError("wrong_state");
         }
         this.#input(leg, "answer"); // a second click finds it so
+        await this.#accept(leg, true);
+    }
+
+    async #accept(leg: Leg, holdOthers: boolean): Promise<void> {
+        const { id } = leg.view;
         try {
-            await this.#holdOthers(id);
+            if (holdOthers) {
+                await this.#holdOthers(id);
+            }
             const microphone = await this.#ports.microphones.open();
             if (this.#legs.get(id) !== leg) { // the caller gave up meanwhile
                 microphone.close();
@@ -194,15 +221,30 @@ export class Phone extends Emitter<PhoneEvents> {
         return this.#leg(id).sip.stats();
     }
 
-    #add(sip: SipLeg, direction: "in" | "out", microphone: Microphone | null): string {
+    #handleIncoming(sip: SipLeg): void {
+        if (sip.resumes === "") {
+            this.#add(sip, "in", null);
+            return;
+        }
+        // The page was loaded again in mid-call. The agent is talking: nothing rings, unless the microphone can't be opened.
+        const kept = this.#ports.memory.take(sip.resumes);
+        const id = this.#add(sip, "in", null, kept ?? undefined);
+        void this.#accept(this.#leg(id), kept?.held !== true).catch(() => undefined); // it rings then
+    }
+
+    #add(sip: SipLeg, direction: "in" | "out", microphone: Microphone | null, kept?: KeptCall): string {
         this.#count += 1;
         const id = `leg-${this.#count}`;
+        const ringing = sip.resumes === "" ? "incoming" : "answering";
         const view: PhoneCall = {
-            id, direction, number: sip.number, name: sip.name, callUuid: sip.callUuid,
-            state: direction === "in" ? "incoming" : "dialing", muted: false, heldByOther: false,
+            id, direction, number: sip.number, name: sip.name, callUuid: sip.callUuid, callId: sip.callId,
+            state: direction === "in" ? ringing : "dialing", muted: false, heldByOther: false,
             listenOnly: microphone?.listenOnly ?? false, startedAt: this.#ports.clock.now(), answeredAt: 0, end: null,
+            ...(kept === undefined ? {} : {
+                direction: kept.direction, number: kept.number || sip.number, name: kept.name, startedAt: kept.startedAt, answeredAt: kept.answeredAt,
+            }),
         };
-        const leg: Leg = { view, sip, microphone, holding: false };
+        const leg: Leg = { view, sip, microphone, moving: null, stale: false };
         this.#legs.set(id, leg);
         sip.listen({
             onProgress: () => {
@@ -210,18 +252,52 @@ export class Phone extends Emitter<PhoneEvents> {
             },
             onConnected: () => {
                 if (this.#input(leg, "connected")) {
-                    this.#update(leg, { answeredAt: this.#ports.clock.now() });
+                    this.#update(leg, { answeredAt: leg.view.answeredAt || this.#ports.clock.now() });
+                    this.#putBack(leg, kept);
                 }
             },
             onHeldByOther: (heldByOther) => {
                 this.#update(leg, { heldByOther });
             },
+            onMediaLost: () => {
+                this.reconnect();
+            },
             onEnded: (end) => {
                 this.#ended(id, end);
             },
         });
-        this.emit("call", view);
+        this.#tell(view);
         return id;
+    }
+
+    /** A call that was muted or held before the page was loaded again must not go on otherwise. */
+    #putBack(leg: Leg, kept: KeptCall | undefined): void {
+        if (kept?.muted === true) {
+            this.mute(leg.view.id, true);
+        }
+        if (kept?.held === true) {
+            void this.#setHold(leg, true).catch(() => undefined); // the agent sees that it talks
+        }
+    }
+
+    #restartStale(): void {
+        for (const leg of this.#legs.values()) {
+            if (leg.stale && leg.view.answeredAt > 0) {
+                leg.sip.restartIce();
+            }
+            leg.stale = false;
+        }
+    }
+
+    #endAll(): void {
+        for (const id of [...this.#legs.keys()]) {
+            this.#ended(id, { by: "here", status: 0 });
+        }
+    }
+
+    #tell(view: PhoneCall): void {
+        this.#ports.memory.keep(this.calls);
+        this.emit("call", view);
     }
 
     #ended(id: string, end: LegEnd): void {
@@ -232,7 +308,7 @@ export class Phone extends Emitter<PhoneEvents> {
         this.#legs.delete(id);
         leg.microphone?.close();
         leg.view = { ...leg.view, state: "ended", end };
-        this.emit("call", leg.view);
+        this.#tell(leg.view);
     }
 
     #leg(id: string): Leg {
@@ -244,16 +320,23 @@ export class Phone extends Emitter<PhoneEvents> {
     }
 
     async #setHold(leg: Leg, on: boolean): Promise<void> {
-        if (leg.holding || leg.view.state !== (on ? "talking" : "held")) {
+        if (leg.moving?.on === on) {
+            return leg.moving.done; // a second click, or the agent's desktop
+        }
+        if (leg.moving !== null || leg.view.state !== (on ? "talking" : "held")) {
             throw new PhoneError("wrong_state");
         }
-        leg.holding = true;
-        try {
-            await leg.sip.hold(on);
-            this.#input(leg, on ? "held" : "retrieved");
-        } finally {
-            leg.holding = false;
-        }
+        const move = async (): Promise<void> => {
+            try {
+                await leg.sip.hold(on);
+                this.#input(leg, on ? "held" : "retrieved");
+            } finally {
+                leg.moving = null;
+            }
+        };
+        const done = move();
+        leg.moving = { on, done };
+        return done;
     }
 
     async #holdOthers(id: string): Promise<void> {
@@ -276,7 +359,7 @@ export class Phone extends Emitter<PhoneEvents> {
     #update(leg: Leg, change: Partial<PhoneCall>): void {
         leg.view = { ...leg.view, ...change };
         if (this.#legs.has(leg.view.id)) {
-            this.emit("call", leg.view);
+            this.#tell(leg.view);
         }
     }
 }

@@ -1,6 +1,6 @@
 /** Why the phone did not do what it was asked to. */
 export type PhoneErrorCode =
-    | "no_number" | "not_registered" | "already_dialling" | "no_such_call" | "wrong_state"
+    | "no_number" | "not_registered" | "not_connected" | "already_dialling" | "no_such_call" | "wrong_state"
     | "microphone_denied" | "microphone_busy" | "refused_by_other";
 
 export class PhoneError extends Error {

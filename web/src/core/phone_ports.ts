@@ -7,6 +7,10 @@ export interface Account {
     readonly dn: string;
     readonly displayName: string;
     readonly credential: Credential;
+    /** Of the server's WebSocket. */
+    readonly path: string;
+    /** Seconds that a registration is asked for. */
+    readonly registerExpires: number;
 }
 
 /** Keeps the connection and the registration alive, and comes back by itself after a loss. */
@@ -16,6 +20,8 @@ export interface SipAgent {
     stop(): void;
     /** Tries again at once, after a refusal. */
     register(): void;
+    /** Gives the connection up and makes a new one, after a moment. */
+    reconnect(): void;
     call(number: string, microphone: Microphone): SipLeg;
 }
 
@@ -25,6 +31,8 @@ export interface SipHandler {
     onRegistered(): void;
     /** Status is the SIP one; 0 when there was no answer. */
     onRegisterFailed(status: number): void;
+    /** Another phone has the DN now. The agent has stopped, as it must not take it back by itself. */
+    onTaken(): void;
     onIncoming(leg: SipLeg): void;
 }
 
@@ -33,6 +41,10 @@ export interface SipLeg {
     readonly name: string;
     /** The CallUUID, if the server told it. */
     readonly callUuid: string;
+    /** The SIP Call-ID of the dialog. */
+    readonly callId: string;
+    /** The Call-ID of a dialog that was lost and goes on in this one: it is to be answered without ringing. Else empty. */
+    readonly resumes: string;
     listen(handler: LegHandler): void;
     answer(microphone: Microphone): void;
     hangUp(): void;
@@ -44,6 +56,8 @@ export interface SipLeg {
     dtmf(tones: string): void;
     /** Speaks into another microphone from now on. */
     replaceMicrophone(microphone: Microphone): Promise<void>;
+    /** Finds a new way for the sound, after the network has changed. */
+    restartIce(): void;
     /** Null while there is no media connection. */
     stats(): Promise<LegStats | null>;
 }
@@ -53,6 +67,8 @@ export interface LegHandler {
     onConnected(): void;
     /** The other side holds or retrieves. */
     onHeldByOther(on: boolean): void;
+    /** The sound's connection has been broken for two seconds; it is said again while that lasts. */
+    onMediaLost(): void;
     onEnded(end: LegEnd): void;
 }
 

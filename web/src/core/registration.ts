@@ -2,8 +2,11 @@ import type { Clock } from "./clock.ts";
 import { Emitter } from "./emitter.ts";
 import type { Account, SipAgent, SipHandler } from "./phone_ports.ts";
 
-/** refused: the server said no, and nothing more is tried before `renew`. down: it can't be reached, and is tried again. */
-export type RegistrationState = "off" | "connecting" | "registered" | "refused" | "down";
+/**
+ * refused: the server said no, and nothing more is tried before `renew`. taken: another phone took the DN; the same. down: the server
+ * can't be reached, and is tried again.
+ */
+export type RegistrationState = "off" | "connecting" | "registered" | "refused" | "taken" | "down";
 
 export interface RegistrationEvents {
     change: { readonly state: RegistrationState; readonly status: number };
@@ -27,6 +30,7 @@ export class Registration extends Emitter<RegistrationEvents> {
     #status = 0;
     #retries = 0;
     #cancelRetry: (() => void) | null = null;
+    #begin: () => void = () => undefined;
 
     constructor(ports: RegistrationPorts) {
         super();
@@ -44,7 +48,7 @@ export class Registration extends Emitter<RegistrationEvents> {
 
     start(account: Account, onIncoming: SipHandler["onIncoming"]): void {
         this.#move("connecting");
-        this.#ports.agent.start(account, {
+        const handler: SipHandler = {
             onIncoming,
             onConnected: () => {
                 this.#move("connecting");
@@ -60,7 +64,15 @@ export class Registration extends Emitter<RegistrationEvents> {
             onRegisterFailed: (status) => {
                 this.#handleFailed(status);
             },
-        });
+            onTaken: () => {
+                this.#cancelRetry?.();
+                this.#move("taken");
+            },
+        };
+        this.#begin = () => {
+            this.#ports.agent.start(account, handler);
+        };
+        this.#begin();
     }
 
     stop(): void {
@@ -74,11 +86,15 @@ export class Registration extends Emitter<RegistrationEvents> {
 
     /** Registers again at once. */
     renew(): void {
-        if (this.#state !== "off") {
-            this.#cancelRetry?.();
-            this.#move("connecting");
-            this.#ports.agent.register();
+        if (this.#state === "off") {
+            return;
         }
+        this.#cancelRetry?.();
+        const begin = this.#state === "taken" ? this.#begin : () => {
+            this.#ports.agent.register();
+        };
+        this.#move("connecting");
+        begin();
     }
 
     #handleFailed(status: number): void {

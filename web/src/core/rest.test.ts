@@ -24,6 +24,20 @@ const json = (status: number, body: unknown, headers: Record<string, string> = {
     new Response(status === 204 ? null : JSON.stringify(body), { status, headers });
 
 describe("Rest", () => {
+    it("asks how phones connect, and takes what makes sense", async () => {
+        const { rest, requests } = rig(() => json(200, {
+            dns: [{ number: "5001", owner: "sidecar" }], ws: "/ws", iceServers: [{ urls: "stun:a" }, { urls: ["turn:b"], username: "u", credential: "c" }, {}],
+            ttl: 600, registerExpires: 120, codecs: ["opus", 1],
+        }));
+        expect(await rest.phoneSettings("t")).toEqual({
+            dns: [{ number: "5001", owner: "sidecar" }], path: "/ws", ttl: 600, registerExpires: 120, codecs: ["opus"],
+            iceServers: [{ urls: ["stun:a"], username: "", credential: "" }, { urls: ["turn:b"], username: "u", credential: "c" }],
+        });
+        expect(requests[0]?.url).toBe("https://pbx.example.com/api/v1/phone");
+        const odd = rig(() => json(200, { ws: "//evil.example.com", registerExpires: "x" }));
+        expect(await odd.rest.phoneSettings("t")).toMatchObject({ dns: [], iceServers: [], ttl: 0, registerExpires: 300, codecs: [] });
+    });
+
     it("logs in without a cookie", async () => {
         const { rest, requests } = rig(() => json(200, { token: "t", expiresAt: "2026-11-21T09:00:00.000Z", user: "anna", dns: ["5001", 7] }));
         const identity = await rest.login("anna", "secret");

@@ -1,4 +1,5 @@
 import { list, number, object, parse, text, texts, time } from "./json.ts";
+import { type PhoneSettings, readPhoneSettings } from "./phone_settings.ts";
 
 /** What the server said no to, or that it said nothing. `code` is the problem's, or one of ours: "unreachable", "bad_answer". */
 export class RestError extends Error {
@@ -84,6 +85,11 @@ export class Rest {
             owner: text(dn["owner"]),
             callerId: text(dn["callerId"]),
         }));
+    }
+
+    /** How this user's phones connect. */
+    async phoneSettings(token: string): Promise<PhoneSettings> {
+        return readPhoneSettings(await this.#send("GET", "/phone", token));
     }
 
     /** Rings the DN's phone, then calls the number for it. */

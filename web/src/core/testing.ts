@@ -75,6 +75,11 @@ export class FakeStorage implements Storage {
 export class FakeBayeux implements BayeuxClient {
     options: BayeuxOptions | null = null;
     closed = 0;
+    readonly published: unknown[] = [];
+
+    publish(channel: string, data: object): void {
+        this.published.push({ channel, ...data });
+    }
 
     open(options: BayeuxOptions): void {
         this.options = options;
@@ -128,10 +133,14 @@ export class FakeLeg implements SipLeg {
     readonly number: string;
     readonly name = "";
     readonly callUuid: string;
+    readonly callId: string;
+    readonly resumes: string;
 
-    constructor(number: string, callUuid = "") {
+    constructor(number: string, facts: Partial<Pick<SipLeg, "callUuid" | "callId" | "resumes">> = {}) {
         this.number = number;
-        this.callUuid = callUuid;
+        this.callUuid = facts.callUuid ?? "";
+        this.callId = facts.callId ?? `to-${number}`;
+        this.resumes = facts.resumes ?? "";
     }
 
     get tell(): LegHandler {
@@ -174,6 +183,10 @@ export class FakeLeg implements SipLeg {
         return Promise.resolve();
     }
 
+    restartIce(): void {
+        this.did.push("restart ice");
+    }
+
     stats(): Promise<LegStats | null> {
         return Promise.resolve(this.current);
     }
@@ -208,6 +221,10 @@ export class FakeAgent implements SipAgent {
         this.did.push("register");
     }
 
+    reconnect(): void {
+        this.did.push("reconnect");
+    }
+
     call(number: string): SipLeg {
         this.did.push(`call ${number}`);
         const leg = new FakeLeg(number);
@@ -215,13 +232,15 @@ export class FakeAgent implements SipAgent {
         return leg;
     }
 
-    ring(number: string, callUuid = ""): FakeLeg {
-        const leg = new FakeLeg(number, callUuid);
+    ring(number: string, facts: Partial<Pick<SipLeg, "callUuid" | "callId" | "resumes">> = {}): FakeLeg {
+        const leg = new FakeLeg(number, facts);
         this.legs.push(leg);
         this.tell.onIncoming(leg);
         return leg;
     }
 }
+
+export const account: Account = { dn: "5001", displayName: "Anna", credential: { bearer: "t-1" }, path: "/ws", registerExpires: 300 };
 
 export function identity(change: Partial<Identity> = {}): Identity {
     return {

@@ -68,7 +68,7 @@ export async function expectAccessible(element: HTMLElement): Promise<void> {
 }
 
 const leg: PhoneCall = {
-    id: "leg-1", direction: "in", number: "5002", name: "Ben", callUuid: "", state: "talking", muted: false, heldByOther: false,
+    id: "leg-1", direction: "in", number: "5002", name: "Ben", callUuid: "", callId: "c-1", state: "talking", muted: false, heldByOther: false,
     listenOnly: false, startedAt: 1000, answeredAt: 1000, end: null,
 };
 

@@ -8,7 +8,7 @@ export const de: Texts = {
     dn: "Nebenstelle",
     noDn: "Zu diesem Benutzer gehört keine Nebenstelle: bitte an die Verwaltung wenden.",
     lights: { label: "Verbindungen", sip: "Telefon", feed: "Ereignisse", media: "Ton" },
-    registration: { off: "aus", connecting: "verbindet…", registered: "angemeldet", refused: "abgelehnt", down: "keine Verbindung" },
+    registration: { off: "aus", connecting: "verbindet…", registered: "angemeldet", refused: "abgelehnt", taken: "anderswo", down: "keine Verbindung" },
     refusal: {
         unauthorized: "Der Server nimmt diese Anmeldung für die Nebenstelle nicht an.",
         inUse: "Die Nebenstelle wird an einem anderen Telefon benutzt.",
@@ -16,6 +16,10 @@ export const de: Texts = {
         other: "Der Server hat die Nebenstelle abgelehnt",
         retry: "Noch einmal",
     },
+    taken: { told: "Diese Nebenstelle wird jetzt in einem anderen Fenster oder an einem anderen Telefon benutzt.", back: "Hier benutzen" },
+    draining: "Der Server startet neu. Das Telefon kommt von selbst wieder.",
+    insecure: "Diese Seite kam per http von einem anderen Rechner. Browser geben das Mikrofon nur Seiten per https oder von localhost: "
+        + "Anrufe sind hier zu sehen, aber nicht zu führen.",
     feed: { off: "aus", connecting: "verbindet…", up: "läuft", down: "keine Verbindung", denied: "abgelehnt" },
     media: { idle: "kein Gespräch", connecting: "verbindet…", flowing: "fließt", silent: "nichts zu hören", lost: "abgerissen" },
     dial: {
@@ -49,6 +53,7 @@ export const de: Texts = {
         timeout: "Die Telefonanlage hat nicht rechtzeitig geantwortet.",
         no_number: "Das ist keine Nummer.",
         not_registered: "Für diese Nebenstelle ist kein Telefon angemeldet.",
+        not_connected: "Der Server ist gerade nicht erreichbar.",
         already_dialling: "Es wird schon angerufen.",
         no_such_call: "Der Server kennt dieses Gespräch noch nicht oder nicht mehr.",
         wrong_state: "Das geht gerade nicht.",

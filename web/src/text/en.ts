@@ -7,7 +7,7 @@ export const en = {
     dn: "DN",
     noDn: "No DN belongs to this user: ask an administrator for one.",
     lights: { label: "Connections", sip: "Phone", feed: "Events", media: "Sound" },
-    registration: { off: "off", connecting: "connecting…", registered: "registered", refused: "refused", down: "no connection" },
+    registration: { off: "off", connecting: "connecting…", registered: "registered", refused: "refused", taken: "elsewhere", down: "no connection" },
     refusal: {
         unauthorized: "The server does not accept this login for the DN.",
         inUse: "The DN is in use on another phone.",
@@ -15,6 +15,10 @@ export const en = {
         other: "The server refused the DN",
         retry: "Try again",
     },
+    taken: { told: "This DN is now used in another window or on another phone.", back: "Use it here" },
+    draining: "The server is restarting. The phone comes back by itself.",
+    insecure: "This page was opened by http from another machine. Browsers give the microphone only to pages by https or from localhost: "
+        + "calls can be seen here, but not spoken.",
     feed: { off: "off", connecting: "connecting…", up: "live", down: "no connection", denied: "refused" },
     media: { idle: "no call", connecting: "connecting…", flowing: "flowing", silent: "nothing is heard", lost: "broken" },
     dial: {
@@ -48,6 +52,7 @@ export const en = {
         timeout: "The telephone system did not answer in time.",
         no_number: "That is no number.",
         not_registered: "No phone is registered for this DN.",
+        not_connected: "There is no connection to the server at the moment.",
         already_dialling: "Already calling.",
         no_such_call: "The server does not know this call yet, or no longer.",
         wrong_state: "That does not work at the moment.",

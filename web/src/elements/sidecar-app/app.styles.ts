@@ -15,6 +15,7 @@ export const styles = css`
     .none { padding: 18px 14px; text-align: center; }
     .message { display: flex; gap: 10px; align-items: center; justify-content: space-between; }
     .notice { padding: 8px 12px; border: 1px solid var(--sidecar-bad); border-radius: 10px; background: var(--sidecar-surface); }
+    .notice.mild { border-color: var(--sidecar-warn); }
     .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
     .alerts { display: contents; }
     @media (max-width: 859px) {

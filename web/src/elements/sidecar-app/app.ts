@@ -126,6 +126,13 @@ export class SidecarApp extends LitElement {
         const refused = desk.phone.registration === "refused";
         return html`
             ${desk.session.dn === "" ? html`<p class="notice">${texts.noDn}</p>` : nothing}
+            ${desk.secure ? nothing : html`<p class="notice">${texts.insecure}</p>`}
+            <div class="alerts" role="status">${desk.draining ? html`<p class="notice mild">${texts.draining}</p>` : nothing}</div>
+            ${desk.phone.registration === "taken" ? html`
+                <div class="notice mild message">
+                    <span>${texts.taken.told}</span>
+                    <button type="button" @click=${() => { desk.phone.register(); }}>${texts.taken.back}</button>
+                </div>` : nothing}
             ${refused ? html`
                 <div class="notice message">
                     <span>${refusalText(texts, desk.phone.status)}</span>

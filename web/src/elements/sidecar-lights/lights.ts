@@ -9,7 +9,7 @@ import { styles } from "./lights.styles.ts";
 
 type Mood = "off" | "warn" | "good" | "bad";
 
-const phoneMoods: Readonly<Record<RegistrationState, Mood>> = { off: "off", connecting: "warn", registered: "good", refused: "bad", down: "bad" };
+const phoneMoods: Readonly<Record<RegistrationState, Mood>> = { off: "off", connecting: "warn", registered: "good", refused: "bad", taken: "warn", down: "bad" };
 const feedMoods: Readonly<Record<FeedState, Mood>> = { off: "off", connecting: "warn", up: "good", down: "bad", denied: "bad" };
 const mediaMoods: Readonly<Record<MediaState, Mood>> = { idle: "off", connecting: "warn", flowing: "good", silent: "warn", lost: "bad" };
 

@@ -1,0 +1,64 @@
+import type { Clock } from "./clock.ts";
+import { number, object, parse, text } from "./json.ts";
+import type { PhoneCall } from "./phone.ts";
+import type { Storage } from "./storage.ts";
+
+/** What a page that is loaded again wants to know of a call that it had. */
+export interface KeptCall {
+    readonly direction: "in" | "out";
+    readonly number: string;
+    readonly name: string;
+    readonly startedAt: number;
+    readonly answeredAt: number;
+    readonly muted: boolean;
+    readonly held: boolean;
+    readonly keptAt: number;
+}
+
+const key = "sidecar.calls";
+
+/** No server keeps a call for longer while its page is away. */
+const longestAway = 120_000;
+
+/** Remembers the calls of this window by their SIP Call-IDs, over a reload. */
+export class CallMemory {
+    readonly #storage: Storage;
+    readonly #clock: Clock;
+    readonly #before = new Map<string, KeptCall>(); // of the page that this one follows
+
+    constructor(storage: Storage, clock: Clock) {
+        this.#storage = storage;
+        this.#clock = clock;
+        for (const [callId, kept] of Object.entries(object(parse(storage.read(key) ?? "")))) {
+            this.#before.set(callId, readKept(kept));
+        }
+    }
+
+    /** What is known of a call that is to go on; it is known once. */
+    take(callId: string): KeptCall | null {
+        const kept = this.#before.get(callId) ?? null;
+        this.#before.delete(callId);
+        return kept;
+    }
+
+    /** Keeps the calls that are answered, and those that may still be taken up again. */
+    keep(calls: readonly PhoneCall[]): void {
+        const keptAt = this.#clock.now();
+        const living = calls.filter((call) => call.answeredAt > 0).map((call): readonly [string, KeptCall] => [call.callId, {
+            direction: call.direction, number: call.number, name: call.name, startedAt: call.startedAt, answeredAt: call.answeredAt,
+            muted: call.muted, held: call.state === "held", keptAt,
+        }]);
+        const before = [...this.#before].filter(([, kept]) => keptAt - kept.keptAt < longestAway);
+        const all = Object.fromEntries([...before, ...living]);
+        this.#storage.write(key, Object.keys(all).length === 0 ? null : JSON.stringify(all));
+    }
+}
+
+function readKept(value: unknown): KeptCall {
+    const o = object(value);
+    return {
+        direction: o["direction"] === "out" ? "out" : "in", number: text(o["number"]), name: text(o["name"]),
+        startedAt: number(o["startedAt"]), answeredAt: number(o["answeredAt"]),
+        muted: o["muted"] === true, held: o["held"] === true, keptAt: number(o["keptAt"]),
+    };
+}

@@ -69,7 +69,6 @@ function start(credential: Credential) {
         onDisconnected: () => told.push("disconnected"),
         onRegistered: () => told.push("registered"),
         onRegisterFailed: (status) => told.push(`failed ${status}`),
-        onTaken: () => told.push("taken"),
         onIncoming: (leg) => {
             legs.push(leg);
             told.push(`incoming ${leg.number}`);
@@ -161,16 +160,24 @@ it.each(["talk", "hold"])("lives with a NOTIFY of %s in a ringing call", (event)
     agent.stop();
 });
 
-it("stops when another phone has taken the DN", () => {
-    const { agent, told, socket } = start({ bearer: "t-1" });
-    socket.answer("200 OK", "Expires: 300");
-    const before = socket.sent.length;
-    socket.close();
-    socket.onclose?.({ wasClean: true, code: 4001, reason: "taken over" });
-    expect(told.at(-1)).toBe("taken");
-    agent.reconnect();
-    agent.register();
-    expect([FakeSocket.last === socket, socket.sent.length]).toEqual([true, before]);
+it("stays connected without the DN, and comes back without it", async () => {
+    vi.useFakeTimers();
+    try {
+        const { agent, told, socket, register } = start({ bearer: "t-1" });
+        socket.answer("200 OK", "Expires: 300");
+        agent.unregister();
+        expect(register()).toMatch(/\r\nExpires: 0\r\n/);
+        socket.answer("200 OK");
+        agent.reconnect();
+        await vi.advanceTimersByTimeAsync(3500);
+        FakeSocket.last?.open();
+        expect([FakeSocket.last?.sent, told.at(-1)]).toEqual([[], "connected"]);
+        agent.register();
+        expect(FakeSocket.last?.sent).toHaveLength(1);
+        agent.stop();
+    } finally {
+        vi.useRealTimers();
+    }
 });
 
 it("says that the DN is kept by another phone", () => {

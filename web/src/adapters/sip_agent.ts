@@ -12,9 +12,6 @@ export interface SipAgentOptions extends Omit<LegOptions, "connected"> {
     readonly page: string;
 }
 
-/** How the server closes the connection of a phone whose DN another phone has taken. */
-const closedTaken = 4001;
-
 /** How JsSIP calls the end of a request that nobody has answered (its Constants.causes.REQUEST_TIMEOUT). */
 const noAnswer = "Request Timeout";
 
@@ -59,14 +56,8 @@ export class JsSipAgent implements SipAgent {
                 handler.onConnected();
             }
         });
-        ua.on("disconnected", (event) => {
-            if (!current()) {
-                return;
-            }
-            if ((event as { code?: number }).code === closedTaken) {
-                this.stop();
-                handler.onTaken();
-            } else {
+        ua.on("disconnected", () => {
+            if (current()) {
                 handler.onDisconnected();
             }
         });
@@ -107,6 +98,11 @@ export class JsSipAgent implements SipAgent {
 
     register(): void {
         this.#ua?.register();
+    }
+
+    unregister(): void {
+        // The server lets a phone un-register only what it has itself.
+        this.#ua?.unregister();
     }
 
     reconnect(): void {

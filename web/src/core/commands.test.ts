@@ -55,6 +55,12 @@ it("finds the right one of two calls, and holds the other when it answers", asyn
     expect([first.did, second.did]).toEqual([["answer", "hold"], ["answer"]]);
 });
 
+it("leaves its DN to another phone", async () => {
+    const { agent, phone, command } = rig();
+    expect(await command("taken", "")).toBe("ok");
+    expect([phone.registration, agent.did.at(-1)]).toEqual(["taken", "unregister"]);
+});
+
 it("says what it can't do", async () => {
     const { agent, microphones, bayeux, command } = rig();
     for (const verb of ["answer", "hold", "retrieve"]) {

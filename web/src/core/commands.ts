@@ -38,6 +38,9 @@ export class Commands extends Emitter<CommandEvents> {
             case "drain":
                 this.emit("drain", undefined);
                 return;
+            case "taken":
+                this.#phone.handleTaken();
+                return;
             case "hangup":
                 if (call !== undefined) {
                     this.#phone.hangUp(call.id);

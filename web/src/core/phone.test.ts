@@ -335,17 +335,23 @@ describe("a page that was loaded again", () => {
 
 describe("a DN that another phone took", () => {
     it("is not taken back before the agent wants it", async () => {
-        const { agent, phone, registrations, clock, talk, microphones } = rig();
-        await talk("5002");
-        agent.tell.onTaken();
-        expect([phone.registration, phone.calls, microphones.opened.map(({ closed }) => closed)]).toEqual(["taken", [], [true]]);
+        const { agent, phone, registrations, clock, talk, state } = rig();
+        const id = await talk("5002");
+        phone.handleTaken();
+        expect([phone.registration, state(id)], "the call goes on").toEqual(["taken", "talking"]);
+        agent.tell.onDisconnected();
+        agent.tell.onConnected();
+        agent.tell.onRegisterFailed(0);
         phone.reconnect();
         await clock.pass(600_000);
-        expect(agent.did).toEqual(["start 5001", "call 5002"]);
+        expect([phone.registration, agent.did]).toEqual(["taken", ["start 5001", "call 5002", "unregister"]]);
         phone.register();
-        expect(agent.did.at(-1)).toBe("start 5001");
         agent.tell.onRegistered();
+        expect(agent.did.at(-1)).toBe("register");
         expect(registrations.slice(-3)).toEqual(["taken", "connecting", "registered"]);
+        phone.handleTaken();
+        phone.start(account);
+        expect(phone.registration).toBe("connecting");
     });
 });
 

@@ -63,8 +63,6 @@ export class Phone extends Emitter<PhoneEvents> {
         this.#registration.on("change", (change) => {
             if (change.state === "registered") {
                 this.#restartStale();
-            } else if (change.state === "taken") {
-                this.#endAll();
             }
             this.emit("registration", change);
         });
@@ -101,6 +99,11 @@ export class Phone extends Emitter<PhoneEvents> {
 
     register(): void {
         this.#registration.renew();
+    }
+
+    /** Another phone has the DN now. This one keeps the calls that it has and gets no more. */
+    handleTaken(): void {
+        this.#registration.handleTaken();
     }
 
     /** The network is another one, or may be: connects anew and, once registered, finds each call's sound a new way. */

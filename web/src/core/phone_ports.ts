@@ -20,6 +20,8 @@ export interface SipAgent {
     stop(): void;
     /** Tries again at once, after a refusal. */
     register(): void;
+    /** Leaves the DN to others. Calls go on. */
+    unregister(): void;
     /** Gives the connection up and makes a new one, after a moment. */
     reconnect(): void;
     call(number: string, microphone: Microphone): SipLeg;
@@ -31,8 +33,6 @@ export interface SipHandler {
     onRegistered(): void;
     /** Status is the SIP one; 0 when there was no answer. */
     onRegisterFailed(status: number): void;
-    /** Another phone has the DN now. The agent has stopped, as it must not take it back by itself. */
-    onTaken(): void;
     onIncoming(leg: SipLeg): void;
 }
 

@@ -29,8 +29,8 @@ export class Registration extends Emitter<RegistrationEvents> {
     #state: RegistrationState = "off";
     #status = 0;
     #retries = 0;
+    #taken = false;
     #cancelRetry: (() => void) | null = null;
-    #begin: () => void = () => undefined;
 
     constructor(ports: RegistrationPorts) {
         super();
@@ -48,7 +48,7 @@ export class Registration extends Emitter<RegistrationEvents> {
 
     start(account: Account, onIncoming: SipHandler["onIncoming"]): void {
         this.#move("connecting");
-        const handler: SipHandler = {
+        this.#ports.agent.start(account, {
             onIncoming,
             onConnected: () => {
                 this.#move("connecting");
@@ -64,20 +64,13 @@ export class Registration extends Emitter<RegistrationEvents> {
             onRegisterFailed: (status) => {
                 this.#handleFailed(status);
             },
-            onTaken: () => {
-                this.#cancelRetry?.();
-                this.#move("taken");
-            },
-        };
-        this.#begin = () => {
-            this.#ports.agent.start(account, handler);
-        };
-        this.#begin();
+        });
     }
 
     stop(): void {
         this.#cancelRetry?.();
         this.#retries = 0;
+        this.#taken = false;
         this.#state = "off"; // what the agent says while it stops is of no interest
         this.#status = 0;
         this.#ports.agent.stop();
@@ -90,11 +83,19 @@ export class Registration extends Emitter<RegistrationEvents> {
             return;
         }
         this.#cancelRetry?.();
-        const begin = this.#state === "taken" ? this.#begin : () => {
-            this.#ports.agent.register();
-        };
+        this.#taken = false;
         this.#move("connecting");
-        begin();
+        this.#ports.agent.register();
+    }
+
+    /** Another phone has the DN now. Only the agent takes it back: two phones that fight for a DN have none. */
+    handleTaken(): void {
+        if (this.#state !== "off") {
+            this.#cancelRetry?.();
+            this.#ports.agent.unregister();
+            this.#move("taken");
+            this.#taken = true;
+        }
     }
 
     #handleFailed(status: number): void {
@@ -114,7 +115,7 @@ export class Registration extends Emitter<RegistrationEvents> {
     }
 
     #move(state: RegistrationState, status = 0): void {
-        if (this.#state === "off" && state !== "connecting") {
+        if (this.#taken || this.#state === "off" && state !== "connecting") {
             return;
         }
         if (state !== this.#state || status !== this.#status) {

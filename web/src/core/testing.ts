@@ -221,6 +221,10 @@ export class FakeAgent implements SipAgent {
         this.did.push("register");
     }
 
+    unregister(): void {
+        this.did.push("unregister");
+    }
+
     reconnect(): void {
         this.did.push("reconnect");
     }

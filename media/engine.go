@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -50,12 +49,13 @@ type EngineOptions struct {
 
 // Engine makes the browser legs' transports. It owns their sockets and their certificate.
 type Engine struct {
-	log     *slog.Logger
-	api     *webrtc.API
-	config  webrtc.Configuration
-	lite    bool
-	sockets []*net.UDPConn
-	closers []func() error
+	log      *slog.Logger
+	settings webrtc.SettingEngine
+	codecs   *webrtc.MediaEngine
+	config   webrtc.Configuration
+	lite     bool
+	sockets  []*net.UDPConn
+	closers  []func() error
 
 	mu     sync.Mutex
 	closed bool
@@ -101,9 +101,7 @@ func (e *Engine) setUp(opts EngineOptions) error {
 			return fmt.Errorf("register codec %s: %w", f.Codec, err)
 		}
 	}
-	// An empty registry: the default one adds NACK, reports and transport-wide congestion control, which a telephone
-	// call has no use for and which cost a third of the CPU of a leg. Reports are made outside, for both legs alike.
-	e.api = webrtc.NewAPI(webrtc.WithMediaEngine(codecs), webrtc.WithSettingEngine(*settings), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	e.settings, e.codecs = *settings, codecs
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("make the DTLS key: %w", err)
@@ -135,9 +133,7 @@ func newSettings(opts EngineOptions, addrs []netip.AddrPort) (*webrtc.SettingEng
 		return ok && slices.ContainsFunc(addrs, func(a netip.AddrPort) bool { return a.Addr() == addr.Unmap() })
 	})
 	s.SetIncludeLoopbackCandidate(slices.ContainsFunc(addrs, func(a netip.AddrPort) bool { return a.Addr().IsLoopback() }))
-	// Without these two the stream of a browser that names no SSRC is lost when we made the offer, and a first packet of
-	// a payload type that Pion doesn't know (comfort noise) keeps the whole stream from starting.
-	s.SetHandleUndeclaredSSRCWithoutAnswer(true)
+	// Pion must not wait for a first packet of each stream to read: packets come by the inlets and never to a reader.
 	s.SetFireOnTrackBeforeFirstRTP(true)
 	// Always passive: if we were active after an offer of the browser, its next offer could not be answered alike.
 	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {

@@ -112,6 +112,25 @@ func (s *stranger) receive() rtp.Packet {
 	return packet
 }
 
+// listen hears what arrives until the socket is closed.
+func (s *stranger) listen(l *tone.Listener) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		buffer := make([]byte, 1500)
+		for {
+			n, err := s.conn.Read(buffer)
+			if err != nil {
+				return
+			}
+			var packet rtp.Packet
+			if packet.Unmarshal(buffer[:n]) == nil {
+				hear(l, &packet)
+			}
+		}
+	})
+	s.t.Cleanup(func() { _ = s.conn.Close(); wg.Wait() })
+}
+
 func plainSDP(addr netip.AddrPort, direction string, formats ...string) []byte {
 	text := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP", addr.Addr(), addr.Addr(), addr.Port())
 	for _, f := range formats {

@@ -30,11 +30,12 @@ type voice struct {
 func newVoice(t testing.TB, c media.Codec) *voice {
 	t.Helper()
 	v := &voice{codec: c, rate: 8000, step: 160, packet: rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 7, SequenceNumber: 65500, Timestamp: 0xffffff00}}}
-	switch {
-	case c == media.G722:
+	v.encode = func(s []int16) []byte { return each(g711.EncodeULaw)(nil, s) }
+	if c == media.G722 {
 		encoder := g722.NewEncoder()
 		v.rate, v.encode = 16000, func(s []int16) []byte { return encoder.Encode(nil, s) }
-	case c == media.Opus:
+	}
+	if c == media.Opus {
 		encoder, err := opus.NewEncoder(48000)
 		require.NoError(t, err)
 		v.rate, v.step = 48000, 960
@@ -43,8 +44,6 @@ func newVoice(t testing.TB, c media.Codec) *voice {
 			require.NoError(t, errEncode)
 			return payload
 		}
-	default:
-		v.encode = func(s []int16) []byte { return each(g711.EncodeULaw)(nil, s) }
 	}
 	return v
 }
@@ -66,24 +65,26 @@ func (v *voice) next(hz float64) rtp.Packet {
 // hearAll decodes what came out to 8 kHz.
 func hearAll(t testing.TB, c media.Codec, packets []rtp.Packet) []int16 {
 	t.Helper()
+	decode := func(payload []byte) []int16 { return back(g711.DecodeULaw)(nil, payload) }
+	if c == media.G722 {
+		narrow := g722.NewDecoder()
+		decode = func(payload []byte) []int16 { return narrow.DecodeNarrow(nil, payload) }
+	}
+	if c == media.Opus {
+		decoder, err := opus.NewDecoder(8000)
+		require.NoError(t, err)
+		decode = func(payload []byte) []int16 {
+			samples, errDecode := decoder.Decode(make([]int16, 0, 960), payload)
+			require.NoError(t, errDecode)
+			return samples
+		}
+	}
 	var heard []int16
-	narrow := g722.NewDecoder()
-	decoder, err := opus.NewDecoder(8000)
-	require.NoError(t, err)
 	for _, p := range packets {
 		if p.PayloadType != uint8(c) {
 			continue
 		}
-		switch {
-		case c == media.G722:
-			heard = narrow.DecodeNarrow(heard, p.Payload)
-		case c == media.Opus:
-			samples, errDecode := decoder.Decode(make([]int16, 0, 960), p.Payload)
-			require.NoError(t, errDecode)
-			heard = append(heard, samples...)
-		default:
-			heard = back(g711.DecodeULaw)(heard, p.Payload)
-		}
+		heard = append(heard, decode(p.Payload)...)
 	}
 	return heard
 }

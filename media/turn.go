@@ -139,11 +139,16 @@ func (s *TURNServer) Addrs(kind string) []netip.AddrPort { return slices.Clone(s
 
 // Credentials makes credentials for a user, good until the TTL is over.
 func (s *TURNServer) Credentials(user string) (TURNCredentials, error) {
-	name, password, err := turn.GenerateLongTermTURNRESTCredentials(s.opts.Secret, user, s.opts.TTL)
+	return NewTURNCredentials(s.opts.Secret, user, s.opts.TTL)
+}
+
+// NewTURNCredentials makes credentials for a server elsewhere that shares the secret with us.
+func NewTURNCredentials(secret, user string, ttl time.Duration) (TURNCredentials, error) {
+	name, password, err := turn.GenerateLongTermTURNRESTCredentials(secret, user, ttl)
 	if err != nil {
 		return TURNCredentials{}, fmt.Errorf("make TURN credentials: %w", err)
 	}
-	return TURNCredentials{Username: name, Password: password, TTL: s.opts.TTL}, nil
+	return TURNCredentials{Username: name, Password: password, TTL: ttl}, nil
 }
 
 // Refused is the number of packets that were to go to, or came from, somewhere else than our media port.

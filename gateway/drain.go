@@ -32,7 +32,7 @@ func (g *Gateway) Drain(ctx context.Context) {
 	defer told.Wait()
 	for dn, page := range pages {
 		if g.opts.Pages.Present(page) {
-			told.Go(func() { g.tellToMove(ctx, dn, page) })
+			told.Go(func() { g.tellPage(ctx, dn, page, "drain") })
 		}
 	}
 	for {
@@ -51,10 +51,11 @@ func (g *Gateway) Drain(ctx context.Context) {
 	}
 }
 
-func (g *Gateway) tellToMove(ctx context.Context, dn, page string) {
+// tellPage tells a page something about itself; one that can't be told finds out.
+func (g *Gateway) tellPage(ctx context.Context, dn, page, verb string) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
-	if err := g.opts.Pages.Do(ctx, page, "drain", ""); err != nil {
-		g.log.Info("page_not_told_to_move", "dn", dn, "error", err)
+	if err := g.opts.Pages.Do(ctx, page, verb, ""); err != nil {
+		g.log.Info("page_not_told", "dn", dn, "verb", verb, "error", err)
 	}
 }

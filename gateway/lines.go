@@ -23,7 +23,10 @@ type line struct {
 func (g *Gateway) onRegistration(e sip.RegistrationEvent) {
 	switch e.Kind {
 	case sip.Registered, sip.FlowBack, sip.TakenOver:
-		g.want(e.DN, true, e.Page)
+		before := g.want(e.DN, true, e.Page)
+		if e.Kind == sip.TakenOver && before != e.Page {
+			g.tellTaken(e.DN, before)
+		}
 		for _, c := range g.ofDN(e.DN) {
 			nudge(c.returned)
 		}
@@ -42,7 +45,20 @@ func (g *Gateway) onRegistration(e sip.RegistrationEvent) {
 	}
 }
 
-func (g *Gateway) want(dn string, wanted bool, page string) {
+// tellTaken lets a page know that its DN is another phone's now. It would register again otherwise, and take the DN back.
+func (g *Gateway) tellTaken(dn, page string) {
+	if page == "" || !g.opts.Pages.Present(page) {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.wg.Go(func() { g.tellPage(g.ctx, dn, page, "taken") })
+	}
+}
+
+// want notes what is wanted of a DN's line and gives the page that it was for.
+func (g *Gateway) want(dn string, wanted bool, page string) (before string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.lines[dn]
@@ -50,12 +66,13 @@ func (g *Gateway) want(dn string, wanted bool, page string) {
 		l = &line{}
 		g.lines[dn] = l
 	}
-	l.wanted, l.page = wanted, page
+	before, l.wanted, l.page = l.page, wanted, page
 	if l.busy || g.closed { // when we close, the DN will be back with the next process: its binding stays
-		return
+		return before
 	}
 	l.busy = true
 	g.wg.Go(func() { g.settle(dn, l) })
+	return before
 }
 
 // settle works until the DN is as wanted.
@@ -100,6 +117,7 @@ func (g *Gateway) register(dn string) *sip.Registration {
 	}
 	reg, err := g.endpoint.RegisterUpstream(sip.Upstream{
 		DN: dn, Registrar: up.Registrar, Transport: up.Transport, Domain: up.Domain, Auth: up.Auth, Expires: up.Expires, Lease: lease,
+		OnState: func(s sip.UpstreamState) { g.opts.OnLine(Line{DN: dn, Upstream: up.Name, Registered: s.Registered}) },
 	})
 	if err != nil {
 		g.log.Error("upstream_registration_impossible", "dn", dn, "error", err)
@@ -114,6 +132,8 @@ func (g *Gateway) unregister(dn string, reg *sip.Registration) {
 	if err := reg.Close(ctx, true); err != nil {
 		g.log.Warn("upstream_unregistration_failed", "dn", dn, "error", err)
 	}
+	up, _ := g.opts.Upstream(dn)
+	g.opts.OnLine(Line{DN: dn, Upstream: up.Name})
 }
 
 // Refresh registers all DNs again, spread over the time given: after a restart of the PBX, or when it lost contacts.

@@ -44,8 +44,16 @@ type Event struct {
 	Number   string // of the other party
 	Inbound  bool   // from the upstream to the browser
 	Cause    string // of Ended
+	Status   int    // of Ended: how it ended as a SIP status, 487 when a side hung up
 	CallUUID string // the X-Genesys-CallUUID of the INVITE, empty without one
 	Upstream string // Upstream.Name of the PBX that the call is at
+}
+
+// Line is how a DN's registration at its upstream stands.
+type Line struct {
+	DN         string
+	Upstream   string // Upstream.Name
+	Registered bool
 }
 
 // Referral is a transfer that a phone asks for. The phone has been told that it is tried.

@@ -37,6 +37,8 @@ type Options struct {
 	MediaGrace time.Duration
 	// OnEvent is told what happens to calls, in order per call, from the call's goroutine. It must not block.
 	OnEvent func(Event)
+	// OnLine is told when the registration of a DN at its upstream begins, fails or ends. It must not block.
+	OnLine func(Line)
 	// Pages reaches our own agent page; nil when there is none.
 	Pages Pages
 	// OnRefer is told of a transfer that a phone asked for and that was accepted; ReferResult says what came of it. It is
@@ -48,8 +50,8 @@ type Options struct {
 type Pages interface {
 	// Present reports whether the page can be told anything. It must be quick.
 	Present(page string) bool
-	// Do makes the page answer, hold, retrieve or hang up the call that it has under the SIP Call-ID, or drain (no
-	// Call-ID), and returns when the page has said that it did.
+	// Do makes the page answer, hold, retrieve or hang up the call that it has under the SIP Call-ID, or tells it, without a
+	// Call-ID, that we drain or that its DN is taken, and returns when the page has said that it did.
 	Do(ctx context.Context, page, verb, callID string) error
 }
 
@@ -136,6 +138,9 @@ func (o *Options) setDefaults() error {
 	}
 	if o.Pages == nil {
 		o.Pages = noPages{}
+	}
+	if o.OnLine == nil {
+		o.OnLine = func(Line) {}
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}

@@ -16,14 +16,17 @@ type agent struct {
 	ws       *websocket.Conn
 	dn, host string
 	seq      int
+	headers  []string // of its REGISTERs
 	in       chan *text
+	kept     []*text // that came before the answer to a REGISTER
 	wg       sync.WaitGroup
 }
 
 // agent connects and registers a DN, and waits until it is registered upstream.
-func (w *world) agent(dn string) *agent {
+func (w *world) agent(dn string, headers ...string) *agent {
 	w.t.Helper()
 	a := w.connect(dn)
+	a.headers = headers
 	require.Equal(w.t, 200, a.register(600).status)
 	require.Equal(w.t, dn+" 3600", w.registrar.wait(w.t))
 	return a
@@ -50,6 +53,17 @@ func (w *world) connect(dn string) *agent {
 	return a
 }
 
+// again is a page that registers for the DN anew: another one, or the same one on a new WebSocket.
+func (w *world) again(dn, host string) *agent {
+	w.t.Helper()
+	a := w.connect(dn)
+	if host != "" {
+		a.host, a.seq = host, 100
+	}
+	require.Equal(w.t, 200, a.register(600).status)
+	return a
+}
+
 // drop loses the flow.
 func (a *agent) drop() {
 	_ = a.ws.Close()
@@ -65,32 +79,51 @@ func (a *agent) send(lines []string, body string) {
 	require.NoError(a.t, a.ws.WriteMessage(websocket.TextMessage, []byte(msg)))
 }
 
+// until skips messages until one starts as asked.
 func (a *agent) until(start string) *text {
 	a.t.Helper()
-	ctx := patient(a.t)
 	for {
-		select {
-		case m, ok := <-a.in:
-			require.True(a.t, ok, "the flow ended before %s", start)
-			if strings.HasPrefix(m.start, start) {
-				return m
-			}
-		case <-ctx.Done():
-			a.t.Fatalf("no %s", start)
+		if m := a.next(start); strings.HasPrefix(m.start, start) {
+			return m
 		}
 	}
+}
+
+func (a *agent) next(awaited string) *text {
+	a.t.Helper()
+	if len(a.kept) > 0 {
+		m := a.kept[0]
+		a.kept = a.kept[1:]
+		return m
+	}
+	select {
+	case m, ok := <-a.in:
+		require.True(a.t, ok, "the flow ended before %s", awaited)
+		return m
+	case <-patient(a.t).Done():
+		a.t.Fatalf("no %s", awaited)
+	}
+	return nil
 }
 
 func (a *agent) register(expires int) *text {
 	a.t.Helper()
 	a.seq++
-	a.send([]string{
+	a.send(append([]string{
 		"REGISTER sip:desk.example.com SIP/2.0", "Via: SIP/2.0/WS " + a.host + ";branch=z9hG4bK" + randomName(), "Max-Forwards: 69",
 		"To: <sip:" + a.dn + "@desk.example.com>", "From: <sip:" + a.dn + "@desk.example.com>;tag=reg", "Call-ID: reg-" + a.host,
 		fmt.Sprintf("CSeq: %d REGISTER", a.seq), "Authorization: Bearer token-for-" + a.dn,
 		fmt.Sprintf("Contact: <sip:%s@%s;transport=ws>;expires=%d", a.dn, a.host, expires),
-	}, "")
-	return a.until("SIP/2.0")
+	}, a.headers...), "")
+	var kept []*text
+	for {
+		m := a.next("answer to a REGISTER")
+		if strings.HasSuffix(m.get("CSeq"), " REGISTER") {
+			a.kept = append(kept, a.kept...)
+			return m
+		}
+		kept = append(kept, m)
+	}
 }
 
 // leg is one dialog as the browser has it.

@@ -98,9 +98,13 @@ func newCall(g *Gateway, in sip.Call) *call {
 
 func (c *call) tell(kind EventKind, cause string) {
 	c.log.Info("call", "event", kind.String(), "cause", cause)
-	c.g.opts.OnEvent(Event{
+	e := Event{
 		Kind: kind, Leg: c.leg, DN: c.dn, Number: c.number, Inbound: c.inbound, Cause: cause, CallUUID: c.uuid, Upstream: c.up.Name,
-	})
+	}
+	if kind == Ended {
+		e.Status = c.ending.status
+	}
+	c.g.opts.OnEvent(e)
 }
 
 // abandon ends the call from outside.
@@ -157,6 +161,9 @@ func (c *call) step() {
 		c.onMedia()
 	case <-c.flowEnd():
 		c.onAway()
+	case <-c.next.flowEnd():
+		c.giveUpSuccessor()
+		c.onReturn()
 	case <-c.returned:
 		c.onReturn()
 	case <-grace:

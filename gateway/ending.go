@@ -36,7 +36,7 @@ func (c *call) release() {
 		c.out.Go(func() { c.dismiss(ctx, c.upstream) })
 	}
 	if c.next != nil {
-		c.dropSuccessor(ctx)
+		c.giveUpSuccessor()
 	}
 	if c.grace != nil {
 		c.grace.Stop()

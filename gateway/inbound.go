@@ -41,6 +41,8 @@ func (c *call) ringAgain() {
 		c.failMedia(err)
 		return
 	}
+	c.retire(c.browser, c.web)
+	c.browser, c.web = nil, nil
 	d, web, err := c.inviteBrowser(c.codecsFor(offered), carried(c.in.Headers))
 	if err != nil {
 		c.notReached(err)

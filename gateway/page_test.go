@@ -138,6 +138,14 @@ func (m *microphone) offer() string {
 	return m.gather(offer)
 }
 
+// restart is an offer with new ICE credentials.
+func (m *microphone) restart() string {
+	m.t.Helper()
+	offer, err := m.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	require.NoError(m.t, err)
+	return m.gather(offer)
+}
+
 func (m *microphone) answer(offer string) string {
 	m.t.Helper()
 	require.NoError(m.t, m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}), offer)

@@ -23,6 +23,13 @@ func (s *successor) events() <-chan sip.Event {
 	return s.dialog.Events()
 }
 
+func (s *successor) flowEnd() <-chan struct{} {
+	if s == nil {
+		return nil
+	}
+	return s.dialog.Flow().Done()
+}
+
 // callSuccessor asks the phone that registered for the DN to take the call up. Our page answers by itself; another phone
 // rings, and gets the whole grace period for it. The upstream hears music until its media is there.
 func (c *call) callSuccessor() {
@@ -55,8 +62,7 @@ func (c *call) onSuccessor(e sip.Event) {
 		c.succeed(e.Message)
 	case sip.Ended:
 		gone := ended(c.next.dialog)
-		c.closeWeb(c.next.web)
-		c.next = nil
+		c.giveUpSuccessor()
 		if gone {
 			c.onReturn()
 			return
@@ -75,30 +81,41 @@ func (c *call) succeed(m sip.Message) {
 		return
 	}
 	old, oldWeb := c.browser, c.web
-	if c.relay != nil {
-		c.relay.Stop()
-		c.relay = nil
-	}
 	c.web = c.next.web
 	c.setBrowser(c.next.dialog)
 	c.next = nil
-	c.closeWeb(oldWeb)
-	if old != nil { // nobody hears it; it is over all the same
-		c.out.Go(func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), hangupTimeout)
-			defer cancel()
-			if err := old.Hangup(ctx, nil); err != nil {
-				c.log.Debug("old_dialog_dropped", "error", err)
-			}
-		})
-	}
 	c.rejoin()
+	c.retire(old, oldWeb)
+}
+
+// retire ends a dialog whose browser is gone, and its media. Nobody hears it; it is over all the same.
+func (c *call) retire(d *sip.Dialog, web *media.BrowserLeg) {
+	c.closeWeb(web)
+	if d == nil {
+		return
+	}
+	c.out.Go(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), hangupTimeout)
+		defer cancel()
+		if err := d.Hangup(ctx, nil); err != nil {
+			c.log.Debug("old_dialog_dropped", "error", err)
+		}
+	})
+}
+
+func (c *call) giveUpSuccessor() {
+	c.retire(c.next.dialog, c.next.web)
+	c.next = nil
 }
 
 // rejoin relays between the new browser and the upstream. What the new page shows is a call that is not on hold.
 func (c *call) rejoin() {
-	if len(c.rtp.Formats()) > 0 {
-		if err := c.join(); err != nil {
+	if running := c.relay; len(c.rtp.Formats()) > 0 {
+		err := c.join()
+		if err == nil && running != nil {
+			err = running.Replace(media.Browser, c.web)
+		}
+		if err != nil {
 			c.failMedia(err)
 			return
 		}
@@ -110,10 +127,4 @@ func (c *call) rejoin() {
 	c.watch()
 	c.cover()
 	c.onMedia()
-}
-
-func (c *call) dropSuccessor(ctx context.Context) {
-	c.closeWeb(c.next.web)
-	d := c.next.dialog
-	c.out.Go(func() { c.dismiss(ctx, d) })
 }

@@ -60,6 +60,12 @@ type world struct {
 	pool      *media.PortPool
 }
 
+// testLog shows what the gateway logs when a test fails.
+func testLog(t testing.TB) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 type settings struct {
 	gateway gateway.Options
 	phone   phone.Options
@@ -77,6 +83,7 @@ func newWorld(t testing.TB, change func(*settings)) *world {
 	set := settings{
 		phone: phone.Options{Server: w.registrar.addr(), User: "5002", Tone: phoneHz},
 		gateway: gateway.Options{
+			Log: testLog(t),
 			SIP:    sip.Options{ListenUDP: "127.0.0.1:0", Registrar: sip.RegistrarOptions{Credentials: tokens{}, Bearer: true, Grace: time.Minute}},
 			Engine: engine, Ports: w.pool, OnEvent: func(e gateway.Event) { w.events <- e },
 			Sound: func() media.Sound {
@@ -95,7 +102,7 @@ func newWorld(t testing.TB, change func(*settings)) *world {
 	if change != nil {
 		change(&set)
 	}
-	w.phone, err = phone.New(t.Context(), set.phone)
+	w.phone, err = phone.New(context.WithoutCancel(t.Context()), set.phone)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.phone.Close() })
 	w.Gateway, err = gateway.New(set.gateway)
@@ -125,6 +132,26 @@ func (w *world) wait(kind gateway.EventKind) gateway.Event {
 			w.t.Fatalf("no event %s", kind)
 		}
 	}
+}
+
+// next is the next event, whatever it is.
+func (w *world) next() gateway.Event {
+	w.t.Helper()
+	select {
+	case e := <-w.events:
+		return e
+	case <-patient(w.t).Done():
+		w.t.Fatal("no event")
+	}
+	return gateway.Event{}
+}
+
+// dialRefused lets the phone call a DN, which must be refused.
+func (w *world) dialRefused(dn string, status int, why string) {
+	w.t.Helper()
+	end, err := w.dial(dn).WaitEnd(patient(w.t))
+	require.NoError(w.t, err)
+	require.Equal(w.t, status, end.Status, why)
 }
 
 // dial lets the phone call a DN.

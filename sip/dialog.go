@@ -99,6 +99,7 @@ type Dialog struct {
 	cancelling    bool
 	provisional   bool // a 1xx came: CANCEL may be sent
 	clientTx      *sip.ClientTx
+	challenges    int // answered for the INVITE
 	rel           reliability
 	session       session
 }
@@ -251,7 +252,8 @@ func (d *Dialog) nextRequest(method sip.RequestMethod) *sip.Request {
 // requestLocked builds a request with a given sequence number: ACK and CANCEL repeat the INVITE's.
 func (d *Dialog) requestLocked(method sip.RequestMethod, seq uint32) *sip.Request {
 	req := sip.NewRequest(method, *d.target.Clone())
-	d.e.addVia(req, d.route.transport)
+	way := d.wayLocked()
+	d.e.addVia(req, way)
 	for _, hop := range d.routes {
 		req.AppendHeader(&sip.RouteHeader{Address: *hop.Clone()})
 	}
@@ -273,7 +275,7 @@ func (d *Dialog) requestLocked(method sip.RequestMethod, seq uint32) *sip.Reques
 		req.AppendHeader(sip.NewHeader("Allow", allow))
 		req.AppendHeader(sip.NewHeader("Supported", supported))
 	}
-	d.e.aim(req, d.wayLocked())
+	d.e.aim(req, way)
 	return req
 }
 
@@ -290,7 +292,8 @@ func (d *Dialog) wayLocked() route {
 	if len(d.routes) > 0 {
 		hop = d.routes[0]
 	}
-	return route{transport: transportOf(hop, d.route.transport), destination: hostPort(hop)}
+	transport := transportOf(hop, d.route.transport)
+	return route{transport: transport, destination: hostPort(hop, transport)}
 }
 
 // learnLocked takes over the peer's Contact and what it can do (target refresh, RFC 3261 section 12.2).

@@ -60,7 +60,7 @@ func (e *Endpoint) onNewCall(req *sip.Request, tx *sip.ServerTx, flow *Flow) {
 		e.reply(req, tx, refuse(sip.StatusRequestTerminated, "Request Terminated"))
 		return
 	}
-	d := e.fromInvite(req, tx, flow)
+	d := e.fromInvite(req, tx, flow, call.To)
 	d.session.interval, d.session.weRefresh = timer.interval, timer.weRefresh
 	if !e.remember(d) {
 		e.reply(req, tx, refuse(503, "Shutting Down"))
@@ -96,7 +96,7 @@ func (d *Dialog) watchInvite(ctx context.Context, tx *sip.ServerTx) {
 	}
 }
 
-func (e *Endpoint) fromInvite(req *sip.Request, tx *sip.ServerTx, flow *Flow) *Dialog {
+func (e *Endpoint) fromInvite(req *sip.Request, tx *sip.ServerTx, flow *Flow, called string) *Dialog {
 	from, to := req.From(), req.To()
 	d := e.newDialog(req.CallID().Value(), to.Params.GetOr("tag", ""), true)
 	d.invite, d.serverTx, d.flow = req, tx, flow
@@ -105,7 +105,7 @@ func (e *Endpoint) fromInvite(req *sip.Request, tx *sip.ServerTx, flow *Flow) *D
 	d.remoteSeq = req.CSeq().SeqNo
 	d.routes = recordRoutes(req)
 	d.route = route{transport: req.Transport(), destination: req.Source()}
-	d.own = e.contact(req.Recipient.User, req.Transport())
+	d.own = e.contact(called, d.route)
 	d.target = *from.Address.Clone()
 	d.reliable = slices.Contains(tokens(req, "Require"), "100rel")
 	d.learnLocked(req)

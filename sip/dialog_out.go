@@ -12,7 +12,7 @@ import (
 // Invite says whom to call, and as whom.
 type Invite struct {
 	// DN calls the browser that is registered for it. Otherwise URI is the
-	// Request-URI at an upstream, with ;transport=tcp for TCP, and Next its address when it isn't the URI's.
+	// Request-URI at an upstream, with ;transport=tcp or tls for these, and Next its address when it isn't the URI's.
 	DN, URI, Next string
 
 	FromUser, FromName string
@@ -31,14 +31,14 @@ type Invite struct {
 // the dialog's events. The context bounds the sending only.
 func (e *Endpoint) Invite(ctx context.Context, in Invite) (*Dialog, error) {
 	d := e.newDialog(sip.GenerateTagN(24), sip.GenerateTagN(16), false)
-	if err := d.aimAt(in); err != nil {
+	if err := d.aimAt(ctx, in); err != nil {
 		return nil, fmt.Errorf("call: %w", err)
 	}
-	fromHost, _ := e.sentBy(d.route.transport)
+	fromHost, _ := e.sentBy(d.route)
 	setDefault(&in.FromHost, fromHost)
 	setDefault(&in.ContactUser, in.FromUser)
 	d.local = party{name: in.FromName, uri: sip.Uri{Scheme: "sip", User: in.FromUser, Host: in.FromHost}}
-	d.own = e.contact(in.ContactUser, d.route.transport)
+	d.own = e.contact(in.ContactUser, d.route)
 	d.auth, d.lastBody, d.ackDue = in.Auth, in.Body, in.Body.Empty()
 	d.session.interval = defaultSession
 	req := d.nextRequest(sip.INVITE)
@@ -56,7 +56,7 @@ func (e *Endpoint) Invite(ctx context.Context, in Invite) (*Dialog, error) {
 	return d, nil
 }
 
-func (d *Dialog) aimAt(in Invite) error {
+func (d *Dialog) aimAt(ctx context.Context, in Invite) error {
 	if in.DN != "" {
 		at, err := d.e.registrar.locate(in.DN)
 		if err != nil {
@@ -71,10 +71,13 @@ func (d *Dialog) aimAt(in Invite) error {
 	if err := sip.ParseUri(in.URI, &uri); err != nil || uri.Host == "" {
 		return fmt.Errorf("%w: %q is no SIP URI", ErrOptions, in.URI)
 	}
-	d.target = uri
-	next := in.Next
-	setDefault(&next, hostPort(uri))
-	d.route = route{transport: transportOf(uri, transportUDP), destination: next}
+	transport := transportOf(uri, transportUDP)
+	setDefault(&in.Next, hostPort(uri, transport))
+	next, err := lookup(ctx, in.Next)
+	if err != nil {
+		return err
+	}
+	d.target, d.route = uri, route{transport: transport, destination: next}
 	d.remote = party{uri: sip.Uri{Scheme: uri.Scheme, User: uri.User, Host: uri.Host, Port: uri.Port}}
 	return nil
 }
@@ -274,8 +277,9 @@ func (d *Dialog) onRefusal(ctx context.Context, req *sip.Request, res *sip.Respo
 	var next *sip.Request
 	switch {
 	case cancelled:
-	case challenged(req, res, d.auth):
+	case challenged(req, res, d.auth, d.challenges):
 		var err error
+		d.challenges++ // one INVITE at a time is followed
 		if next, err = d.e.authorise(req, res, d.auth, d.nextSeq()); err != nil {
 			d.end(Cause{Method: "INVITE", Status: res.StatusCode, Reason: err.Error()})
 			return
@@ -301,10 +305,8 @@ func (d *Dialog) nextSeq() uint32 {
 
 // writeAck sends an ACK, which has no transaction.
 func (e *Endpoint) writeAck(ack *sip.Request) error {
-	if ack.Transport() != transportWS {
-		if err := resolve(e.ctx, ack); err != nil {
-			return fmt.Errorf("send ACK: %w", err)
-		}
+	if err := resolve(e.ctx, ack); err != nil {
+		return fmt.Errorf("send ACK: %w", err)
 	}
 	return e.stack.write(ack)
 }

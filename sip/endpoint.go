@@ -22,8 +22,9 @@ type Endpoint struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // request handlers
 
-	cancels earlyCancels
-	trip    func(context.Context, *sip.Request) (*sip.Response, error) // of upstream registrations
+	cancels   earlyCancels
+	addresses addressBook
+	trip      func(context.Context, *sip.Request) (*sip.Response, error) // of upstream registrations
 
 	mu      sync.Mutex
 	closed  bool

@@ -114,9 +114,9 @@ func (d *Dialog) quit(ctx context.Context, reason string) {
 
 // roundTrip sends a request of the dialog and answers a challenge to it.
 func (d *Dialog) roundTrip(ctx context.Context, req *sip.Request) (*sip.Response, error) {
-	for {
+	for answered := 0; ; answered++ {
 		res, err := d.e.roundTrip(ctx, req)
-		if err != nil || !challenged(req, res, d.auth) {
+		if err != nil || !challenged(req, res, d.auth, answered) {
 			return res, err
 		}
 		if req, err = d.e.authorise(req, res, d.auth, d.nextSeq()); err != nil {

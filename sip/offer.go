@@ -208,9 +208,9 @@ func (d *Dialog) proposeOnce(ctx context.Context, method sip.RequestMethod, body
 
 // inviteAgain sends a re-INVITE, answers a challenge and acknowledges the 2xx.
 func (d *Dialog) inviteAgain(ctx context.Context, req *sip.Request, ack func(Message) Body) (*sip.Response, error) {
-	for {
+	for answered := 0; ; answered++ {
 		res, err := d.inviteOnce(ctx, req, ack)
-		if err != nil || !challenged(req, res, d.auth) {
+		if err != nil || !challenged(req, res, d.auth, answered) {
 			return res, err
 		}
 		if req, err = d.e.authorise(req, res, d.auth, d.nextSeq()); err != nil {

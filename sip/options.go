@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,8 +16,12 @@ type Options struct {
 	UserAgent string
 	// ListenUDP and ListenTCP are the sockets towards upstreams, "127.0.0.1:5070"; empty opens none.
 	ListenUDP, ListenTCP string
-	// Advertise is the host that Via and Contact name; the listening address when empty.
+	// Advertise is the host that Via and Contact name. When empty it is the listening
+	// address, or the one that a registrar says it saw (received, rport).
 	Advertise string
+	// TLS is for connections of ours to upstreams: the authorities, and the name in
+	// their certificate (their address when empty). Nil trusts the system's authorities. Nothing listens for TLS.
+	TLS *tls.Config
 
 	// OnCall takes new calls of browsers and upstreams, on the call's own goroutine. The dialog is the callee's to answer or reject.
 	OnCall func(*Dialog, Call)

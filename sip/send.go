@@ -10,61 +10,23 @@ import (
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
-	"github.com/icholy/digest"
 )
-
-// Auth answers the challenges of an upstream.
-type Auth struct {
-	User     string
-	Password string
-}
-
-// addVia writes the Via of a request of ours.
-func (e *Endpoint) addVia(req *sip.Request, transport string) {
-	host, port := e.sentBy(transport)
-	via := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: transport, Host: host, Port: port}
-	via.Params.Add("branch", sip.GenerateBranchN(20))
-	if transport != transportWS {
-		via.Params.Add("rport", "")
-	}
-	req.PrependHeader(via)
-}
-
-// sentBy is the address at which peers of a transport find us.
-func (e *Endpoint) sentBy(transport string) (string, int) {
-	var addr net.Addr
-	switch transport {
-	case transportTCP:
-		addr = e.AddrTCP()
-	case transportUDP:
-		addr = e.AddrUDP()
-	}
-	host, port := "sidecar.invalid", syntheticPort // browsers answer on their flow whatever we write
-	if addr != nil {
-		ap, err := netip.ParseAddrPort(addr.String())
-		if err == nil {
-			host, port = ap.Addr().String(), int(ap.Port())
-		}
-		if e.opts.Advertise != "" {
-			host = e.opts.Advertise
-		}
-	}
-	return host, port
-}
 
 const (
 	transportUDP = "UDP"
 	transportTCP = "TCP"
+	transportTLS = "TLS"
 )
 
-// contact is our address in a dialog.
-func (e *Endpoint) contact(user, transport string) sip.Uri {
-	host, port := e.sentBy(transport)
-	uri := sip.Uri{Scheme: "sip", User: user, Host: host, Port: port}
-	if transport != transportUDP {
-		uri.UriParams.Add("transport", strings.ToLower(transport))
+// addVia writes the Via of a request of ours.
+func (e *Endpoint) addVia(req *sip.Request, way route) {
+	host, port := e.sentBy(way)
+	via := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: way.transport, Host: host, Port: port}
+	via.Params.Add("branch", sip.GenerateBranchN(20))
+	if way.transport != transportWS {
+		via.Params.Add("rport", "")
 	}
-	return uri
+	req.PrependHeader(via)
 }
 
 // aim sets transport and destination of a request.
@@ -83,43 +45,59 @@ func (e *Endpoint) aim(req *sip.Request, way route) {
 }
 
 func transportOf(uri sip.Uri, otherwise string) string {
-	if transport := strings.ToUpper(uri.UriParams.GetOr("transport", "")); transport == transportTCP || transport == transportUDP {
+	switch transport := strings.ToUpper(uri.UriParams.GetOr("transport", "")); {
+	case strings.EqualFold(uri.Scheme, "sips"):
+		return transportTLS
+	case transport == transportTCP, transport == transportUDP, transport == transportTLS:
 		return transport
 	}
 	return otherwise
 }
 
-func hostPort(uri sip.Uri) string {
+func hostPort(uri sip.Uri, transport string) string {
 	port := uri.Port
 	if port == 0 {
 		port = 5060
+		if transport == transportTLS {
+			port = 5061
+		}
 	}
 	return net.JoinHostPort(strings.Trim(uri.Host, "[]"), strconv.Itoa(port))
 }
 
-// resolve makes an address of the destination, before sipgo would look it up without a deadline.
-func resolve(ctx context.Context, req *sip.Request) error {
-	host, port, err := net.SplitHostPort(req.Destination())
+// lookup makes an address of host:port, before sipgo would do it without a deadline.
+func lookup(ctx context.Context, destination string) (string, error) {
+	host, port, err := net.SplitHostPort(destination)
 	if err != nil {
-		return fmt.Errorf("destination %q: %w", req.Destination(), err)
+		return "", fmt.Errorf("destination %q: %w", destination, err)
 	}
 	if _, err = netip.ParseAddr(host); err == nil {
-		return nil
+		return destination, nil
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
 	if err != nil {
-		return fmt.Errorf("look up %s: %w", host, err)
+		return "", fmt.Errorf("look up %s: %w", host, err)
 	}
-	req.SetDestination(net.JoinHostPort(ips[0].Unmap().String(), port))
+	return net.JoinHostPort(ips[0].Unmap().String(), port), nil
+}
+
+// resolve does that for a request.
+func resolve(ctx context.Context, req *sip.Request) error {
+	if req.Transport() == transportWS {
+		return nil
+	}
+	address, err := lookup(ctx, req.Destination())
+	if err != nil {
+		return err
+	}
+	req.SetDestination(address)
 	return nil
 }
 
 // request starts a client transaction.
 func (e *Endpoint) request(ctx context.Context, req *sip.Request) (*sip.ClientTx, error) {
-	if req.Transport() != transportWS {
-		if err := resolve(ctx, req); err != nil {
-			return nil, fmt.Errorf("send %s: %w", req.Method, err)
-		}
+	if err := resolve(ctx, req); err != nil {
+		return nil, fmt.Errorf("send %s: %w", req.Method, err)
 	}
 	tx, err := e.stack.request(ctx, req)
 	if errors.Is(err, sip.ErrUDPMTUCongestion) {
@@ -147,49 +125,4 @@ func (e *Endpoint) roundTrip(ctx context.Context, req *sip.Request) (*sip.Respon
 			return nil, fmt.Errorf("%s: %w", req.Method, context.Cause(ctx))
 		}
 	}
-}
-
-// challenged reports whether the response asks for credentials that we have and have not shown yet.
-func challenged(req *sip.Request, res *sip.Response, auth *Auth) bool {
-	_, answerName, ok := challengeNames(res)
-	return ok && auth != nil && (req.GetHeader(answerName) == nil || strings.Contains(strings.ToLower(challengeOf(res)), "stale=true"))
-}
-
-func challengeNames(res *sip.Response) (challenge, answer string, ok bool) {
-	switch res.StatusCode {
-	case sip.StatusUnauthorized:
-		return "WWW-Authenticate", "Authorization", true
-	case sip.StatusProxyAuthRequired:
-		return "Proxy-Authenticate", "Proxy-Authorization", true
-	}
-	return "", "", false
-}
-
-func challengeOf(res *sip.Response) string {
-	name, _, _ := challengeNames(res)
-	return headerValue(res, name)
-}
-
-// authorise returns the request again with the answer to the challenge, the next sequence number and a new branch.
-func (e *Endpoint) authorise(req *sip.Request, res *sip.Response, auth *Auth, seq uint32) (*sip.Request, error) {
-	_, answerName, _ := challengeNames(res)
-	challenge, err := digest.ParseChallenge(challengeOf(res))
-	if err != nil {
-		return nil, fmt.Errorf("challenge of %s: %w", req.Method, err)
-	}
-	challenge.Algorithm = strings.ToUpper(challenge.Algorithm)
-	cred, err := digest.Digest(challenge, digest.Options{
-		Method: string(req.Method), URI: req.Recipient.String(), Username: auth.User, Password: auth.Password, Count: 1,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("challenge of %s: %w", req.Method, err)
-	}
-	next := req.Clone()
-	next.RemoveHeader("Via")
-	next.RemoveHeader(answerName)
-	e.addVia(next, req.Transport())
-	next.CSeq().SeqNo = seq
-	next.AppendHeader(sip.NewHeader(answerName, cred.String()))
-	e.aim(next, route{transport: req.Transport(), destination: req.Destination()})
-	return next, nil
 }

@@ -91,16 +91,12 @@ func (s *session) raise(d *Dialog, req *sip.Request, res *sip.Response) *sip.Req
 	if !ok || floor < minSession {
 		return nil
 	}
-	next := req.Clone()
-	next.RemoveHeader("Via")
-	d.e.addVia(next, req.Transport())
-	next.CSeq().SeqNo = d.nextSeq()
+	next := d.e.again(req, d.nextSeq())
 	d.mu.Lock()
 	s.raised = true
 	s.interval = max(defaultSession, floor)
 	s.ask(next, s.interval, floor)
 	d.mu.Unlock()
-	d.e.aim(next, route{transport: req.Transport(), destination: req.Destination()})
 	return next
 }
 

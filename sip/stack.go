@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,16 +54,16 @@ func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.Server
 		}
 		s.tcp = listener
 	}
-	s.build(handle)
+	s.build(opts.TLS, handle)
 	return s, nil
 }
 
-func (s *stack) build(handle func(*sip.Request, *sip.ServerTx)) {
+func (s *stack) build(trust *tls.Config, handle func(*sip.Request, *sip.ServerTx)) {
 	// sipgo logs whole messages, credentials included, when it can't parse them.
 	quiet := slog.New(slog.DiscardHandler)
 	// Addresses are resolved before a request gets here; what sipgo would look up is the host of somebody's Via.
 	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errNoLookups }}
-	s.transport = sip.NewTransportLayer(resolver, sip.NewParser(), nil,
+	s.transport = sip.NewTransportLayer(resolver, sip.NewParser(), trust,
 		sip.WithTransportLayerLogger(quiet),
 		sip.WithTransportLayerReadFilter(s.filterDatagram),
 		sip.WithTransportLayerTransports(sip.TransportsConfig{WS: &sip.TransportWS{

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +20,7 @@ import (
 // Upstream is a DN to keep registered at an upstream registrar.
 type Upstream struct {
 	DN string
-	// Registrar is its host:port; Transport "udp" (default) or "tcp".
+	// Registrar is its host:port; Transport "udp" (default), "tcp" or "tls".
 	Registrar, Transport string
 	// Domain is the host of the address of record; the registrar's host when empty.
 	Domain string
@@ -53,6 +57,7 @@ type Registration struct {
 
 	// Owned by the goroutine, and by Close when that has ended.
 	seq     uint32
+	contact sip.Uri // as registered last
 	expires time.Duration
 	bound   bool
 	told    bool
@@ -74,8 +79,8 @@ func (e *Endpoint) RegisterUpstream(up Upstream) (*Registration, error) {
 	if err := sip.ParseUri("sip:"+up.Registrar, &uri); err != nil || uri.Host == "" || up.DN == "" {
 		return nil, fmt.Errorf("register DN %q at %q: %w: needs a DN and host:port", up.DN, up.Registrar, ErrOptions)
 	}
-	if up.Transport != "udp" && up.Transport != "tcp" {
-		return nil, fmt.Errorf("register DN %q: %w: transport %q, must be udp or tcp", up.DN, ErrOptions, up.Transport)
+	if !slices.Contains([]string{transportUDP, transportTCP, transportTLS}, strings.ToUpper(up.Transport)) {
+		return nil, fmt.Errorf("register DN %q: %w: transport %q, must be udp, tcp or tls", up.DN, ErrOptions, up.Transport)
 	}
 	setDefault(&up.Domain, uri.Host)
 	if up.OnState == nil {
@@ -193,11 +198,10 @@ func (r *Registration) attempt(ctx context.Context) (granted, least time.Duratio
 
 // granted is what the registrar says of our Contact, else of all, else what was asked.
 func (r *Registration) granted(res *sip.Response) time.Duration {
-	own := r.e.contact(r.up.DN, r.transport())
 	text := headerValue(res, "Expires")
 	for _, header := range res.GetHeaders("Contact") {
 		contact, ok := header.(*sip.ContactHeader)
-		if ok && contact.Address.User == own.User && contact.Address.Host == own.Host && contact.Address.Port == own.Port {
+		if ok && contactKey(&contact.Address) == contactKey(&r.contact) {
 			text = contact.Params.GetOr("expires", text)
 		}
 	}
@@ -207,22 +211,34 @@ func (r *Registration) granted(res *sip.Response) time.Duration {
 	return r.expires
 }
 
-func (r *Registration) transport() string {
-	if r.up.Transport == "tcp" {
-		return transportTCP
+// register sends one REGISTER and answers challenges. When the registrar saw us at
+// another address than the Contact's it is sent once more: calls go to the Contact.
+func (r *Registration) register(ctx context.Context, expires time.Duration) (*sip.Response, error) {
+	way := route{transport: strings.ToUpper(r.up.Transport), destination: r.up.Registrar}
+	var err error
+	if way.destination, err = lookup(ctx, way.destination); err != nil {
+		return nil, err
 	}
-	return transportUDP
+	res, err := r.registerAs(ctx, way, expires)
+	if err != nil || !res.IsSuccess() || expires == 0 {
+		return res, err
+	}
+	r.e.learn(way, res)
+	if seen := r.e.contact(r.up.DN, way); contactKey(&seen) != contactKey(&r.contact) {
+		r.log.Info("contact_learned", "before", net.JoinHostPort(r.contact.Host, strconv.Itoa(r.contact.Port)), "contact", net.JoinHostPort(seen.Host, strconv.Itoa(seen.Port)))
+		return r.registerAs(ctx, way, expires)
+	}
+	return res, nil
 }
 
-// register sends one REGISTER and answers a challenge.
-func (r *Registration) register(ctx context.Context, expires time.Duration) (*sip.Response, error) {
-	req, err := r.request(expires)
+func (r *Registration) registerAs(ctx context.Context, way route, expires time.Duration) (*sip.Response, error) {
+	req, err := r.request(way, expires)
 	if err != nil {
 		return nil, err
 	}
-	for {
+	for answered := 0; ; answered++ {
 		res, err := r.e.trip(ctx, req)
-		if err != nil || !challenged(req, res, r.up.Auth) {
+		if err != nil || !challenged(req, res, r.up.Auth, answered) {
 			return res, err
 		}
 		r.seq++
@@ -232,17 +248,20 @@ func (r *Registration) register(ctx context.Context, expires time.Duration) (*si
 	}
 }
 
-func (r *Registration) request(expires time.Duration) (*sip.Request, error) {
+func (r *Registration) request(way route, expires time.Duration) (*sip.Request, error) {
 	r.seq++
+	if expires > 0 { // what is removed is what was bound
+		r.contact = r.e.contact(r.up.DN, way)
+	}
 	req := sip.NewRequest(sip.REGISTER, sip.Uri{Scheme: "sip", Host: r.up.Domain})
-	r.e.addVia(req, r.transport())
+	r.e.addVia(req, way)
 	aor := sip.Uri{Scheme: "sip", User: r.up.DN, Host: r.up.Domain}
 	from := &sip.FromHeader{Address: aor}
 	from.Params.Add("tag", r.tag)
 	callID, hops := sip.CallIDHeader(r.callID), sip.MaxForwardsHeader(70)
 	for _, header := range []sip.Header{
 		from, &sip.ToHeader{Address: *aor.Clone()}, &callID, &sip.CSeqHeader{SeqNo: r.seq, MethodName: sip.REGISTER}, &hops,
-		&sip.ContactHeader{Address: r.e.contact(r.up.DN, r.transport())},
+		&sip.ContactHeader{Address: *r.contact.Clone()},
 		sip.NewHeader("Expires", seconds10(expires)), sip.NewHeader("Allow", allow), sip.NewHeader("User-Agent", r.e.opts.UserAgent),
 	} {
 		req.AppendHeader(header)
@@ -250,7 +269,7 @@ func (r *Registration) request(expires time.Duration) (*sip.Request, error) {
 	if err := carry(req, r.up.Headers, Body{}); err != nil {
 		return nil, fmt.Errorf("register DN %q: %w", r.up.DN, err)
 	}
-	r.e.aim(req, route{transport: r.transport(), destination: r.up.Registrar})
+	r.e.aim(req, way)
 	return req, nil
 }
 

@@ -153,13 +153,14 @@ func (l *leg) do(method, body string) *text {
 	l.t.Helper()
 	l.cseq++
 	l.request(method, l.cseq, randomName(), body)
-	return l.final(method)
+	return l.finalOf(method)
 }
 
-func (l *leg) final(method string) *text {
-	l.t.Helper()
+// finalOf waits for the final response to a request.
+func (a *agent) finalOf(method string) *text {
+	a.t.Helper()
 	for {
-		if m := l.until("SIP/2.0"); m.status >= 200 && strings.HasSuffix(m.get("CSeq"), " "+method) {
+		if m := a.until("SIP/2.0"); m.status >= 200 && strings.HasSuffix(m.get("CSeq"), " "+method) {
 			return m
 		}
 	}
@@ -194,7 +195,7 @@ func (l *leg) learn(res *text) {
 // answered waits for the 200 and acknowledges it.
 func (l *leg) answered() *text {
 	l.t.Helper()
-	res := l.final("INVITE")
+	res := l.finalOf("INVITE")
 	require.Equal(l.t, 200, res.status, res.start)
 	l.learn(res)
 	l.ack()

@@ -150,7 +150,7 @@ func TestDigitsOfAnINFOBecomeRTPEvents(t *testing.T) {
 	w.wait(gateway.Answered)
 	l.cseq++
 	l.request("INFO", l.cseq, randomName(), "Signal=7\r\nDuration=120\r\n", "Content-Type: application/dtmf-relay")
-	require.Equal(t, 200, l.final("INFO").status)
+	require.Equal(t, 200, l.finalOf("INFO").status)
 	require.NoError(t, call.WaitDTMF(patient(t), "7"))
 }
 
@@ -178,7 +178,7 @@ func TestUpstreamRefuses(t *testing.T) {
 	call, err := w.phone.WaitCall(patient(t))
 	require.NoError(t, err)
 	require.NoError(t, call.Busy())
-	require.Equal(t, 486, l.final("INVITE").status)
+	require.Equal(t, 486, l.finalOf("INVITE").status)
 	w.wait(gateway.Ended)
 }
 
@@ -206,7 +206,7 @@ func TestBrowserCancels(t *testing.T) {
 	require.NoError(t, err)
 	a.until("SIP/2.0 180")
 	l.request("CANCEL", 1, l.branch, "")
-	require.Equal(t, 487, l.final("INVITE").status)
+	require.Equal(t, 487, l.finalOf("INVITE").status)
 	end, err := call.WaitEnd(patient(t))
 	require.NoError(t, err)
 	require.Equal(t, "CANCEL", end.Method)

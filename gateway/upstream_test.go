@@ -19,6 +19,7 @@ type pbx struct {
 	conn    net.PacketConn
 	gateway net.Addr
 	tag     string // of the gateway
+	uuid    string // its X-Genesys-CallUUID
 	seq     int
 }
 
@@ -30,8 +31,44 @@ func listenUDP(t testing.TB) net.PacketConn {
 	return conn
 }
 
-func (p *pbx) send(method, body string) {
+func (p *pbx) send(method, body string, headers ...string) {
 	p.t.Helper()
+	p.sendAs(p.seq, method, body, headers...)
+}
+
+// ackOf acknowledges the answer to the request with a number.
+func (p *pbx) ackOf(seq int, body string) {
+	p.t.Helper()
+	p.sendAs(seq, "ACK", body)
+}
+
+// do sends the next request and returns its final response.
+func (p *pbx) do(method, body string, headers ...string) *text {
+	p.t.Helper()
+	p.seq++
+	p.send(method, body, headers...)
+	for {
+		if m := p.until("SIP/2.0"); m.status >= 200 && m.get("CSeq") == fmt.Sprintf("%d %s", p.seq, method) {
+			return m
+		}
+	}
+}
+
+// until skips messages until one starts as asked.
+func (p *pbx) until(start string) *text {
+	p.t.Helper()
+	for {
+		if m := p.receive(); strings.HasPrefix(m.start, start) {
+			return m
+		}
+	}
+}
+
+func (p *pbx) sendAs(seq int, method, body string, headers ...string) {
+	p.t.Helper()
+	if p.uuid != "" {
+		headers = append(headers, "X-Genesys-CallUUID: "+p.uuid)
+	}
 	to := "To: <sip:5001@pbx.example.com>"
 	if p.tag != "" {
 		to += ";tag=" + p.tag
@@ -39,9 +76,13 @@ func (p *pbx) send(method, body string) {
 	here := p.conn.LocalAddr().String()
 	lines := []string{
 		method + " sip:5001@" + p.gateway.String() + " SIP/2.0", "Via: SIP/2.0/UDP " + here + ";branch=z9hG4bK" + randomName(), "Max-Forwards: 70",
-		"From: <sip:4711@pbx.example.com>;tag=pbx", to, "Call-ID: pbx-" + here, fmt.Sprintf("CSeq: %d %s", p.seq, method),
-		"Contact: <sip:4711@" + here + ">", "Content-Type: application/sdp", fmt.Sprintf("Content-Length: %d", len(body)), "", body,
+		"From: <sip:4711@pbx.example.com>;tag=pbx", to, "Call-ID: pbx-" + here, fmt.Sprintf("CSeq: %d %s", seq, method),
+		"Contact: <sip:4711@" + here + ">",
 	}
+	if !strings.Contains(strings.Join(headers, "\n"), "Content-Type") {
+		headers = append(headers, "Content-Type: application/sdp")
+	}
+	lines = append(append(lines, headers...), fmt.Sprintf("Content-Length: %d", len(body)), "", body)
 	_, err := p.conn.WriteTo([]byte(strings.Join(lines, "\r\n")), p.gateway)
 	require.NoError(p.t, err)
 }
@@ -72,6 +113,12 @@ func (p *pbx) receive() *text {
 	n, _, err := p.conn.ReadFrom(buffer)
 	require.NoError(p.t, err)
 	return parseText(string(buffer[:n]))
+}
+
+// sdpOffering is a description with the payload types of a desk phone.
+func sdpOffering(conn net.PacketConn, version int, types string) string {
+	return strings.Replace(sdpAt(conn, version), "RTP/AVP 0\r\n", "RTP/AVP "+types+"\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:9 G722/8000\r\n"+
+		"a=rtpmap:18 G729/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n", 1)
 }
 
 func sdpAt(conn net.PacketConn, version int) string {
@@ -140,7 +187,7 @@ func TestDescriptionsThatCannotBeMetAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	a := w.agent("5001")
-	require.Equal(t, 488, a.call("5002", "v=0\r\nno description\r\n").final("INVITE").status)
+	require.Equal(t, 488, a.call("5002", "v=0\r\nno description\r\n").finalOf("INVITE").status)
 	w.wait(gateway.Ended)
 	require.Empty(t, w.phone.Calls())
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The agent page in Chromium against a real sidecar and a real Asterisk: two windows log in, register and talk. Pictures go to
-# web/test-results.
+# The agent page in Chromium against a real sidecar and a real Asterisk: windows log in, register and talk, and are listened to.
+# Pictures go to web/test-results.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -8,7 +8,6 @@ source "$(dirname "$0")/common.sh"
 cd "$top"
 [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || die "Chromium is missing: apt-get install chromium, or name one in CHROMIUM"
 scripts/web-build.sh
-(cd web && npx vite build --logLevel warn --config e2e/harness/vite.config.ts)
 dir=$(mktemp -d)
 pids=()
 
@@ -19,32 +18,32 @@ end() {
   [[ ! -r $dir/sidecar.pid ]] || pids+=("$(<"$dir/sidecar.pid")")
   for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
   wait
-  ((code == 0)) || tail -n 15 "$dir"/*.log >&2 || true
+  ((code == 0)) || tail -n "${TAIL:-15}" "$dir"/*.log >&2 || true
   rm -rf -- "$dir"
   exit "$code"
 }
 trap end EXIT
 
-read -r api ari sip rtp < <(node -e '
+read -r api ari asterisk sidecar ice rtp < <(node -e '
 const net = require("node:net");
 const free = () => new Promise((done) => { const s = net.createServer().listen(0, "127.0.0.1", () => { const { port } = s.address(); s.close(() => done(port)); }); });
-(async () => console.log(await free(), await free(), await free(), 20000 + 2 * Math.floor(Math.random() * 5000)))();')
+(async () => console.log(await free(), await free(), await free(), await free(), await free(), 20000 + 2 * Math.floor(Math.random() * 5000)))();')
 
 cat >"$dir/sidecar.yaml" <<YAML
 data_dir: $dir/var
 http: {listen: "127.0.0.1:$api"}
 asterisk: [{id: pbx1, url: "http://127.0.0.1:$ari", config_dir: $dir/etc}]
-network: {sip_listen: "127.0.0.1:$sip", rtp: {start: $rtp, end: $((rtp + 40))}}
-dns:
-  - {numbers: [5001, 5002, 5003], owner: asterisk-webrtc, password: "page-test-{dn}"}
+network: {sip_listen: "127.0.0.1:$asterisk", rtp: {start: $rtp, end: $((rtp + 40))}, sidecar_sip_port: $sidecar}
+gateway: {ice: {listen: "127.0.0.1:$ice"}, rtp: {start: $((rtp + 50)), end: $((rtp + 90))}}
+dns: [{numbers: [5001-5003]}]
 YAML
 chmod 600 "$dir/sidecar.yaml"
 mkdir "$dir/bin"
-go build -o "$dir/bin/" ./cmd/sidecar ./internal/tools/asteriskrun ./web/e2e/front
+go build -o "$dir/bin/" ./cmd/sidecar ./internal/tools/asteriskrun
 "$dir/bin/sidecar" generate --config "$dir/sidecar.yaml" --out "$dir/etc" >"$dir/generate.log"
 "$dir/bin/asteriskrun" -conf "$dir/etc" -state "$dir/state" >"$dir/asterisk.log" 2>&1 </dev/null &
 pids+=("$!")
-# The test kills the sidecar and wants it back.
+# The test ends the sidecar and wants it back.
 (
   while [[ ! -e $dir/ending ]]; do
     "$dir/bin/sidecar" serve --config "$dir/sidecar.yaml" >>"$dir/sidecar.log" 2>&1 </dev/null &
@@ -52,10 +51,8 @@ pids+=("$!")
     wait "$!" || true
   done
 ) &
-"$dir/bin/front" -sidecar "http://127.0.0.1:$api" -sip "http://127.0.0.1:$ari" -page web/test-results/harness >"$dir/front.log" 2>&1 </dev/null &
-pids+=("$!")
 for ((i = 0; i < 300; i++)); do
-  curl -fsS -o "$dir/ready" --max-time 2 "http://127.0.0.1:$api/readyz" 2>/dev/null && [[ -s $dir/front.log ]] && break
+  curl -fsS -o "$dir/ready" --max-time 2 "http://127.0.0.1:$api/readyz" 2>/dev/null && break
   sleep 0.1
 done
 [[ -s $dir/ready ]] || die "the sidecar was not ready within 30 s"
@@ -65,4 +62,5 @@ for dn in 5001 5002 5003; do
     die "user add: $(cat "$dir/users.log")"
 done
 mkdir -p web/test-results
-node web/e2e/page.mjs "$(<"$dir/front.log")" web/test-results "$dir/sidecar.pid"
+rm -f web/test-results/*.png
+node web/e2e/page.mjs "http://127.0.0.1:$api" web/test-results "$dir"

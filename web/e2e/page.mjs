@@ -1,174 +1,213 @@
-// Uses the agent page as people do, in several windows of Chromium, and takes pictures of it.
-// Arguments: the page's address, the directory for pictures, the file with the process id of a sidecar that is started again
-// when it ends. Agents agent5001... have the password page-test-5001...
+// Uses the agent page as people do, in several windows, and takes pictures of it.
+// Arguments: the page's address, the directory for pictures, a directory for other files, where sidecar.pid has the process id of a
+// sidecar that is started again when it ends. Agents agent5001... have the password page-test-5001...
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { chromium } from "playwright";
+import { Site, step, talk } from "./windows.mjs";
 
-const [base, pictures, pidFile] = process.argv.slice(2);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const patience = 20_000;
-const widths = { narrow: { width: 400, height: 860 }, wide: { width: 1200, height: 860 } };
-
-const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
-});
-
-/** One window of an agent. Everything that the page complains of or asks strangers for is kept. */
-async function open(dn, { locale = "en-GB" } = {}) {
-    const context = await browser.newContext({ viewport: widths.wide, colorScheme: "light", locale, permissions: ["microphone"] });
-    const page = await context.newPage();
-    page.setDefaultTimeout(patience);
-    const complaints = [];
-    page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(`${message.text()} ${message.location().url}`));
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("request", (request) => {
-        const url = new URL(request.url());
-        if (url.protocol.startsWith("http") && url.origin !== new URL(base).origin) {
-            complaints.push(`asked a stranger: ${url.origin}`);
-        }
-    });
-    await page.goto(`${base}/#page-test-${dn}`);
-    const light = (name, state) => page.locator("sidecar-lights li", { hasText: name }).filter({ hasText: state }).waitFor();
-    const card = (state) => page.locator(`sidecar-call article.${state}`);
-    const button = (name) => page.locator("sidecar-call").getByRole("button", { name, exact: true });
-    return {
-        dn, page, complaints, light, card, button,
-        async logIn(password = `page-test-${dn}`) {
-            await page.locator("input[name=user]").fill(`agent${dn}`);
-            await page.locator("input[name=password]").fill(password);
-            await page.locator("sidecar-login button").click();
-        },
-        async dial(number) {
-            await page.locator("sidecar-dialer input").fill(number);
-            await page.keyboard.press("Enter");
-        },
-        event: (name) => page.locator("sidecar-events li", { hasText: name }).first().waitFor(),
-        close: () => context.close(),
-    };
-}
-
-async function shoot(agent, name) {
-    for (const colorScheme of ["light", "dark"]) {
-        for (const [width, viewport] of Object.entries(widths)) {
-            await agent.page.emulateMedia({ colorScheme });
-            await agent.page.setViewportSize(viewport);
-            await agent.page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${width}.png`) });
-            const overflow = await agent.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-            assert.equal(overflow, 0, `${name} at ${viewport.width} px is wider than its window`);
-            const result = await agent.page.evaluate(`(() => { ${axe}; })(); axe.run(document, { resultTypes: ["violations"] })`);
-            assert.deepEqual(result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join("; ")}`), [], `${name}, ${colorScheme}, ${width}`);
-        }
-    }
-    await agent.page.emulateMedia({ colorScheme: "light" });
-    await agent.page.setViewportSize(widths.wide);
-}
-
-const step = (text) => process.stdout.write(`page: ${text}\n`);
+const [base, pictures, directory] = process.argv.slice(2);
+const site = new Site(base, directory, pictures);
+const signal = (name) => process.kill(Number(readFileSync(join(directory, "sidecar.pid"), "utf8")), name);
 
 async function logins() {
-    const anna = await open("5001");
-    await shoot(anna, "login");
+    const anna = await site.open("5001", 500);
+    await anna.shoot("login");
     await anna.logIn("wrong-password");
-    await anna.page.getByText("User or password is wrong.").waitFor();
+    await anna.says("User or password is wrong.");
     assert.match(anna.complaints.splice(0).join(), /401/, "the browser itself notes a refused request");
     await anna.logIn();
-    const ben = await open("5002");
-    const cleo = await open("5003", { locale: "de-DE" });
-    await ben.logIn();
-    await cleo.logIn();
+    const [ben, cleo] = await Promise.all([site.open("5002", 900), site.open("5003", 1500, { locale: "de-DE" })]);
+    await Promise.all([ben.logIn(), cleo.logIn()]);
     for (const agent of [anna, ben]) {
         await agent.light("Phone", "registered");
         await agent.light("Events", "live");
     }
     await cleo.light("Telefon", "angemeldet");
     await cleo.light("Ereignisse", "läuft");
+    await anna.shoot("idle");
     step("three agents are registered");
     return { anna, ben, cleo };
 }
 
-async function talk({ anna, ben, cleo }) {
-    await shoot(anna, "idle");
+async function call({ anna, ben }) {
     await anna.dial("5002");
-    await ben.card("incoming").waitFor();
+    await ben.card("incoming");
     assert.equal(await ben.page.title(), "☎ 5001");
-    await shoot(ben, "ringing");
+    await ben.shoot("ringing");
     await ben.page.keyboard.press("Alt+KeyA");
     for (const agent of [anna, ben]) {
-        await agent.card("talking").waitFor();
+        await agent.card("talking");
         await agent.light("Sound", "flowing");
         await agent.event("Established");
     }
     assert.equal(await ben.page.title(), "sidecar");
+    await talk(anna, ben, "in a call");
     step("5001 and 5002 hear each other");
 
-    await anna.button("Keypad").click();
-    await anna.button("5").click();
-    await anna.button("Keypad").click();
-    await anna.button("Mute").click();
-    await anna.button("Unmute").click();
-    await anna.button("Hold").click();
-    await anna.card("held").waitFor();
-    await anna.event("Held");
-    await anna.button("Retrieve").click();
-    await anna.card("talking").waitFor();
-    await anna.event("Retrieved");
-    step("held and retrieved");
+    for (const [from, to] of [[anna, ben], [ben, anna]]) {
+        await from.press("Keypad");
+        const digit = to.hears(1336, "when 5 is dialled (770 and 1336 Hz)");
+        for (let i = 0; i < 3; i += 1) {
+            await from.press("5");
+        }
+        await digit;
+        await from.press("Keypad");
+    }
+    step("digits are heard both ways");
+}
 
-    await ben.button("Transfer").click();
+async function hold({ anna, ben }) {
+    await anna.press("Hold");
+    await anna.card("held");
+    await anna.event("Held");
+    await ben.hearsNo(anna.hertz, "on hold");
+    await anna.shoot("held");
+    await anna.press("Retrieve");
+    await anna.card("talking");
+    await anna.event("Retrieved");
+    await talk(anna, ben, "after a hold");
+    step("held and retrieved");
+}
+
+async function reload({ anna, ben }) {
+    await ben.page.locator("sidecar-call time", { hasText: /0:(0[4-9]|[1-5])/ }).waitFor();
+    const before = await ben.seconds();
+    await ben.press("Mute");
+    await ben.page.reload();
+    await ben.card("talking");
+    assert.ok(await ben.seconds() >= before, "the timer goes on");
+    await ben.hears(anna.hertz, "after a reload");
+    await anna.hearsNo(ben.hertz, "who was muted before the reload");
+    await ben.press("Unmute");
+    await talk(anna, ben, "after a reload");
+    step("a call outlives a reload, and stays muted");
+}
+
+async function network({ anna, ben }) {
+    const fragment = () => anna.page.evaluate(() => /a=ice-ufrag:(\S+)/.exec(globalThis.ear.connection().localDescription.sdp)[1]);
+    const before = await fragment();
+    await anna.page.evaluate(() => dispatchEvent(new Event("online")));
+    await anna.light("Phone", "no connection");
+    await anna.light("Phone", "registered");
+    for (const end = Date.now() + 10_000; await fragment() === before;) {
+        assert.ok(Date.now() < end, "ICE was not started again");
+    }
+    await talk(anna, ben, "after an ICE restart");
+    step("a call outlives a change of the network");
+}
+
+async function transfer({ anna, ben, cleo }) {
+    await ben.press("Transfer");
     await ben.page.getByLabel("Transfer to").fill("5003");
-    await shoot(ben, "transfer");
-    await ben.button("Transfer now").click();
-    await cleo.card("incoming").waitFor();
-    await cleo.button("Annehmen").click();
-    await cleo.card("talking").waitFor();
+    await ben.shoot("transfer");
+    await ben.press("Transfer now");
+    await cleo.card("incoming");
+    await cleo.press("Annehmen");
+    await cleo.card("talking");
     await cleo.light("Ton", "fließt");
-    await ben.page.getByText("No calls").waitFor();
+    await ben.says("No calls");
     await anna.event("PartyChanged");
-    await anna.light("Sound", "flowing");
-    await shoot(cleo, "talking");
+    await talk(anna, cleo, "after a transfer");
+    await cleo.shoot("talking");
     step("transferred to 5003");
 
-    await cleo.button("Auflegen").click();
-    await anna.page.getByText("No calls").waitFor();
-    await cleo.page.getByText("Keine Gespräche").waitFor();
+    await cleo.press("Auflegen");
+    await anna.says("No calls");
+    await cleo.says("Keine Gespräche");
     await anna.event("Released");
+}
+
+async function desktop({ anna, ben }) {
+    await ben.clearEvents();
+    await anna.dial("5002");
+    await ben.card("incoming");
+    await ben.event("Ringing");
+    const { body } = await ben.rest("GET", "/calls");
+    const { id } = JSON.parse(body).calls[0];
+    const command = async (verb) => {
+        const { status, body: said } = await ben.rest("POST", `/calls/${id}/${verb}`, { dn: "5002" });
+        assert.ok(status < 300, `${verb}: ${status} ${said}`);
+    };
+    await command("answer");
+    await ben.card("talking");
+    await command("answer");
+    await talk(anna, ben, "when the desktop has answered");
+    await command("hold");
+    await ben.card("held");
+    await command("retrieve");
+    await ben.card("talking");
+    await talk(anna, ben, "when the desktop has retrieved");
+    await ben.press("Hang up");
+    await anna.says("No calls");
+    step("the desktop answers, holds and retrieves");
 }
 
 async function refusals({ anna, ben }) {
     await anna.dial("5002");
-    await ben.button("Reject").click();
-    await anna.page.getByText(/The call failed: 5002/).waitFor();
-    await shoot(anna, "refused");
+    await ben.press("Reject");
+    await anna.says(/The call failed: 5002/);
+    await anna.shoot("refused");
     step("a rejected call is told");
 }
 
+async function takeOver({ anna, ben }) {
+    const twin = await site.open("5002", ben.hertz, { browser: ben.page.context().browser() });
+    await twin.logIn();
+    await twin.light("Phone", "registered");
+    await ben.says("This DN is now used in another window");
+    await ben.light("Phone", "elsewhere");
+    await ben.shoot("taken");
+    await anna.dial("5002");
+    await twin.card("incoming");
+    await twin.press("Answer");
+    await talk(anna, twin, "in the window that took the DN");
+    assert.equal(await ben.page.locator("sidecar-call article.incoming").count(), 0);
+    await twin.press("Hang up");
+    await anna.says("No calls");
+    await ben.page.getByRole("button", { name: "Use it here" }).click();
+    await ben.light("Phone", "registered");
+    await twin.says("This DN is now used in another window");
+    assert.deepEqual(twin.complaints, []);
+    await twin.page.context().close();
+    step("the DN goes to the window that wants it, and stays there");
+}
+
 async function breaks({ anna, ben, cleo }) {
-    process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
+    await anna.dial("5002");
+    await ben.press("Answer");
+    await anna.card("talking");
+    signal("SIGTERM");
+    await anna.says("The server is restarting.");
+    await anna.shoot("draining");
+    await anna.press("Hang up");
+    for (const agent of [anna, ben]) {
+        await agent.light("Events", "no connection");
+        await agent.light("Phone", "registered");
+        await agent.light("Events", "live");
+    }
+    assert.equal(await anna.page.getByText("The server is restarting.").count(), 0);
+    step("pages tell of a restart and come back");
+
+    signal("SIGKILL");
     await ben.light("Events", "no connection");
+    await ben.light("Phone", "registered");
     await ben.light("Events", "live");
     await ben.event("Reset");
     await ben.dial("5001");
     await ben.event("Dialing");
-    await ben.button("Hang up").click();
-    step("the events come back when the sidecar was killed");
+    await ben.press("Hang up");
+    step("phone and events come back when the sidecar was killed");
 
-    await cleo.page.evaluate(async () => {
-        const { token } = JSON.parse(sessionStorage.getItem("sidecar.identity"));
-        await fetch("/api/v1/logout", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
-    });
-    await cleo.page.getByText("Die Anmeldung ist abgelaufen.").waitFor();
+    assert.equal((await cleo.rest("POST", "/logout")).status, 204);
+    await cleo.says("Die Anmeldung ist abgelaufen.");
     for (const { complaints } of [anna, ben, cleo]) {
         complaints.splice(0); // the browser notes each failed request
     }
     step("a token that ends elsewhere ends the session here");
 }
 
-async function reload({ anna }) {
+async function logout({ anna }) {
     await anna.page.reload();
     await anna.light("Phone", "registered");
     await anna.light("Events", "live");
@@ -179,24 +218,25 @@ async function reload({ anna }) {
     step("a reload keeps the login, a logout ends it");
 }
 
-let agents = {};
 try {
-    agents = await logins();
-    await talk(agents);
-    await refusals(agents);
-    await breaks(agents);
-    await reload(agents);
+    const agents = await logins();
+    const only = process.env.PAGE_STEPS?.split(",");
+    for (const part of [call, hold, reload, network, transfer, desktop, refusals, takeOver, breaks, logout]) {
+        if (only === undefined || only.includes(part.name)) {
+            await part(agents);
+        }
+    }
     for (const { dn, complaints } of Object.values(agents)) {
         assert.deepEqual(complaints, [], `what ${dn}'s page complains of`);
     }
     step("all is well");
 } catch (error) {
-    for (const { dn, page, complaints } of Object.values(agents)) {
+    for (const { dn, page, complaints } of site.agents) {
         await page.screenshot({ path: join(pictures, `failed-${dn}.png`) }).catch(() => undefined);
         process.stderr.write(`${dn}: ${complaints.join("\n  ")}\n`);
     }
     process.stderr.write(`${error.stack}\n`);
     process.exitCode = 1;
 } finally {
-    await browser.close();
+    await site.close();
 }

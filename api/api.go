@@ -8,6 +8,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"sidecar/auth"
 )
 
 // maxBody is more than any request of ours needs: the largest is a user with a thousand DNs.
@@ -20,6 +22,7 @@ type Options struct {
 	DNInfo  func(number string) (DNInfo, bool) // from the configuration; false: no such DN
 	Auth    Auth
 	Users   Users
+	Phone   func(auth.Principal) (PhoneSettings, error)
 	Checks  []Check           // of /readyz
 	Classes map[string]string // role -> class of the dial rules for its commands; an agent's go by the class of the DN
 
@@ -93,6 +96,7 @@ func newServer(o Options) *server {
 	s.registerSession()
 	s.registerCalls()
 	s.registerDNs()
+	s.registerPhone()
 	s.registerUsers()
 	s.registerHealth()
 	return s

@@ -91,9 +91,9 @@ func stamp(t time.Time) string {
 }
 
 // list makes an empty list of a missing one, which would be null in JSON.
-func list(items []string) []string {
+func list[T any](items []T) []T {
 	if items == nil {
-		return []string{}
+		return []T{}
 	}
 	return slices.Clone(items)
 }

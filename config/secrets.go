@@ -1,7 +1,10 @@
 package config
 
 import (
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -59,6 +62,16 @@ func (s *Secrets) TokenKey() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.held.TokenKey)
+}
+
+// TURN is the secret that signs credentials for our TURN server. It is derived from the token key, so that there is one
+// less to keep.
+func (s *Secrets) TURN() (Secret, error) {
+	key, err := hkdf.Key(sha256.New, s.TokenKey(), nil, "turn", tokenKeyBytes)
+	if err != nil {
+		return "", fmt.Errorf("derive the TURN secret: %w", err)
+	}
+	return Secret(hex.EncodeToString(key)), nil
 }
 
 // Asterisk gives our random ARI password for the server with that id.

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/gorilla/websocket"
-	"github.com/icholy/digest"
 	"github.com/stretchr/testify/require"
 
+	"sidecar/api"
 	"sidecar/auth"
 	"sidecar/config"
 	"sidecar/internal/testkit/asterisk"
@@ -28,7 +25,7 @@ func pbxSite(t *testing.T, more string) (*config.Config, *asterisk.Instance) {
 http: {listen: "127.0.0.1:%d"}
 asterisk: [{id: pbx1, url: "http://127.0.0.1:%d", reconnect_max: 1s}]
 network: {sip_listen: "127.0.0.1:%d", rtp: {start: %d, end: %d}, sidecar_sip_port: %d}
-gateway: {ice: {listen: "127.0.0.1:0"}, rtp: {start: %d, end: %d}}
+gateway: {ice: {listen: "127.0.0.1:0", tcp: false}, rtp: {start: %d, end: %d}}
 %s`, free[1], ports.HTTP, ports.SIP, ports.RTPStart, ports.RTPEnd, free[0], rtp, rtp+19, more))
 	dir := filepath.Join(t.TempDir(), "etc")
 	_, err := run(t, newGenerateCmd(o), "", "--out", dir)
@@ -37,59 +34,6 @@ gateway: {ice: {listen: "127.0.0.1:0"}, rtp: {start: %d, end: %d}}
 	cfg, _, err := o.load()
 	require.NoError(t, err)
 	return cfg, pbx
-}
-
-// window is a browser's SIP side, as far as registering goes.
-type window struct {
-	t  *testing.T
-	ws *websocket.Conn
-	n  int
-}
-
-func openWindow(t *testing.T, url string, header http.Header) *window {
-	t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{"sip"}}
-	ws, res, err := dialer.DialContext(t.Context(), url, header)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	t.Cleanup(func() { _ = ws.Close() })
-	return &window{t: t, ws: ws}
-}
-
-// register sends one REGISTER and returns the status line and the challenge of its answer.
-func (w *window) register(dn, authorization string) (status, challenge string) {
-	w.t.Helper()
-	w.n++
-	lines := []string{
-		"REGISTER sip:sidecar SIP/2.0", fmt.Sprintf("Via: SIP/2.0/WS w.invalid;branch=z9hG4bK%d", w.n), "Max-Forwards: 70",
-		"To: <sip:" + dn + "@sidecar>", "From: <sip:" + dn + "@sidecar>;tag=w", "Call-ID: window-" + dn, fmt.Sprintf("CSeq: %d REGISTER", w.n),
-		"Contact: <sip:" + dn + "@w.invalid;transport=ws>;expires=600", "Content-Length: 0",
-	}
-	if authorization != "" {
-		lines = append(lines, "Authorization: "+authorization)
-	}
-	require.NoError(w.t, w.ws.WriteMessage(websocket.TextMessage, []byte(strings.Join(lines, "\r\n")+"\r\n\r\n")))
-	require.NoError(w.t, w.ws.SetReadDeadline(time.Now().Add(patience)))
-	_, answer, err := w.ws.ReadMessage()
-	require.NoError(w.t, err)
-	for line := range strings.SplitSeq(string(answer), "\r\n") {
-		if value, ok := strings.CutPrefix(line, "WWW-Authenticate: Digest "); ok {
-			challenge = "Digest " + value
-		}
-	}
-	status, _, _ = strings.Cut(string(answer), "\r\n")
-	return status, challenge
-}
-
-func (w *window) registerDigest(dn, password string) string {
-	w.t.Helper()
-	_, challenge := w.register(dn, "")
-	c, err := digest.ParseChallenge(challenge)
-	require.NoError(w.t, err, challenge)
-	cred, err := digest.Digest(c, digest.Options{Method: "REGISTER", URI: "sip:sidecar", Username: dn, Password: password, Count: 1})
-	require.NoError(w.t, err)
-	status, _ := w.register(dn, cred.String())
-	return status
 }
 
 // inService reports what the registry of DNs says, which hears it from Asterisk.
@@ -130,7 +74,7 @@ func TestABrowsersDNIsInServiceAtAsterisk(t *testing.T) {
 	t.Parallel()
 	cfg, _ := pbxSite(t, "dns: [{numbers: [5001-5003]}]\n")
 	d := running(t, cfg)
-	url := "ws://" + d.door.Addr().String() + webSocketPath
+	url := "ws://" + d.door.Addr().String() + api.WebSocketPath
 
 	require.Equal(t, "SIP/2.0 403 Wrong Credentials for the DN", openWindow(t, url, nil).registerDigest("5001", "wrong-password"))
 	require.Equal(t, "SIP/2.0 200 OK", openWindow(t, url, nil).registerDigest("5001", phonePassword(t, cfg, "5001")))
@@ -147,4 +91,14 @@ func TestABrowsersDNIsInServiceAtAsterisk(t *testing.T) {
 	status, _ = openWindow(t, url, page).register("5002", "")
 	require.Equal(t, "SIP/2.0 200 OK", status, "the page's cookie")
 	require.False(t, inService(d, "5003"))
+}
+
+func TestABrowserRegistersWithAsteriskItself(t *testing.T) {
+	t.Parallel()
+	cfg, pbx := pbxSite(t, "dns: [{numbers: [5001], owner: asterisk-webrtc}]\n")
+	d := running(t, cfg)
+	host := d.door.Addr().String()
+	require.Equal(t, "SIP/2.0 200 OK", openWindow(t, "ws://"+host+asteriskWSPath, http.Header{"Origin": {"http://" + host}}).
+		registerDigest("5001", phonePassword(t, cfg, "5001")))
+	require.Contains(t, pbx.RequireCLI("pjsip show contacts"), "5001/sip:5001@")
 }

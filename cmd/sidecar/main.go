@@ -17,6 +17,7 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the first signal ends us in order, a second one at once
 	err := newRootCmd().ExecuteContext(ctx)
 	stop()
 	if err == nil {

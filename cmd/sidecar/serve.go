@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +23,9 @@ func newServeCmd(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()))
+			log := newLogger(cfg.Log, cmd.ErrOrStderr())
+			slog.SetDefault(slog.New(aside{log.Handler()})) // of libraries that are given no logger
+			return serve(cmd.Context(), cfg, log)
 		},
 	}
 }
@@ -41,14 +41,6 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	return errors.Join(err, d.close(context.WithoutCancel(ctx)))
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("http.listen %s: %w (is another sidecar running?)", address, err)
-	}
-	return listener, nil
-}
-
 func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cfg.Level)) // validated
@@ -58,3 +50,20 @@ func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(out, o))
 }
+
+// aside takes what libraries have to say as details: what matters is logged by who calls them.
+type aside struct{ slog.Handler }
+
+func (a aside) Enabled(ctx context.Context, _ slog.Level) bool {
+	return a.Handler.Enabled(ctx, slog.LevelDebug)
+}
+
+func (a aside) Handle(ctx context.Context, r slog.Record) error {
+	r.AddAttrs(slog.String("level_there", r.Level.String()))
+	r.Level = slog.LevelDebug
+	return a.Handler.Handle(ctx, r)
+}
+
+func (a aside) WithAttrs(attrs []slog.Attr) slog.Handler { return aside{a.Handler.WithAttrs(attrs)} }
+
+func (a aside) WithGroup(name string) slog.Handler { return aside{a.Handler.WithGroup(name)} }

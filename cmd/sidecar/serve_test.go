@@ -27,7 +27,7 @@ import (
 func site(t *testing.T, fake *fakeari.Server, dataDir, listen string, more ...*fakeari.Server) *config.Config {
 	t.Helper()
 	text := fmt.Sprintf("data_dir: %s\nhttp: {listen: '%s'}\ndns: [{numbers: [5001-5002]}]\nnetwork: {sidecar_sip_port: %d}\n"+
-		"gateway: {ice: {listen: '127.0.0.1:0'}}\nasterisk:\n", dataDir, listen, asterisk.FreePorts(t, 1)[0])
+		"gateway: {ice: {listen: '127.0.0.1:0', tcp: false}}\nasterisk:\n", dataDir, listen, asterisk.FreePorts(t, 1)[0])
 	for i, f := range append([]*fakeari.Server{fake}, more...) {
 		text += fmt.Sprintf("- {id: pbx%d, url: '%s', user: %s, password: %s}\n", i+1, strings.TrimSuffix(f.URL(), "/ari"), fakeari.User, fakeari.Password)
 	}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"sidecar/agent"
 	"sidecar/api"
@@ -25,6 +24,8 @@ import (
 	"sidecar/gateway"
 	"sidecar/internal/backoff"
 	"sidecar/internal/numbering"
+	"sidecar/internal/servercert"
+	"sidecar/internal/wsproxy"
 	"sidecar/media"
 	"sidecar/pjsipgen"
 	"sidecar/store"
@@ -32,24 +33,28 @@ import (
 
 // daemon is the running system. Build makes it, run starts what has to run, close ends it in the reverse order.
 type daemon struct {
-	cfg     *config.Config
-	log     *slog.Logger
-	lock    io.Closer // of the data directory
-	door    net.Listener
-	db      *store.DB
-	journal *store.Journal[bridge.Interaction]
-	feed    *cti.Feed
-	dns     *agent.Registry
-	clients []*ari.Client
-	extra   map[string]http.Handler // doors besides the API, by pattern
-	engine  *bridge.Engine
-	users   *auth.Directory
-	auth    *auth.Service
-	media   *media.Engine // nil, as are the next two, when no DN needs a gateway
-	ports   *media.PortPool
-	gateway *gateway.Gateway
-	guide   *gws.Guide
-	handler http.Handler
+	cfg         *config.Config
+	log         *slog.Logger
+	lock        io.Closer    // of the data directory
+	door        net.Listener // http.listen
+	doors       []door       // that one and the others
+	db          *store.DB
+	journal     *store.Journal[bridge.Interaction]
+	feed        *cti.Feed
+	dns         *agent.Registry
+	clients     []*ari.Client
+	extra       map[string]http.Handler // doors besides the API, by pattern
+	engine      *bridge.Engine
+	certificate *servercert.Source // of the doors with TLS
+	users       *auth.Directory
+	auth        *auth.Service
+	media       *media.Engine // nil, as are the next two, when no DN needs a gateway
+	ports       *media.PortPool
+	gateway     *gateway.Gateway
+	turn        *media.TURNServer // nil when it is off
+	asteriskWS  *wsproxy.Proxy    // nil when no DN needs it
+	guide       *gws.Guide
+	handler     http.Handler
 
 	wg   sync.WaitGroup
 	stop context.CancelFunc // ends the feeders and the feed
@@ -72,8 +77,7 @@ func (d *daemon) buildClaims(ctx context.Context) (err error) {
 	if d.lock, err = lockDataDir(d.cfg.DataDir); err != nil {
 		return err
 	}
-	d.door, err = listen(ctx, d.cfg.HTTP.Listen)
-	return err
+	return d.openDoors(ctx)
 }
 
 func (d *daemon) buildStores(ctx context.Context) (err error) {
@@ -163,7 +167,11 @@ func (d *daemon) connect(ctx context.Context) error {
 }
 
 // buildDoors makes what the outside talks to: the feed's CometD and the REST API.
-func (d *daemon) buildDoors(context.Context) (err error) {
+func (d *daemon) buildDoors(context.Context) error {
+	phone, err := d.newPhonePort()
+	if err != nil {
+		return err
+	}
 	d.guide, err = gws.NewGuide(gws.Options{ //nolint:contextcheck // it lives until Close, not until ctx ends
 		Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Auth: feedAuth{d.auth}, Origins: d.cfg.HTTP.AllowedOrigins,
 		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize, Logger: d.log,
@@ -173,7 +181,7 @@ func (d *daemon) buildDoors(context.Context) (err error) {
 	}
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
 	d.handler, err = api.New(api.Options{
-		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Checks: d.checks(),
+		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Log: d.log, Version: version,
 	})
@@ -225,9 +233,7 @@ func (d *daemon) run(ctx context.Context) {
 // that the other parties stay too.
 func (d *daemon) close(ctx context.Context) error {
 	var errs []error
-	if d.door != nil {
-		_ = d.door.Close() // the server has closed it unless it never ran
-	}
+	d.closeDoors()
 	if d.guide != nil {
 		errs = append(errs, d.guide.Close(ctx))
 	}
@@ -252,22 +258,4 @@ func (d *daemon) close(ctx context.Context) error {
 		errs = append(errs, d.lock.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// serveHTTP serves until ctx ends, then lets running requests finish.
-func (d *daemon) serveHTTP(ctx context.Context, ready func(addr string)) error {
-	server := &http.Server{Handler: d.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	ended := make(chan error, 1)
-	d.wg.Go(func() { ended <- server.Serve(d.door) })
-	ready(d.door.Addr().String())
-	select {
-	case err := <-ended:
-		return fmt.Errorf("http: %w", err)
-	case <-ctx.Done():
-	}
-	d.engine.Drain()
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.HTTP.DrainTimeout)
-	defer cancel()
-	// Held polls would outlast the drain: the feed goes first.
-	return errors.Join(d.guide.Close(drain), server.Shutdown(drain))
 }

@@ -10,18 +10,20 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sidecar/api"
 	"sidecar/auth"
 	"sidecar/config"
 	"sidecar/gateway"
+	"sidecar/internal/wsproxy"
 	"sidecar/media"
 	"sidecar/sip"
 	"sidecar/web"
 )
 
-// webSocketPath is where browsers speak SIP.
-const webSocketPath = "/ws"
+// asteriskWSPath leads to Asterisk's own WebSocket.
+const asteriskWSPath = "/asterisk-ws"
 
 // buildGateway makes the browsers' side, when a DN needs one, and the page. The media ports and the SIP socket are open
 // afterwards; browsers come with the first HTTP request.
@@ -32,6 +34,9 @@ func (d *daemon) buildGateway(ctx context.Context) error {
 	}
 	dns, err := d.cfg.ExpandDNs()
 	if err != nil {
+		return err
+	}
+	if err = d.buildAsteriskWS(dns); err != nil {
 		return err
 	}
 	dns = slices.DeleteFunc(dns, func(dn config.DN) bool { return dn.Owner != config.OwnerSidecar })
@@ -60,33 +65,56 @@ func (d *daemon) buildGateway(ctx context.Context) error {
 	}
 	d.gateway, err = gateway.New(gateway.Options{ //nolint:contextcheck // it lives until Close, not until ctx ends
 		Log: d.log, SIP: d.sipOptions(lines), Engine: d.media, Ports: d.ports, Upstream: lines.upstream,
-		CallLimit: mostCallsOf(dns), MediaGrace: d.cfg.Gateway.Grace,
+		MediaGrace: d.cfg.Gateway.Grace, Pages: pagesPort{d},
 	})
 	if err != nil {
 		return fmt.Errorf("network.sidecar_sip_port: %w", err)
 	}
-	d.extra[webSocketPath] = d.gateway.WebSocket()
+	d.extra[api.WebSocketPath] = d.gateway.WebSocket()
+	return d.buildTURN(ctx, secrets)
+}
+
+// buildAsteriskWS lets browsers through that register with Asterisk themselves. Its HTTP server listens on loopback.
+func (d *daemon) buildAsteriskWS(dns []config.DN) error {
+	owned := func(dn config.DN) bool { return dn.Owner == config.OwnerAsteriskWebRTC }
+	if !d.cfg.Gateway.AsteriskWS && !slices.ContainsFunc(dns, owned) {
+		return nil
+	}
+	target, err := url.Parse(d.cfg.Asterisk[0].URL)
+	if err != nil {
+		return fmt.Errorf("asterisk[0].url: %w", err)
+	}
+	target.Path = strings.TrimSuffix(target.Path, "/") + "/ws" // JoinPath would make it relative
+	d.asteriskWS = wsproxy.New(target, d.cfg.HTTP.AllowedOrigins, d.log)
+	d.extra[asteriskWSPath] = d.asteriskWS
 	return nil
 }
 
 // closeGateway hangs up the browsers' calls and gives the ports back.
 func (d *daemon) closeGateway() error {
+	var errs []error
+	if d.asteriskWS != nil {
+		d.asteriskWS.Close()
+	}
 	if d.gateway != nil {
 		d.gateway.Close()
 	}
-	if d.media != nil {
-		return d.media.Close()
+	if d.turn != nil {
+		errs = append(errs, d.turn.Close())
 	}
-	return nil
+	if d.media != nil {
+		errs = append(errs, d.media.Close())
+	}
+	return errors.Join(errs...)
 }
 
-// mostCallsOf is the highest limit of a DN; the engine applies the one of each.
-func mostCallsOf(dns []config.DN) int {
-	most := 0
-	for _, dn := range dns {
-		most = max(most, dn.MaxCalls)
-	}
-	return most
+// pagesPort commands pages over the feed. The feed's door is made after the gateway, and no page registers before it is open.
+type pagesPort struct{ d *daemon }
+
+func (p pagesPort) Present(page string) bool { return p.d.guide.HasPage(page) }
+
+func (p pagesPort) Do(ctx context.Context, page, verb, callID string) error {
+	return p.d.guide.Command(ctx, page, verb, callID)
 }
 
 func (d *daemon) sipOptions(lines *lines) sip.Options {
@@ -183,6 +211,7 @@ func newLines(ctx context.Context, cfg *config.Config, dns []config.DN, secrets 
 			}
 			entry.upstream.Auth = &sip.Auth{User: dn.Number, Password: secret.Reveal()}
 		}
+		entry.upstream.Codecs, entry.upstream.CallLimit = mediaCodecs(dn.Codecs), dn.MaxCalls
 		l.of[dn.Number] = entry
 	}
 	return l, nil
@@ -206,6 +235,7 @@ func asteriskUpstream(ctx context.Context, cfg *config.Config) (gateway.Upstream
 		}
 	}
 	up, err := upstreamAt(ctx, host, int(listen.Port()), nil)
+	up.Name = gateway.Asterisk
 	if !slices.Contains(cfg.Network.Transports, config.TransportUDP) {
 		up.Transport = config.TransportTCP
 	}
@@ -226,7 +256,7 @@ func trunkUpstream(ctx context.Context, t config.Trunk) (gateway.Upstream, error
 	if err != nil {
 		return gateway.Upstream{}, fmt.Errorf("trunk %s: %w", t.Name, err)
 	}
-	up.Transport = t.Transport
+	up.Name, up.Transport = t.Name, t.Transport
 	if t.Username != "" {
 		up.Auth = &sip.Auth{User: t.Username, Password: t.Password.Reveal()}
 	}

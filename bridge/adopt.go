@@ -98,6 +98,7 @@ func (s *step) adopted(in Adopted) {
 			s.do(OccupyDN{DN: leg.DN})
 		}
 	}
+	s.do(PlayMusic{Bridge: c.Bridge}) // whoever held then is not known to hold now
 	for i := range c.Parties {
 		p := &c.Parties[i]
 		begin := EventRinging

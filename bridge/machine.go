@@ -116,6 +116,7 @@ func (s *step) settle(before CallView) {
 	for i := range c.Parties {
 		if c.Parties[i].alive() {
 			living++
+			s.doneAsAsked(&c.Parties[i])
 		}
 		if c.Parties[i].Leg.alive() {
 			legs++

@@ -52,6 +52,17 @@ func (p *Party) may(verb PhoneVerb) (done bool, why string) {
 	return false, ""
 }
 
+// doneAsAsked answers who waits for a phone that has done what it was told, as its fact proves: the acknowledgement may
+// come later.
+func (s *step) doneAsAsked(p *Party) {
+	if p.Asked.Verb == "" {
+		return
+	}
+	if done, _ := p.may(p.Asked.Verb); done {
+		s.replyAsked(p, nil)
+	}
+}
+
 func (s *step) phoneReplied(in PhoneReplied) {
 	if p := s.call().party(in.Party); p.Asked.Verb == in.Verb {
 		s.replyAsked(p, in.Err)

@@ -94,7 +94,7 @@ func (s *step) switchGone(p *Party, cause int) {
 	switch {
 	case p.State == PartyDialing && why == CallStateBusy:
 		s.tell(p, Event{Kind: EventDestinationBusy, CallState: why, Cause: cause})
-	case why == CallStateOK:
+	case cause == causeNormal:
 		why = CallStateAbandoned // for a phone that still rings
 	}
 	s.clear(why, cause)

@@ -14,7 +14,8 @@ type script struct {
 	t     *testing.T
 	state Interaction
 	at    time.Time
-	lines []string // events and effects, in order
+	can   PhoneAbilities // of every phone
+	lines []string       // events and effects, in order
 }
 
 func newScript(t *testing.T) *script {
@@ -32,7 +33,8 @@ func (s *script) in(inputs ...Input) *script {
 		s.at = s.at.Add(time.Second)
 		var effects []Effect
 		before := s.state.Events
-		s.state, effects = next(s.state, stamped{At: s.at, Input: input})
+		known, _ := s.state.knowing(func(string) PhoneAbilities { return s.can })
+		s.state, effects = next(known, stamped{At: s.at, Input: input})
 		s.lines = nil
 		if s.state.Events > before {
 			for _, e := range s.state.Outbox {

@@ -23,6 +23,9 @@ var errMatrix = errors.New("the switch did not do it")
 type node struct {
 	state   Interaction
 	at      time.Time
+	able    bool             // its phones take commands
+	most    int              // parties
+	music   bool             // what the effects made of the bridge
 	began   map[PartyID]bool // saw Ringing or Dialing
 	ended   map[PartyID]bool // saw its terminal event
 	pending map[int]bool     // tokens of commands that wait for their reply
@@ -47,13 +50,17 @@ func (n node) key() string {
 	var b strings.Builder
 	c := n.state.Call
 	for _, p := range c.Parties {
-		fmt.Fprintf(&b, "%s|%s|%s|%s|%t|%t|%t|%t|%t|%d|%t|%t;", p.DN, p.Role, p.State, p.Leg.State, p.Leg.Joined, p.Told, p.Announced,
-			n.began[p.ID], n.ended[p.ID], p.Third, p.Deadline.IsZero(), p.Reached)
+		hold := p.Leg.Hold
+		if !p.alive() {
+			hold = HoldNone
+		}
+		fmt.Fprintf(&b, "%s|%s|%s|%s|%t|%t|%t|%t|%t|%d|%t|%t|%s|%s;", p.DN, p.Role, p.State, p.Leg.State, p.Leg.Joined, p.Told, p.Announced,
+			n.began[p.ID], n.ended[p.ID], p.Third, p.Deadline.IsZero(), p.Reached, hold, p.Asked.Verb)
 	}
 	if c.Transfer != nil {
 		fmt.Fprintf(&b, "%+v", []any{c.Transfer.By, c.Transfer.To, c.Transfer.Committed, c.Transfer.Recalled, c.Transfer.Refer, c.Transfer.Reply != 0})
 	}
-	fmt.Fprintf(&b, "%t%t%t%t%d", c.Bridged, n.state.Finished, n.state.MakeReply != 0, c.AnsweredAt.IsZero(), len(n.pending))
+	fmt.Fprintf(&b, "%t%t%t%t%t%t%d", n.able, c.Music, c.Bridged, n.state.Finished, n.state.MakeReply != 0, c.AnsweredAt.IsZero(), len(n.pending))
 	return b.String()
 }
 
@@ -71,7 +78,7 @@ func beginnings() map[string]Input {
 	return map[string]Input{
 		"inbound":           Arrived{Channel: ch("cust"), Number: "030123", Called: "8000", Dest: fallback},
 		"inbound, answered": Arrived{Channel: ch("cust"), Up: true, Number: "030123", Called: "8000", Dest: toDN("5001")},
-		"internal":          Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "5001", Dest: toDN("5001")},
+		"internal":          Arrived{Channel: ch("a"), Leg: "g-a", From: "5002", Number: "5002", Called: "5001", Dest: toDN("5001")},
 		"outbound":          Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "030", Dest: toOutside("030")},
 		"refused":           Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "0900", Refused: &TargetError{}},
 		"treatment":         Arrived{Channel: ch("a"), From: "5002", Number: "5002", Called: "8000", Dest: treated},
@@ -83,29 +90,42 @@ func beginnings() map[string]Input {
 // inputs are all that may happen next, by name.
 func (n node) inputs() map[string]Input {
 	list := map[string]Input{"switch lost": SwitchLost{}, "hangup": doHangup{Reply: n.token + 1}}
+	n.phoneInputs(list)
+	if n.state.Call.Controller == ControlSwitch {
+		list["transfer"] = doTransfer{By: "5001", Dest: toDN("5003"), Reply: n.token + 1}
+		list["reconciled empty"] = Reconciled{Restarted: true}
+		return list
+	}
 	all := map[string]ChannelFact{}
 	bridged := []string{}
 	var joining []PartyID
 	for _, p := range n.state.Call.Parties {
 		id := p.Leg.Channel
 		for _, change := range []LegChange{LegIsCreated, LegIsRinging, LegIsHeard, LegIsUp, LegIsHeld, LegIsBack, LegIsGone} {
+			if n.able && (change == LegIsHeld || change == LegIsBack) {
+				continue // a browser's hold never gets to Asterisk
+			}
 			list[fmt.Sprintf("%d %s", p.ID, change)] = LegChanged{Channel: id, Change: change, Cause: causeBusy}
 		}
-		if strings.HasPrefix(id.ID, "n1-x.") { // only what we make can fail to be made
+		if strings.HasPrefix(id.ID, "n1-x.") && !n.able { // only what we make can fail to be made, and that is no phone's doing
 			list[fmt.Sprintf("%d create refused", p.ID)] = LegFailed{Channel: id, Err: ErrUnreachable}
 			list[fmt.Sprintf("%d create busy", p.ID)] = LegFailed{Channel: id, Err: ErrBusy}
 			list[fmt.Sprintf("%d create unknown", p.ID)] = LegFailed{Channel: id, Err: errMatrix}
 			list[fmt.Sprintf("%d dial unknown", p.ID)] = LegFailed{Channel: id, Err: errMatrix, Dialed: true}
 		}
-		list[fmt.Sprintf("%d create undecided", p.ID)] = Undecided{CreateLeg{Leg: NewLeg{Channel: id}}}
-		list[fmt.Sprintf("%d dial undecided", p.ID)] = Undecided{DialLeg{Channel: id}}
-		list[fmt.Sprintf("%d not answered", p.ID)] = AnswerFailed{Channel: id}
+		if !n.able {
+			list[fmt.Sprintf("%d create undecided", p.ID)] = Undecided{CreateLeg{Leg: NewLeg{Channel: id}}}
+			list[fmt.Sprintf("%d dial undecided", p.ID)] = Undecided{DialLeg{Channel: id}}
+			list[fmt.Sprintf("%d not answered", p.ID)] = AnswerFailed{Channel: id}
+		}
 		list[fmt.Sprintf("%d timeout", p.ID)] = RingTimeout{Party: p.ID}
 		list[fmt.Sprintf("%d refer refused", p.ID)] = doReferRefused{Channel: id}
 		if p.DN != "" {
 			list["transfer by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5003"), Reply: n.token + 1}
 			list["refer by "+string(p.DN)] = doTransfer{By: p.DN, Channel: id, Dest: toDN("5003")}
-			list["transfer into the call by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5001"), Reply: n.token + 1}
+			if !n.able {
+				list["transfer into the call by "+string(p.DN)] = doTransfer{By: p.DN, Dest: toDN("5001"), Reply: n.token + 1}
+			}
 		}
 		if p.Leg.State == LegUp || p.Leg.State == LegArrived {
 			joining = append(joining, p.ID)
@@ -123,14 +143,61 @@ func (n node) inputs() map[string]Input {
 	return list
 }
 
+// phoneInputs adds what phones of our gateway do and are told to do.
+func (n node) phoneInputs(list map[string]Input) {
+	for _, p := range n.state.Call.Parties {
+		if p.DN == "" {
+			continue
+		}
+		list["reject by "+string(p.DN)] = doReject{By: p.DN, Reply: n.token + 1}
+		if !n.able && p.ID > 1 { // one phone that takes no command is like another
+			continue
+		}
+		for _, verb := range phoneVerbs() {
+			if len(p.Asked.Replies) == 2 {
+				continue // or ever more would wait
+			}
+			list[fmt.Sprintf("%s by %s", verb, p.DN)] = doPhone{By: p.DN, Verb: verb, Reply: n.token + 1}
+		}
+		if !n.able {
+			continue
+		}
+		list[fmt.Sprintf("%d acknowledged late", p.ID)] = PhoneReplied{Party: p.ID, Verb: PhoneHold}
+		if p.Asked.Verb != "" {
+			list[fmt.Sprintf("%d acknowledged", p.ID)] = PhoneReplied{Party: p.ID, Verb: p.Asked.Verb}
+			list[fmt.Sprintf("%d refused", p.ID)] = PhoneReplied{Party: p.ID, Verb: p.Asked.Verb, Err: errMatrix}
+		}
+		if p.Leg.State != LegUp && p.Leg.State != LegRinging {
+			continue
+		}
+		changes := []LegChange{LegIsHeld, LegIsBack, LegIsSilent, LegIsAudible, LegIsUp, LegIsGone}
+		if n.state.Call.Controller == ControlAsterisk { // whose own word counts
+			changes = changes[:4]
+		}
+		for _, change := range changes {
+			list[fmt.Sprintf("%d gateway: %s", p.ID, change)] = LegChanged{Channel: p.Leg.Channel, Change: change, Phone: true}
+		}
+		if n.state.Call.Controller == ControlSwitch {
+			list["rejected at the phone"] = LegChanged{Channel: p.Leg.Channel, Change: LegIsGone, Cause: causeBusy, Phone: true}
+			list["refer by gateway"] = doTransfer{By: p.DN, Channel: p.Leg.Channel, Phone: true, Dest: toDN("5003")}
+			list["refer refused by gateway"] = doReferRefused{Channel: p.Leg.Channel, Phone: true}
+		}
+	}
+}
+
+func phoneVerbs() []PhoneVerb { return []PhoneVerb{PhoneAnswer, PhoneHold, PhoneRetrieve} }
+
 // reconciliations adds what a gap or a restart may find.
 func (n node) reconciliations(list map[string]Input, all map[string]ChannelFact, bridged []string) {
 	for _, restarted := range []bool{false, true} {
 		put := func(name string, channels map[string]ChannelFact, bridges map[string][]string) {
 			list[fmt.Sprintf("reconciled %s, restarted %t", name, restarted)] = Reconciled{Channels: channels, Bridges: bridges, Restarted: restarted}
 		}
-		put("empty", nil, nil)
 		put("all up", all, map[string][]string{"n1-x": bridged})
+		if n.able {
+			continue
+		}
+		put("empty", nil, nil)
 		put("all up, no bridge", all, nil)
 		for _, state := range []LegChange{LegIsCreated, LegIsRinging} {
 			some := maps.Clone(all)
@@ -152,11 +219,19 @@ func (n node) reconciliations(list map[string]Input, all map[string]ChannelFact,
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	w := &walk{t: t, failed: map[string]bool{}, seen: map[string]bool{}, parties: map[PartyState]bool{}, legs: map[LegState]bool{}, inputs: map[string]bool{}}
+	n := node{state: matrixStart(), most: maxMatrixParties, at: time.Date(2026, 11, 20, 21, 0, 0, 0, time.UTC)}
 	for name, in := range beginnings() {
-		n := node{state: matrixStart(), at: time.Date(2026, 11, 20, 21, 0, 0, 0, time.UTC)}
 		w.step(n, name, in)
 	}
-	for len(w.todo) > 0 && w.steps < 300_000 {
+	n.able = true
+	for _, name := range []string{"inbound", "internal"} { // one browser, and two of them
+		w.step(n, name+" at browsers", beginnings()[name])
+		n.most--
+	}
+	for _, in := range []bool{false, true} {
+		w.step(n, fmt.Sprintf("switch, inbound %t", in), SwitchCalled{Channel: ch("g-1"), Leg: "g-1", DN: "5001", Number: "030", Inbound: in})
+	}
+	for len(w.todo) > 0 && w.steps < 1_500_000 {
 		n := w.todo[0]
 		w.todo = w.todo[1:]
 		inputs, given := n.inputs(), frozen(t, n.state)
@@ -169,8 +244,9 @@ func TestMatrix(t *testing.T) {
 	}
 	t.Logf("%d states, %d steps", len(w.seen), w.steps)
 	require.Len(t, w.parties, 7, "every state of a party is reached")
-	require.Len(t, w.legs, 8, "every state of a leg is reached: %v", w.legs)
-	require.Len(t, w.inputs, 13, "every kind of input is tried: %v", w.inputs)
+	require.Len(t, w.legs, 9, "every state of a leg is reached: %v", w.legs)
+	require.Len(t, w.inputs, 17, "every kind of input is tried: %v", w.inputs)
+	require.Zero(t, len(w.todo), "the walk came to its end")
 }
 
 // step feeds one input, checks what came of it and keeps the state if it is a new one.
@@ -193,7 +269,8 @@ func (w *walk) step(n node, name string, in Input) {
 }
 
 func (w *walk) next(n, m node, in Input) {
-	state, effects := next(n.state, stamped{At: m.at, Input: in})
+	known, _ := n.state.knowing(m.abilities)
+	state, effects := next(known, stamped{At: m.at, Input: in})
 	m.state = state
 	if token := replyTo(in); token != 0 {
 		m.token = token
@@ -205,7 +282,7 @@ func (w *walk) next(n, m node, in Input) {
 		w.parties[p.State], w.legs[p.Leg.State] = true, true
 	}
 	key := m.key()
-	if w.seen[key] || len(state.Call.Parties) > maxMatrixParties {
+	if w.seen[key] || len(state.Call.Parties) > m.most {
 		return
 	}
 	w.seen[key] = true
@@ -251,8 +328,15 @@ func (w *walk) checkEvents(m *node, before int) {
 // checkEffects allows effects for legs only that live before or after the step, and each reply once.
 func (w *walk) checkEffects(m *node, before Interaction, in Input, effects []Effect) {
 	destroyed := false
+	switched := m.state.Call.Controller == ControlSwitch
+	if _, gap := in.(Reconciled); gap && switched && len(effects) > 0 {
+		w.fail(*m, "a gap of Asterisk touches a call that it does not have")
+	}
 	for _, e := range effects {
 		channels := []ChannelID(nil)
+		if switched && atSwitch(e) {
+			w.fail(*m, effectName(e)+" for a call that Asterisk does not have")
+		}
 		switch e := e.(type) {
 		case Reply:
 			if e.Token != 0 && !m.pending[e.Token] {
@@ -284,9 +368,15 @@ func (w *walk) checkEffects(m *node, before Interaction, in Input, effects []Eff
 			}
 		case JoinLegs:
 			channels = e.Channels
+		case AskPhone:
+			channels = []ChannelID{m.state.Call.party(e.Party).Leg.Channel}
 		case DestroyBridge:
 			destroyed = true
-		case ContinueLeg, PlayMusic, FreeDN, FreeCaps, OccupyDN, StartTimer:
+		case PlayMusic:
+			if m.music = e.On; !m.state.Call.Bridged {
+				w.fail(*m, "music without a bridge")
+			}
+		case ContinueLeg, FreeDN, FreeCaps, OccupyDN, StartTimer:
 		}
 		for _, id := range channels {
 			was, is := before.Call.byChannel(id), m.state.Call.byChannel(id)
@@ -304,7 +394,7 @@ func (w *walk) checkEffects(m *node, before Interaction, in Input, effects []Eff
 func (w *walk) checkState(m node) {
 	c := m.state.Call
 	for _, p := range c.Parties {
-		if p.alive() && !p.Leg.alive() {
+		if p.alive() && !p.Leg.alive() && (c.Controller == ControlAsterisk || p.DN != "") {
 			w.fail(m, fmt.Sprintf("party %d lives without a leg", p.ID))
 		}
 		if m.state.Finished && (p.alive() || p.Leg.alive() || m.began[p.ID] && !m.ended[p.ID]) {
@@ -322,7 +412,9 @@ func (w *walk) checkState(m node) {
 		if listed == refused {
 			w.fail(m, fmt.Sprintf("single-step-transfer of %s: listed %t, refused %t", p.DN, listed, refused))
 		}
+		w.checkVerbs(m, p)
 	}
+	w.checkMusic(m)
 	if m.state.Finished && len(m.pending) > 0 {
 		w.fail(m, fmt.Sprintf("finished, and the commands %v wait", m.pending))
 	}
@@ -334,6 +426,56 @@ func (w *walk) checkState(m node) {
 		if ids[p.DN] > 1 {
 			w.fail(m, string(p.DN)+" is in the call twice")
 		}
+	}
+}
+
+// checkVerbs holds what is listed for a phone against what telling it comes to: it is asked, or waited for.
+func (w *walk) checkVerbs(m node, p Party) {
+	known, _ := m.state.knowing(m.abilities)
+	listed := known.Call.party(p.ID).view(&known.Call).Capabilities
+	for verb, can := range map[PhoneVerb]Capability{PhoneAnswer: CanAnswer, PhoneHold: CanHold, PhoneRetrieve: CanRetrieve} {
+		after, effects := next(known, stamped{At: m.at, Input: doPhone{By: p.DN, Verb: verb, Reply: 999}})
+		waits := slices.Contains(after.Call.party(p.ID).Asked.Replies, 999)
+		asks := slices.ContainsFunc(effects, func(e Effect) bool { _, ok := e.(AskPhone); return ok })
+		if slices.Contains(listed, can) != waits || waits && asks == (p.Asked.Verb == verb) {
+			w.fail(m, fmt.Sprintf("%s of %s: listed %v, asked %t, waits %t", verb, p.DN, listed, asks, waits))
+		}
+	}
+}
+
+// checkMusic lets somebody hear music who waits, and nobody else.
+func (w *walk) checkMusic(m node) {
+	c := m.state.Call
+	if m.state.Finished || !c.Bridged || !c.EndedAt.IsZero() {
+		return
+	}
+	talking, held := 0, false
+	for _, p := range c.Parties {
+		if p.State == PartyEstablished || p.State == PartyHeld {
+			talking++
+			held = held || p.State == PartyHeld && p.Leg.Hold == HoldGateway
+		}
+	}
+	transfer := c.Transfer != nil && c.Transfer.Committed
+	if want := transfer || held && talking == 2; m.music != want {
+		w.fail(m, fmt.Sprintf("music %t, %d talk, one of them held: %t, transfer %t", m.music, talking, held, transfer))
+	}
+}
+
+// abilities are those of the node's phones.
+func (n node) abilities(string) PhoneAbilities { return PhoneAbilities{Answer: n.able, Hold: n.able} }
+
+// atSwitch reports whether an effect asks something of Asterisk.
+func atSwitch(e Effect) bool {
+	switch e := e.(type) {
+	case Reply, AskPhone, FreeDN, OccupyDN:
+		return false
+	case HangupLeg:
+		return e.Phone == ""
+	case ReferLeg:
+		return e.Phone == ""
+	default:
+		return true
 	}
 }
 

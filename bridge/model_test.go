@@ -38,7 +38,7 @@ func lives(faults bool) *rapid.Generator[life] {
 	return rapid.Custom(func(t *rapid.T) life {
 		l := life{Phones: map[string]phone{}, Faults: map[int]fault{}}
 		for _, number := range modelNumbers()[:5] {
-			ph := phone{Cause: causeBusy, Ring: 107 * time.Millisecond, Answer: 1309 * time.Millisecond}
+			ph := phone{Page: rapid.Bool().Draw(t, "page"), Cause: causeBusy, Ring: 107 * time.Millisecond, Answer: 1309 * time.Millisecond}
 			switch rapid.SampledFrom([]string{"answers", "answers", "answers", "at once", "rejects", "silent", "absent", "talks", "announces"}).Draw(t, number) {
 			case "at once":
 				ph.Ring, ph.Answer = 0, 11*time.Millisecond
@@ -57,7 +57,8 @@ func lives(faults bool) *rapid.Generator[life] {
 		}
 		kinds := []string{
 			"inbound", "inbound", "inbound", "internal", "make", "transfer", "transfer", "refer", "clear", "hangup", "hangup", "hold",
-			"gap", "cut", "back", "lost", "stop",
+			"gap", "cut", "back", "lost", "stop", "answer", "answer", "hold by command", "retrieve", "reject",
+			"hold at browser", "hold at browser", "switch call", "switch leg",
 		}
 		l.Deeds = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
 			return deed{
@@ -130,6 +131,7 @@ func (l life) run(ctx context.Context) []string {
 		s.hangup(id)
 		_ = wait(ctx, 5*time.Millisecond)
 	}
+	s.endLegs()
 	_ = wait(ctx, time.Minute)
 	wg.Wait()
 	close(over)
@@ -180,6 +182,21 @@ func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
 		})
 	case "clear":
 		command(func(ctx context.Context) (CallView, error) { return e.Hangup(ctx, Hangup{Call: call.ID}) })
+	case "answer", "hold by command", "retrieve", "reject":
+		cmd := PartyCommand{Call: call.ID, By: dn(d.B)}
+		for _, p := range call.Parties {
+			if p.DN != "" && p.State != PartyReleased && d.B < 5 { // else it may be a stranger
+				cmd.By = p.DN
+			}
+		}
+		verb := map[string]func(context.Context, PartyCommand) (CallView, error){
+			"answer": e.Answer, "hold by command": e.Hold, "retrieve": e.Retrieve, "reject": e.Reject,
+		}[d.Kind]
+		command(func(ctx context.Context) (CallView, error) { return verb(ctx, cmd) })
+	case "switch call":
+		s.switchCall(dn(d.A), number(d.B), d.B%2 == 0)
+	case "switch leg":
+		s.legDoes(d)
 	case "gap":
 		s.setGap(true, false)
 	case "cut":
@@ -207,7 +224,15 @@ func (s *sim) phoneDoes(d deed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.chans[id]
-	if c == nil || c.state != LegIsUp || s.e == nil || s.gap {
+	if c == nil || c.state != LegIsUp || s.e == nil {
+		return
+	}
+	if d.Kind == "hold at browser" { // of which the gateway tells, whatever becomes of Asterisk's events
+		c.held = !c.held
+		s.phoneTells(c.name(), c.held)
+		return
+	}
+	if s.gap {
 		return
 	}
 	if d.Kind == "refer" {
@@ -258,6 +283,9 @@ func (s *sim) unsettled(music bool) []string {
 		}
 	}
 	for _, call := range calls {
+		if call.Controller == ControlSwitch {
+			continue
+		}
 		b := s.bridges[string(call.Interaction)]
 		living := 0
 		for _, p := range call.Parties {
@@ -271,8 +299,8 @@ func (s *sim) unsettled(music bool) []string {
 			list = append(list, fmt.Sprintf("%s has %d parties and the bridge %+v", call.Interaction, living, b))
 			continue
 		}
-		if b.music && music {
-			list = append(list, fmt.Sprintf("music plays over %s", call.Interaction))
+		if wanted := e.views[call.ID].state.Call.wantsMusic(); b.music != wanted && music {
+			list = append(list, fmt.Sprintf("music plays over %s: %t, wanted: %t", call.Interaction, b.music, wanted))
 		}
 		for id := range b.members {
 			if s.chans[id].state != LegIsUp {

@@ -34,6 +34,7 @@ const (
 // phone is how somebody takes a call. Times count from the ringing of the channel; 0 is never.
 type phone struct {
 	Absent                   bool
+	Page                     bool // a browser with our page: it takes commands
 	Heard, Ring, Answer      time.Duration
 	Reject, HangupAfterwards time.Duration
 	Cause                    int
@@ -47,6 +48,9 @@ type simChannel struct {
 	arrived *Arrival
 	held    bool
 }
+
+// simLeg is a leg of the gateway that no channel belongs to.
+type simLeg struct{ up, held bool }
 
 type simBridge struct {
 	members map[string]bool
@@ -62,6 +66,9 @@ type sim struct {
 	engines  []*Engine // all there were
 	gen      int       // of the engine that may act
 	chans    map[string]*simChannel
+	legs     map[string]*simLeg // of calls that a switch mixes; they die with the engine
+	silent   bool               // phones acknowledge nothing
+	referred []string           // what phones were told of their REFERs
 	bridges  map[string]*simBridge
 	phones   map[string]phone
 	latency  time.Duration
@@ -82,7 +89,7 @@ type sim struct {
 
 func newSim() *sim {
 	return &sim{
-		chans: map[string]*simChannel{}, bridges: map[string]*simBridge{}, phones: map[string]phone{}, faults: map[int]fault{},
+		chans: map[string]*simChannel{}, legs: map[string]*simLeg{}, bridges: map[string]*simBridge{}, phones: map[string]phone{}, faults: map[int]fault{},
 		journal: map[string][]byte{}, agents: map[DN]map[InteractionID]bool{}, killed: make(chan struct{}),
 		latency: 3 * time.Millisecond,
 	}
@@ -104,7 +111,7 @@ func (s *sim) start() *Engine {
 	}
 	s.mu.Unlock()
 	e := New(Options{
-		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Plan: simPlan{}, Agents: p, Journal: p, Feed: p,
+		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Phones: simPhones{p}, Plan: simPlan{}, Agents: p, Journal: p, Feed: p,
 		MusicClass: "default", RingTimeout: 20 * time.Second, EffectTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	e.Restore(list)
@@ -150,6 +157,7 @@ func (s *sim) stop() bool {
 		return false
 	}
 	s.gen, s.e = s.gen+1, nil
+	clear(s.legs)
 	return true
 }
 
@@ -183,7 +191,7 @@ func (s *sim) arrive(from DN, called string) string {
 	id := fmt.Sprintf("cust%d", s.arrivals)
 	in := Arrival{Channel: ch(id), From: from, Number: "0301", Called: called, Trunk: "t"}
 	if from != "" {
-		in.Trunk, in.Number = "", string(from)
+		in.Trunk, in.Number, in.Leg = "", string(from), "g-"+id
 	}
 	s.chans[id] = &simChannel{id: ch(id), to: string(from), state: LegIsCreated, arrived: &in}
 	if s.e != nil && !s.gap {
@@ -273,6 +281,7 @@ func (p port) act() bool {
 	p.ops++
 	if p.ops == p.killAt {
 		p.gen, p.e = p.gen+1, nil
+		clear(p.legs)
 		close(p.killed)
 		return false
 	}

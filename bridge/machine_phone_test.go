@@ -1,0 +1,213 @@
+package bridge
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// told is something that our gateway tells of a leg.
+func told(id string, change LegChange) LegChanged {
+	return LegChanged{Channel: ch(id), Change: change, Phone: true}
+}
+
+// able gives the script's phones what our own page can.
+func (s *script) able() *script {
+	s.can = PhoneAbilities{Answer: true, Hold: true}
+	return s
+}
+
+// replies are the errors of the last input's replies, by token.
+func (s *script) replies(in Input) map[int]string {
+	s.t.Helper()
+	s.at = s.at.Add(time.Second)
+	known, _ := s.state.knowing(func(string) PhoneAbilities { return s.can })
+	state, effects := next(known, stamped{At: s.at, Input: in})
+	s.state = state
+	list := map[int]string{}
+	for _, e := range effects {
+		if r, ok := e.(Reply); ok && r.Token != 0 {
+			list[r.Token] = "done"
+			if r.Err != nil {
+				list[r.Token] = r.Err.Error()
+			}
+		}
+	}
+	return list
+}
+
+func (s *script) capabilities(n int) []Capability {
+	known, _ := s.state.knowing(func(string) PhoneAbilities { return s.can })
+	return known.view().Parties[n-1].Capabilities
+}
+
+func TestAnswerByCommand(t *testing.T) {
+	t.Parallel()
+	s := inbound(t).able()
+	require.Contains(t, s.capabilities(2), CanAnswer)
+	require.Equal(t, []string{"AskPhone {Leg:n1-x.1 Party:2 Verb:answer}"}, s.in(doPhone{By: "5001", Verb: PhoneAnswer, Reply: 7}).lines)
+	require.Empty(t, s.in(doPhone{By: "5001", Verb: PhoneAnswer, Reply: 8}).lines, "the second desktop waits for the same")
+	require.Equal(t, map[int]string{9: "hold is not possible while the call is Ringing: its phone is being told to answer"},
+		s.replies(doPhone{By: "5001", Verb: PhoneHold, Reply: 9}))
+	require.Equal(t, map[int]string{7: "done", 8: "done"}, s.replies(PhoneReplied{Party: 2, Verb: PhoneAnswer}))
+	s.in(leg("n1-x.1", LegIsUp))
+	require.Equal(t, map[int]string{10: "done"}, s.replies(doPhone{By: "5001", Verb: PhoneAnswer, Reply: 10}), "it is answered")
+	s.in(Joined{Parties: []PartyID{1, 2}})
+	require.Equal(t, map[int]string{11: "done"}, s.replies(doPhone{By: "5001", Verb: PhoneAnswer, Reply: 11}))
+	require.NotContains(t, s.capabilities(2), CanAnswer)
+}
+
+func TestAnswerOfPhonesThatCannotBeTold(t *testing.T) {
+	t.Parallel()
+	s := inbound(t)
+	require.NotContains(t, s.capabilities(2), CanAnswer)
+	require.Equal(t, map[int]string{7: "answer is not possible while the call is Ringing: its phone takes no such command, answer at the phone"},
+		s.replies(doPhone{By: "5001", Verb: PhoneAnswer, Reply: 7}))
+	require.Equal(t, map[int]string{7: ErrNotAParty.Error()}, s.replies(doPhone{By: "5009", Verb: PhoneAnswer, Reply: 7}))
+	s = newScript(t).able().in(
+		Arrived{Channel: ch("a"), Leg: "g-1", From: "5003", Number: "5003", Called: "5001", Dest: toDN("5001")},
+		leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsRinging),
+	)
+	require.Equal(t, map[int]string{7: "answer is not possible while the call is Dialing: only a phone that rings can answer"},
+		s.replies(doPhone{By: "5003", Verb: PhoneAnswer, Reply: 7}), "it is the caller")
+}
+
+func TestWhoWaitsForAPhoneIsAnswered(t *testing.T) {
+	t.Parallel()
+	answer := doPhone{By: "5001", Verb: PhoneAnswer, Reply: 7}
+	require.Equal(t, map[int]string{7: "the phone did not do it"}, inbound(t).able().in(answer).replies(PhoneReplied{Party: 2, Verb: PhoneAnswer, Err: ErrPhoneRefused}))
+	require.Equal(t, map[int]string{7: "answer is not possible while the call is Released: the party left the call meanwhile"},
+		inbound(t).able().in(answer).replies(gone("cust", 16)))
+	require.Equal(t, map[int]string{7: "done"}, inbound(t).able().in(answer).replies(leg("n1-x.1", LegIsUp)), "the deed proves more than the word")
+	s := inbound(t).able().in(answer, leg("n1-x.1", LegIsUp))
+	require.Empty(t, s.replies(PhoneReplied{Party: 2, Verb: PhoneAnswer, Err: ErrPhoneSilent}), "a late word changes nothing")
+}
+
+func TestHoldAtABrowser(t *testing.T) {
+	t.Parallel()
+	s := talking(t).able()
+	require.Contains(t, s.capabilities(2), CanHold)
+	s.in(told("n1-x.1", LegIsHeld))
+	require.Equal(t, []string{"5001: Held OK other=030123", "PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:true}"}, s.lines)
+	require.Contains(t, s.capabilities(2), CanRetrieve)
+	require.NotContains(t, s.capabilities(2), CanHold)
+	require.Empty(t, s.in(told("n1-x.1", LegIsHeld)).lines)
+	s.in(told("n1-x.1", LegIsBack))
+	require.Equal(t, []string{"5001: Retrieved OK other=030123", "PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:false}"}, s.lines)
+	require.NotContains(t, talking(t).in(leg("n1-x.1", LegIsHeld)).effects(), "PlayMusic", "of a desk phone's hold Asterisk knows itself")
+	require.Empty(t, talking(t).in(told("n1-x.1", LegIsGone)).lines, "Asterisk tells of its channels itself")
+}
+
+func TestHoldAmongSeveralPlaysNoMusic(t *testing.T) {
+	t.Parallel()
+	s := newScript(t).in(Adopted{Legs: []AdoptedLeg{
+		{Channel: ch("cust"), Number: "030", Trunk: true},
+		{Channel: ch("n1-x.1"), DN: "5001", Number: "5001"},
+		{Channel: ch("n1-x.2"), DN: "5002", Number: "5002"},
+	}}).in(told("n1-x.1", LegIsHeld))
+	require.Equal(t, []string{"5001: Held OK other=030"}, s.lines)
+}
+
+func TestHoldBeforeTheCallIsKnownToBeUp(t *testing.T) {
+	t.Parallel()
+	s := inbound(t).in(leg("n1-x.1", LegIsUp), told("n1-x.1", LegIsHeld))
+	require.Empty(t, s.lines)
+	s.in(Joined{Parties: []PartyID{1, 2}})
+	require.Equal(t, []string{"5001: Established OK other=030123", "5001: Held OK other=030123"}, s.events())
+	require.Equal(t, []string{"PlayMusic"}, s.effects())
+}
+
+func TestTransferOfAHeldCall(t *testing.T) {
+	t.Parallel()
+	s := talking(t).in(told("n1-x.1", LegIsHeld), doTransfer{By: "5001", Dest: toDN("5002")}, leg("n1-x.2", LegIsCreated))
+	require.NotContains(t, s.effects(), "PlayMusic", "it plays already, and goes on")
+	s.in(leg("n1-x.2", LegIsRinging), leg("n1-x.2", LegIsUp), Joined{Parties: []PartyID{1, 3}})
+	require.Equal(t, []string{"PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:false}"}, s.lines[1:])
+	s = talking(t).in(told("n1-x.1", LegIsHeld), Reconciled{
+		Channels: map[string]ChannelFact{"cust": {State: LegIsUp}, "n1-x.1": {State: LegIsUp}},
+		Bridges:  map[string][]string{"n1-x": {"cust", "n1-x.1"}}, Restarted: true,
+	})
+	require.Equal(t, []string{"PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:true}"}, s.lines)
+}
+
+func TestReject(t *testing.T) {
+	t.Parallel()
+	s := inbound(t).in(doReject{By: "5001", Reply: 7})
+	require.Equal(t, []string{"5001: Released Busy other=030123 cause=17"}, s.events())
+	require.Equal(t, []string{"HangupLeg", "HangupLeg", "Reply"}, s.effects())
+	require.Contains(t, s.lines[2], "ID:cust} Cause:17")
+	require.Equal(t, map[int]string{7: "reject is not possible while the call is Established: only a call that rings can be rejected"},
+		talking(t).replies(doReject{By: "5001", Reply: 7}))
+	s = talking(t).in(doTransfer{By: "5001", Dest: toDN("5002")}, leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsRinging), doReject{By: "5002"})
+	require.Equal(t, DN("5001"), s.party(4).DN, "who transferred is called back, as if the phone had refused")
+}
+
+func TestReferThroughTheGateway(t *testing.T) {
+	t.Parallel()
+	refer := doTransfer{By: "5001", Channel: ch("n1-x.1"), Phone: true, Dest: toDN("5002")}
+	s := talking(t).in(refer, leg("n1-x.2", LegIsCreated))
+	require.Contains(t, s.lines, "ReferLeg {Channel:{Server:pbx1 ID:n1-x.1} Phone:n1-x.1 OK:true}")
+	require.Equal(t, "HangupLeg", s.effects()[len(s.effects())-1], "the phone learns the result before its call ends")
+	s = talking(t).in(refer, LegFailed{Channel: ch("n1-x.2"), Err: ErrUnreachable})
+	require.Contains(t, s.lines, "ReferLeg {Channel:{Server:pbx1 ID:n1-x.1} Phone:n1-x.1 OK:false}")
+	s = talking(t).in(doReferRefused{Channel: ch("n1-x.1"), Phone: true})
+	require.Equal(t, []string{"ReferLeg {Channel:{Server:pbx1 ID:n1-x.1} Phone:n1-x.1 OK:false}"}, s.lines)
+}
+
+func TestMediaOfAPhoneIsLost(t *testing.T) {
+	t.Parallel()
+	s := talking(t).in(told("n1-x.1", LegIsSilent))
+	require.True(t, s.state.view().Parties[1].MediaLost)
+	require.False(t, s.in(told("n1-x.1", LegIsAudible)).state.view().Parties[1].MediaLost)
+}
+
+// switched is a call that a SIP Server sends to 5001.
+func switched(t *testing.T) *script {
+	t.Helper()
+	return newScript(t).in(SwitchCalled{Channel: ch("g-1"), Leg: "g-1", DN: "5001", Number: "030123", Inbound: true})
+}
+
+func TestSwitchedInbound(t *testing.T) {
+	t.Parallel()
+	s := switched(t).able()
+	require.Equal(t, []string{"5001: Ringing OK other=030123"}, s.events())
+	require.Equal(t, []string{"OccupyDN"}, s.effects())
+	view := s.state.view()
+	require.Equal(t, []any{ControlSwitch, CallInbound, "030123", "5001"}, []any{view.Controller, view.Type, view.ANI, view.DNIS})
+	require.Equal(t, []Capability{CanRelease, CanClear, CanAnswer}, s.capabilities(2))
+	require.Equal(t, []string{"AskPhone {Leg:g-1 Party:2 Verb:answer}"}, s.in(doPhone{By: "5001", Verb: PhoneAnswer, Reply: 7}).lines)
+	s.in(told("g-1", LegIsUp))
+	require.Equal(t, []string{"5001: Established OK other=030123"}, s.events())
+	require.Equal(t, []string{"Reply"}, s.effects())
+	require.Equal(t, []string{"5001: Held OK other=030123"}, s.in(told("g-1", LegIsHeld)).lines)
+	require.Equal(t, []string{"5001: Retrieved OK other=030123"}, s.in(told("g-1", LegIsBack)).lines)
+	require.Equal(t, map[int]string{7: "transfer is not possible while the call is Established: done by the SIP Server"},
+		s.replies(doTransfer{By: "5001", Dest: toDN("5002"), Reply: 7}))
+	s.in(doHangup{Reply: 8})
+	require.Equal(t, []string{
+		"5001: Released OK other=030123 cause=16", "HangupLeg {Channel:{Server:pbx1 ID:g-1} Cause:16 Phone:g-1}", "Reply {Token:8 Err:<nil>}",
+	}, s.lines)
+	require.Equal(t, []string{"FreeDN {DN:5001}"}, s.in(told("g-1", LegIsGone)).lines)
+	require.True(t, s.state.Finished)
+}
+
+func TestSwitchedEnds(t *testing.T) {
+	t.Parallel()
+	end := func(cause int) LegChanged { c := told("g-1", LegIsGone); c.Cause = cause; return c }
+	require.Equal(t, []string{"5001: Abandoned OK other=030123 cause=16"}, switched(t).in(end(causeNormal)).events())
+	require.Equal(t, []string{"5001: Released Busy other=030123 cause=17"}, switched(t).in(end(causeBusy)).events())
+	require.Equal(t, []string{"5001: Released OK other=030123 cause=16"}, switched(t).in(told("g-1", LegIsUp), end(causeNormal)).events())
+	require.Equal(t, []string{"5001: Released Dropped other=030123 cause=41"}, switched(t).in(SwitchLost{}).events())
+	rejected := switched(t).in(doReject{By: "5001", Reply: 7})
+	require.Equal(t, []string{"5001: Released Busy other=030123 cause=17"}, rejected.events())
+	require.Equal(t, []string{"HangupLeg", "Reply"}, rejected.effects())
+
+	out := func() *script {
+		return newScript(t).in(SwitchCalled{Channel: ch("g-1"), Leg: "g-1", DN: "5001", Number: "5002", Internal: true})
+	}
+	require.Equal(t, []string{"5001: Dialing OK other=5002"}, out().events())
+	require.Equal(t, CallInternal, out().state.Call.Type)
+	require.Equal(t, []string{"5001: DestinationBusy Busy other=5002 cause=17", "5001: Released Busy other=5002 cause=17"}, out().in(end(causeBusy)).events())
+	require.Equal(t, []string{"5001: Established OK other=5002"}, out().in(told("g-1", LegIsUp)).events())
+}

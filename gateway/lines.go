@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sidecar/sip"
@@ -136,12 +137,13 @@ func (g *Gateway) unregister(dn string, reg *sip.Registration) {
 	g.opts.OnLine(Line{DN: dn, Upstream: up.Name})
 }
 
-// Refresh registers all DNs again, spread over the time given: after a restart of the PBX, or when it lost contacts.
-func (g *Gateway) Refresh(within time.Duration) {
+// Refresh registers DNs again, all when none is named, spread over the time given: after a restart of the PBX, or when it
+// lost contacts.
+func (g *Gateway) Refresh(within time.Duration, dns ...string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, l := range g.lines {
-		if l.reg != nil {
+	for dn, l := range g.lines {
+		if l.reg != nil && (len(dns) == 0 || slices.Contains(dns, dn)) {
 			l.reg.Refresh(within)
 		}
 	}

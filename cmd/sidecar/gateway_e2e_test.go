@@ -102,3 +102,21 @@ func TestABrowserRegistersWithAsteriskItself(t *testing.T) {
 		registerDigest("5001", phonePassword(t, cfg, "5001")))
 	require.Contains(t, pbx.RequireCLI("pjsip show contacts"), "5001/sip:5001@")
 }
+
+func TestADNThatAsteriskForgotIsRegisteredAnew(t *testing.T) {
+	t.Parallel()
+	cfg, pbx := pbxSite(t, "dns: [{numbers: [5001-5002]}]\n")
+	d := running(t, cfg)
+	url := "ws://" + d.door.Addr().String() + api.WebSocketPath
+	require.Equal(t, "SIP/2.0 200 OK", openWindow(t, url, nil).registerDigest("5001", phonePassword(t, cfg, "5001")))
+	requireInService(t, d, "5001", true)
+
+	pbx.RequireCLI("database deltree registrar")
+	pbx.Restart()
+	requireInService(t, d, "5001", false)
+	requireInService(t, d, "5001", true)
+	require.Contains(t, pbx.RequireCLI("pjsip show contacts"), "5001/sip:5001@")
+	require.False(t, inService(d, "5002"), "nobody is there")
+	_, text := fetch(t, http.DefaultClient, "http://"+d.door.Addr().String()+"/metrics")
+	require.Contains(t, text, "sidecar_gateway_registered_dns 1\n")
+}

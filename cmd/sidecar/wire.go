@@ -18,6 +18,7 @@ import (
 	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/bridge/ariswitch"
+	"sidecar/bridge/gatewaylegs"
 	"sidecar/config"
 	"sidecar/cti"
 	"sidecar/cti/gws"
@@ -51,6 +52,8 @@ type daemon struct {
 	media       *media.Engine // nil, as are the next two, when no DN needs a gateway
 	ports       *media.PortPool
 	gateway     *gateway.Gateway
+	legs        *gatewaylegs.Legs // between gateway and engine
+	upkeep      upkeep
 	turn        *media.TURNServer // nil when it is off
 	asteriskWS  *wsproxy.Proxy    // nil when no DN needs it
 	guide       *gws.Guide
@@ -105,6 +108,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	if err = d.connect(ctx); err != nil {
 		return err
 	}
+	d.legs = gatewaylegs.New(d.dns, d.log)
 	paired := func(number bridge.DN) bool {
 		dn, ok := plan.DN(string(number))
 		return ok && dn.Owner == config.OwnerSidecar
@@ -112,7 +116,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
 		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls},
-		Agents: agentsPort{d.dns}, Journal: d.journal, Feed: feedPort{d.feed},
+		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: feedPort{d.feed},
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
 	})
@@ -221,7 +225,7 @@ func (d *daemon) run(ctx context.Context) {
 		}
 	})
 	for i, client := range d.clients {
-		service := servicePort{dns: d.dns, server: string(client.Server())}
+		service := servicePort{dns: d.dns, server: string(client.Server()), out: d.upkeep.lost}
 		feeder := ariswitch.NewFeeder(client, d.engine, service, d.cfg.Asterisk[i].LostAfter, d.log)
 		d.wg.Go(func() { feeder.Run(ctx) })
 	}

@@ -65,11 +65,13 @@ func (d *daemon) buildGateway(ctx context.Context) error {
 	}
 	d.gateway, err = gateway.New(gateway.Options{ //nolint:contextcheck // it lives until Close, not until ctx ends
 		Log: d.log, SIP: d.sipOptions(lines), Engine: d.media, Ports: d.ports, Upstream: lines.upstream,
-		MediaGrace: d.cfg.Gateway.Grace, Pages: pagesPort{d},
+		MediaGrace: d.cfg.Gateway.Grace, Pages: pagesPort{d}, OnEvent: d.legs.OnEvent, OnRefer: d.legs.OnRefer, OnLine: d.onLine,
 	})
 	if err != nil {
 		return fmt.Errorf("network.sidecar_sip_port: %w", err)
 	}
+	d.legs.Attach(d.gateway, d.engine)
+	d.upkeep.start(d.gateway)
 	d.extra[api.WebSocketPath] = d.gateway.WebSocket()
 	return d.buildTURN(ctx, secrets)
 }
@@ -106,6 +108,12 @@ func (d *daemon) closeGateway() error {
 		errs = append(errs, d.media.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// onLine takes how the upstream registration of a DN stands.
+func (d *daemon) onLine(l gateway.Line) {
+	d.legs.OnLine(l)
+	d.upkeep.note(l)
 }
 
 // pagesPort commands pages over the feed. The feed's door is made after the gateway, and no page registers before it is open.

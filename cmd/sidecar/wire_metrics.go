@@ -28,6 +28,7 @@ func (d *daemon) buildMetrics() *prometheus.Registry {
 		return n
 	})
 	gauge("sidecar_feed_sessions", "CometD sessions of desktops.", nil, func() float64 { return float64(d.guide.Sessions()) })
+	d.gatewayMetrics(r, gauge)
 	stat := func(name, help string, value func(cti.Stats) uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 {
 			return float64(value(d.feed.Stats()))
@@ -44,4 +45,22 @@ func one(yes bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// gatewayMetrics are there when a DN needs the gateway. None of them has a say in readiness: a full gateway still serves
+// those who are in.
+func (d *daemon) gatewayMetrics(r *prometheus.Registry, gauge func(name, help string, labels prometheus.Labels, value func() float64)) {
+	if d.gateway == nil {
+		return
+	}
+	gauge("sidecar_gateway_calls", "Calls of browsers.", nil, func() float64 { return float64(d.gateway.Calls()) })
+	gauge("sidecar_gateway_registered_dns", "DNs of browsers that are registered at Asterisk.", nil, func() float64 { return float64(d.upkeep.count()) })
+	gauge("sidecar_gateway_rtp_pairs", "Pairs of RTP ports in use towards upstreams.", nil, func() float64 { return float64(d.ports.InUse()) })
+	counter := func(name, help string, value func() uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
+	}
+	counter("sidecar_gateway_media_lost_total", "Times that the media of a browser in a call was gone.", d.legs.MediaLosses)
+	if d.turn != nil {
+		counter("sidecar_turn_refused_packets_total", "Packets that were to leave the TURN server for elsewhere than our media port.", d.turn.Refused)
+	}
 }

@@ -38,10 +38,14 @@ func (p agentsPort) Free(dn bridge.DN, interaction bridge.InteractionID) {
 type servicePort struct {
 	dns    *agent.Registry
 	server string
+	out    func(dn string) // told of each endpoint that is out of service
 }
 
 func (p servicePort) SetService(number string, inService bool) {
 	p.dns.SetService(p.server, number, inService)
+	if !inService {
+		p.out(number)
+	}
 }
 
 // feedPort lets the engine publish to the feed.

@@ -100,6 +100,8 @@ func talk(t testing.TB, hz float64, write func(*rtp.Header, []byte) error) {
 	t.Cleanup(func() { cancel(); wg.Wait() })
 }
 
+func talkHeader() *rtp.Header { return &rtp.Header{Version: 2} }
+
 // hear decodes PCMU into a listener.
 func hear(l *tone.Listener, packet *rtp.Packet) {
 	if packet.PayloadType != 0 {

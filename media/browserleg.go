@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -135,10 +136,13 @@ func (l *BrowserLeg) Accept(ctx context.Context, answer []byte) error {
 		return err
 	}
 	l.nmu.Lock()
-	offered, restarts, codecs, agreed := l.offered, l.restarts, l.codecs, l.agreed
+	offered, restarts, codecs, agreed, remote := l.offered, l.restarts, l.codecs, l.agreed, l.remote
 	l.nmu.Unlock()
 	if !offered {
 		return ErrNoOffer
+	}
+	if err = sameIdentity(remote, d); err != nil {
+		return err
 	}
 	if agreed != nil {
 		codecs = codecsOf(agreed)
@@ -189,6 +193,9 @@ func (l *BrowserLeg) Answer(ctx context.Context, offer []byte) ([]byte, error) {
 	if d.transport.Setup == setup {
 		return nil, fmt.Errorf("%w: a=setup:%s, which is this side's DTLS role; actpass is right", ErrBadSDP, setup)
 	}
+	if err = sameIdentity(remote, d); err != nil {
+		return nil, err
+	}
 	formats, err := chooseFormats(d.formats, codecs)
 	if err != nil {
 		return nil, err
@@ -206,6 +213,15 @@ func (l *BrowserLeg) Answer(ctx context.Context, offer []byte) ([]byte, error) {
 	return l.writeLocked(&browserText{
 		transport: &l.local, direction: l.wanted.AnswerTo(d.direction), mid: d.mid, formats: formats, refused: d.refused, index: d.index,
 	}), nil
+}
+
+// sameIdentity refuses a second DTLS identity: whoever comes with another certificate is not who this leg was made for, and
+// a page that was loaded again gets a leg of its own.
+func sameIdentity(before, now *description) error {
+	if before != nil && !strings.EqualFold(before.transport.Fingerprint, now.transport.Fingerprint) {
+		return fmt.Errorf("%w: another a=fingerprint than before; a new DTLS association needs a new call", ErrBadSDP)
+	}
+	return nil
 }
 
 // takeLocked makes a description the one that counts.

@@ -75,7 +75,7 @@ func NewEngine(opts EngineOptions) (*Engine, error) {
 }
 
 func (e *Engine) setUp(opts EngineOptions) error {
-	addrs, err := listenAddrs(opts.Listen, opts.Interfaces)
+	addrs, err := listenAddrs(&opts)
 	if err != nil {
 		return err
 	}
@@ -152,29 +152,31 @@ func newSettings(opts EngineOptions, addrs []netip.AddrPort) (*webrtc.SettingEng
 	return s, nil
 }
 
-// listenAddrs replaces unspecified addresses by those of the interfaces that are wanted.
-func listenAddrs(listen []netip.AddrPort, keep func(string) bool) ([]netip.AddrPort, error) {
-	if len(listen) == 0 {
+// listenAddrs replaces unspecified addresses by those of the interfaces that are wanted. Behind a 1:1 NAT an address of
+// a family that has none outside is no address for browsers, unless it was named itself.
+func listenAddrs(opts *EngineOptions) ([]netip.AddrPort, error) {
+	if len(opts.Listen) == 0 {
 		return nil, fmt.Errorf("%w: no listen address for the browsers' media", ErrConfig)
 	}
 	var addrs []netip.AddrPort
-	for _, l := range listen {
+	for _, l := range opts.Listen {
 		if !l.Addr().IsUnspecified() {
 			addrs = append(addrs, l)
 			continue
 		}
-		all, err := interfaceAddrs(keep)
+		all, err := interfaceAddrs(opts.Interfaces)
 		if err != nil {
 			return nil, err
 		}
 		for _, addr := range all {
-			if l.Addr().Is6() || addr.Is4() {
+			seenAs := func(outside netip.Addr) bool { return outside.Is4() == addr.Is4() }
+			if (l.Addr().Is6() || addr.Is4()) && (len(opts.NAT1To1) == 0 || slices.ContainsFunc(opts.NAT1To1, seenAs)) {
 				addrs = append(addrs, netip.AddrPortFrom(addr, l.Port()))
 			}
 		}
 	}
 	if len(addrs) == 0 {
-		return nil, fmt.Errorf("%w: the interface filter leaves no address to listen on for the browsers' media", ErrConfig)
+		return nil, fmt.Errorf("%w: the interface filter and the NAT addresses leave no address to listen on for the browsers' media", ErrConfig)
 	}
 	return addrs, nil
 }

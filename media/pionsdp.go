@@ -2,6 +2,7 @@ package media
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pion/webrtc/v4"
@@ -54,5 +55,20 @@ func readPionSDP(d *webrtc.SessionDescription) (Transport, error) {
 	if len(parsed.MediaDescriptions) == 0 {
 		return Transport{}, fmt.Errorf("read the local description: %w: no audio", ErrBadSDP)
 	}
-	return readTransport(parsed, parsed.MediaDescriptions[0])
+	local := readTransport(parsed, parsed.MediaDescriptions[0])
+	local.Candidates = ownCandidates(local.Candidates)
+	return local, nil
+}
+
+// ownCandidates leaves out what tells a browser nothing: the RTCP component, for RTCP goes with RTP in all our descriptions,
+// and places that two of our addresses share behind a NAT.
+func ownCandidates(candidates []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(candidates, func(candidate string) bool {
+		fields := strings.Fields(candidate)
+		place := strings.Join([]string{fields[2], fields[4], fields[5]}, " ")
+		twice := seen[place]
+		seen[place] = true
+		return twice || fields[1] != "1"
+	})
 }

@@ -2,12 +2,7 @@ package media_test
 
 import (
 	"bytes"
-	"context"
-	"math/rand/v2"
-	"net"
-	"net/netip"
-	"strings"
-	"sync"
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -211,24 +206,46 @@ func (e *capturedEnd) Forward(_ uint64, codec media.Codec, h *rtp.Header, p []by
 	return nil
 }
 
-// A digit between opus (48 kHz) and an upstream that knows events at 8 kHz only.
+// A digit beside opus, where one side knows events at 48 kHz and the other one at 8 kHz only.
 func TestDigitsChangeTheirClock(t *testing.T) {
 	t.Parallel()
-	page := &capturedEnd{formats: []media.Format{{Codec: media.Opus}, {Codec: media.Event48k}}}
-	upstream := &capturedEnd{formats: []media.Format{{Codec: media.Opus}, {Codec: media.Event8k}}}
-	relay := media.NewRelay(page, upstream)
+	for _, c := range []struct {
+		from, to         media.Codec
+		durations, wants [3]uint16
+	}{
+		{media.Event48k, media.Event8k, [3]uint16{960, 1728, 0xffff}, [3]uint16{160, 288, 10922}},
+		{media.Event8k, media.Event48k, [3]uint16{160, 288, 0xffff}, [3]uint16{960, 1728, 0xffff}},
+	} {
+		page := &capturedEnd{formats: []media.Format{{Codec: media.Opus}, {Codec: c.from}}}
+		upstream := &capturedEnd{formats: []media.Format{{Codec: media.Opus}, {Codec: c.to}}}
+		relay := media.NewRelay(page, upstream)
+		t.Cleanup(relay.Stop)
+		page.sink(media.Opus, &rtp.Packet{Header: rtp.Header{Timestamp: 48000}, Payload: []byte{1}})
+		for _, d := range c.durations {
+			page.sink(c.from, &rtp.Packet{Header: rtp.Header{Timestamp: 777}, Payload: []byte{5, 10, byte(d >> 8), byte(d)}})
+		}
+		require.Len(t, upstream.got, 4)
+		for i, want := range c.wants {
+			got := upstream.got[i+1]
+			require.Equal(t, uint8(c.to), got.PayloadType)
+			require.EqualValues(t, 48000, got.Timestamp, "the digit begins where the sound is")
+			require.Equal(t, []byte{5, 10}, got.Payload[:2])
+			require.Equal(t, want, binary.BigEndian.Uint16(got.Payload[2:]))
+		}
+		// The same clock on both sides leaves a digit alone.
+		same := &capturedEnd{formats: []media.Format{{Codec: media.Opus}, {Codec: c.from}}}
+		require.NoError(t, relay.Replace(media.Upstream, same))
+		page.sink(c.from, &rtp.Packet{Header: rtp.Header{Timestamp: 778}, Payload: []byte{5, 10, 1, 2}})
+		require.EqualValues(t, 778, same.got[0].Timestamp)
+		require.Equal(t, []byte{5, 10, 1, 2}, same.got[0].Payload)
+	}
+	deaf := &capturedEnd{formats: []media.Format{{Codec: media.PCMU}}}
+	page := &capturedEnd{formats: []media.Format{{Codec: media.PCMU}, {Codec: media.Event8k}}}
+	relay := media.NewRelay(page, deaf)
 	t.Cleanup(relay.Stop)
-	page.sink(media.Opus, &rtp.Packet{Header: rtp.Header{Timestamp: 48000}, Payload: []byte{1}})
-	for _, duration := range []byte{0x03, 0x06} { // 0x3c0 and 0x6c0 ticks at 48 kHz
-		page.sink(media.Event48k, &rtp.Packet{Header: rtp.Header{Timestamp: 777}, Payload: []byte{5, 10, duration, 0xc0}})
-	}
-	require.Len(t, upstream.got, 3)
-	for i, duration := range []byte{960 / 6, 1728 / 6 & 0xff} {
-		got := upstream.got[i+1]
-		require.Equal(t, uint8(media.Event8k), got.PayloadType)
-		require.EqualValues(t, 48000, got.Timestamp, "the digit begins where the sound is")
-		require.Equal(t, duration, got.Payload[3])
-	}
+	page.sink(media.Event8k, &rtp.Packet{Payload: []byte{5, 10, 1, 2}})
+	require.Empty(t, deaf.got)
+	require.EqualValues(t, 1, relay.Dropped(media.Upstream), "who negotiated no events gets none")
 }
 
 func TestCheckCodecs(t *testing.T) {
@@ -239,121 +256,49 @@ func TestCheckCodecs(t *testing.T) {
 	require.NoError(t, media.CheckCodecs(format(media.G722), format(media.PCMA)))
 }
 
-// Field lesson 4: silence, hold and mute are not death.
-func TestMediaIsDeadOnlyWhenEverythingIsGone(t *testing.T) {
-	t.Parallel()
-	c := newCall(t, newEngine(t, nil), newPool(t, 20, 0), nil)
-	later, limit := time.Now().Add(time.Hour), 30*time.Second
-	require.True(t, c.leg.Alive(later, limit), "a muted browser keeps its consent")
-	require.False(t, c.session.Alive(later, limit), "an upstream that sends neither RTP nor RTCP for an hour is gone")
-	require.True(t, c.session.Alive(time.Now(), limit), "what was just negotiated has time to begin")
-	c.session.SetDirection(media.SendOnly)
-	require.True(t, c.session.Alive(later, limit), "whom we hold owes us nothing")
-	require.NoError(t, c.leg.Close())
-	eventually(t, "closed", func() bool { return !c.leg.Alive(later, limit) })
-}
-
-// 5 % loss and up to 40 ms of jitter between browser and engine, also during the set-up.
-func TestCallSurvivesABadNetwork(t *testing.T) {
-	t.Parallel()
-	engine := newEngine(t, nil)
-	c := newCall(t, engine, newPool(t, 20, 0), func(answer []byte) []byte {
-		proxy := newBadNetwork(t, engine.Addrs()[0])
-		return []byte(strings.ReplaceAll(strings.ReplaceAll(string(answer), " "+itoa(engine.Addrs()[0].Port())+" typ", " "+itoa(proxy.Port())+" typ"),
-			"m=audio "+itoa(engine.Addrs()[0].Port()), "m=audio "+itoa(proxy.Port())))
-	})
-	c.talk(t)
-	eventually(t, "both hear that the other one speaks", func() bool {
-		_, far := c.farHears.Strongest(browserHz)
-		_, near := c.browser.hears.Strongest(ourHz)
-		return far > 0.5 && near > 0.5
-	})
-	eventually(t, "the figures show it", func() bool {
-		q := c.leg.Quality()
-		return q.Received > 150 && q.Loss > 0.01 && q.Loss < 0.15 && q.Jitter > 3*time.Millisecond && q.Jitter < 40*time.Millisecond && q.MOS < 4.3
-	})
-	require.Zero(t, c.session.Quality().Lost, "the upstream's leg has nothing to do with it")
-	require.Zero(t, c.session.Quality().Unsent)
-	require.NotZero(t, c.far.Quality().Lost, "the upstream is told of what the browser's network lost")
-}
-
-// newBadNetwork forwards datagrams to and fro, late, or not at all.
-func newBadNetwork(t testing.TB, to netip.AddrPort) netip.AddrPort {
-	t.Helper()
-	front, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	back, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var client netip.AddrPort
-	dice := rand.New(rand.NewPCG(1, 2))
-	pass := func(from, through *net.UDPConn, target func(netip.AddrPort) netip.AddrPort) {
-		for {
-			buffer := make([]byte, 1500)
-			n, source, errRead := from.ReadFromUDPAddrPort(buffer)
-			if errRead != nil {
-				return
-			}
-			mu.Lock()
-			destination, lost, delay := target(source), dice.IntN(100) < 5, time.Duration(dice.IntN(40))*time.Millisecond
-			mu.Unlock()
-			if lost || !destination.IsValid() {
-				continue
-			}
-			wg.Go(func() {
-				timer := time.NewTimer(delay)
-				defer timer.Stop()
-				select {
-				case <-timer.C:
-					_, _ = through.WriteToUDPAddrPort(buffer[:n], destination)
-				case <-ctx.Done():
-				}
-			})
-		}
-	}
-	wg.Go(func() { pass(front, back, func(source netip.AddrPort) netip.AddrPort { client = source; return to }) })
-	wg.Go(func() { pass(back, front, func(netip.AddrPort) netip.AddrPort { return client }) })
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, front.Close())
-		require.NoError(t, back.Close())
-		wg.Wait()
-	})
-	return front.LocalAddr().(*net.UDPAddr).AddrPort()
-}
-
-func relayStage(t testing.TB) func() {
+// relayStage is what happens to a packet between two legs, from the moment it is decrypted to the system call that sends it.
+func relayStage(t testing.TB, tap media.Sink) func() {
 	t.Helper()
 	pool := newPool(t, 20, 0)
 	session := newSession(t, pool, func(o *media.RTPOptions) { o.ReportInterval = time.Hour })
-	peer := newStranger(t, "127.0.0.1")
-	_, err := session.Answer(plainSDP(peer.addr(), "sendrecv", "0", "101"))
+	upstream := newStranger(t, "127.0.0.1")
+	_, err := session.Answer(plainSDP(upstream.addr(), "sendrecv", "0", "101"))
 	require.NoError(t, err)
-	end := &capturedEnd{}
-	relay := media.NewRelay(end, session)
+	peer := &silentPeer{}
+	leg := media.NewBrowserLeg(peer, []media.Codec{media.PCMU})
+	t.Cleanup(func() { require.NoError(t, leg.Close()) })
+	_, err = leg.Answer(t.Context(), []byte(pageOffer))
+	require.NoError(t, err)
+	leg.SetTap(tap)
+	relay := media.NewRelay(leg, session)
 	t.Cleanup(relay.Stop)
-	packet := &rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 7}, Payload: make([]byte, frame)}
+	packet := &rtp.Packet{Payload: make([]byte, frame)}
 	seq := uint16(0)
 	return func() {
 		seq++
-		packet.SequenceNumber, packet.Timestamp, packet.PayloadType, packet.SSRC = seq, uint32(seq)*frame, 0, 7
-		end.sink(media.PCMU, packet)
+		packet.Header = rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * frame, SSRC: 7}
+		peer.onRTP(media.Audio, packet)
 	}
 }
 
-// Our own code on the way of a packet allocates nothing.
+// Our own code on the way of a packet allocates nothing, neither alone nor with somebody who listens in.
 func TestRelayStageAllocatesNothing(t *testing.T) {
-	step := relayStage(t)
-	require.Zero(t, testing.AllocsPerRun(1000, step))
+	var meter media.Meter
+	require.Zero(t, testing.AllocsPerRun(1000, relayStage(t, nil)))
+	require.Zero(t, testing.AllocsPerRun(1000, relayStage(t, meter.Tap)))
+	require.Greater(t, meter.Level(), -5.0, "payloads of zeros are PCMU's loudest sample")
 }
 
 func BenchmarkRelayStage(b *testing.B) {
-	step := relayStage(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		step()
+	var meter media.Meter
+	for name, tap := range map[string]media.Sink{"alone": nil, "metered": meter.Tap} {
+		b.Run(name, func(b *testing.B) {
+			step := relayStage(b, tap)
+			b.ReportAllocs()
+			for b.Loop() {
+				step()
+			}
+		})
 	}
 }
 

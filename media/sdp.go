@@ -74,9 +74,8 @@ func parseSDP(body []byte) (*description, error) {
 	}
 	d.readFormats(m)
 	d.readDirection(&session, m)
-	transport, err := readTransport(&session, m)
-	d.transport = transport
-	return d, err
+	d.transport = readTransport(&session, m)
+	return d, nil
 }
 
 func (d *description) readAddress(session *sdp.SessionDescription, m *sdp.MediaDescription) error {
@@ -166,7 +165,7 @@ func (d *description) readDirection(session *sdp.SessionDescription, m *sdp.Medi
 }
 
 // readTransport takes the ICE and DTLS attributes of one m-line, or of the session where the line has none.
-func readTransport(session *sdp.SessionDescription, m *sdp.MediaDescription) (Transport, error) {
+func readTransport(session *sdp.SessionDescription, m *sdp.MediaDescription) Transport {
 	attribute := func(key string) string {
 		if value, ok := m.Attribute(key); ok {
 			return value
@@ -194,7 +193,7 @@ func readTransport(session *sdp.SessionDescription, m *sdp.MediaDescription) (Tr
 			}
 		}
 	}
-	return t, nil
+	return t
 }
 
 // OfferedCodecs lists the audio codecs of a session description in its order, so that whoever joins two legs can offer

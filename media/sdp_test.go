@@ -14,7 +14,11 @@ import (
 )
 
 // silentPeer stands for a transport where only the text matters.
-type silentPeer struct{ remote media.Transport }
+type silentPeer struct {
+	remote  media.Transport
+	onRTP   func(media.MediaID, *rtp.Packet)
+	onState func(media.PeerState)
+}
 
 func (p *silentPeer) transport() media.Transport {
 	return media.Transport{
@@ -34,11 +38,11 @@ func (p *silentPeer) Accept(_ context.Context, remote media.Transport, _ []media
 }
 
 func (p *silentPeer) RestartICE(context.Context) (media.Transport, error)     { return p.transport(), nil }
-func (p *silentPeer) OnRTP(func(media.MediaID, *rtp.Packet))                  {}
+func (p *silentPeer) OnRTP(fn func(media.MediaID, *rtp.Packet))               { p.onRTP = fn }
 func (p *silentPeer) WriteRTP(media.MediaID, *rtp.Header, []byte) error       { return nil }
 func (p *silentPeer) OnRTCP(func(media.MediaID, []rtcp.Packet))               {}
 func (p *silentPeer) WriteRTCP(id media.MediaID, packets []rtcp.Packet) error { return nil }
-func (p *silentPeer) OnState(func(media.PeerState))                           {}
+func (p *silentPeer) OnState(fn func(media.PeerState))                        { p.onState = fn }
 func (p *silentPeer) Close() error                                            { return nil }
 
 // pageOffer is an offer as browsers write it, cut to what matters.

@@ -142,8 +142,15 @@ func (s *TURNServer) Credentials(user string) (TURNCredentials, error) {
 	return NewTURNCredentials(s.opts.Secret, user, s.opts.TTL)
 }
 
-// NewTURNCredentials makes credentials for a server elsewhere that shares the secret with us.
+// NewTURNCredentials makes credentials for any TURN server that shares a secret with us (coturn's use-auth-secret, and our
+// own): the user name says until when they are good, the password is its HMAC. 0 stands for DefaultTURNTTL.
 func NewTURNCredentials(secret, user string, ttl time.Duration) (TURNCredentials, error) {
+	if secret == "" {
+		return TURNCredentials{}, fmt.Errorf("%w: no secret to make TURN credentials with", ErrConfig)
+	}
+	if ttl == 0 {
+		ttl = DefaultTURNTTL
+	}
 	name, password, err := turn.GenerateLongTermTURNRESTCredentials(secret, user, ttl)
 	if err != nil {
 		return TURNCredentials{}, fmt.Errorf("make TURN credentials: %w", err)

@@ -31,6 +31,7 @@ type fakeEngine struct {
 	makeCall func(bridge.MakeCall) (bridge.CallView, error)
 	hangup   func(bridge.Hangup) (bridge.CallView, error)
 	transfer func(bridge.Transfer) (bridge.CallView, error)
+	party    func(verb string, cmd bridge.PartyCommand) (bridge.CallView, error)
 }
 
 func (f *fakeEngine) Calls() []bridge.CallView { return f.calls }
@@ -53,6 +54,22 @@ func (f *fakeEngine) Hangup(_ context.Context, cmd bridge.Hangup) (bridge.CallVi
 
 func (f *fakeEngine) Transfer(_ context.Context, cmd bridge.Transfer) (bridge.CallView, error) {
 	return f.transfer(cmd)
+}
+
+func (f *fakeEngine) Answer(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
+	return f.party("answer", cmd)
+}
+
+func (f *fakeEngine) Hold(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
+	return f.party("hold", cmd)
+}
+
+func (f *fakeEngine) Retrieve(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
+	return f.party("retrieve", cmd)
+}
+
+func (f *fakeEngine) Reject(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
+	return f.party("reject", cmd)
 }
 
 type fakeDNs []agent.View

@@ -85,6 +85,7 @@ func (s *server) registerCalls() {
 		id: "transfer-call", method: http.MethodPost, path: path + "/{id}/transfer", tag: "calls", verb: auth.VerbTransfer,
 		summary: "Transfer a call in a single step: the DN leaves, the number is called in its place", errors: command,
 	}, s.transfer)
+	s.registerPartyCommands()
 }
 
 func (s *server) listCalls(ctx context.Context, _ *struct{}) (*callsOutput, error) {
@@ -161,7 +162,7 @@ func (s *server) transfer(ctx context.Context, in *transferInput) (*callOutput, 
 	if found && !sees(p, before) && (in.Op == "" || !sawParty(p, before)) || !found && in.Op == "" {
 		return nil, bridge.ErrCallNotFound
 	}
-	by, err := actingDN(p, before, in.Body.DN)
+	by, err := actingDN(p, before, in.Body.DN, auth.VerbTransfer)
 	if err != nil {
 		return nil, err
 	}
@@ -200,12 +201,12 @@ func sawParty(p auth.Principal, v bridge.CallView) bool {
 	})
 }
 
-// actingDN is the DN that a transfer acts as: the named one, else the only one in the call that the principal may
+// actingDN is the DN that a command acts as: the named one, else the only one in the call that the principal may
 // use, those who left counting only when nobody else is there.
-func actingDN(p auth.Principal, v bridge.CallView, named string) (bridge.DN, error) {
+func actingDN(p auth.Principal, v bridge.CallView, named string, verb auth.Verb) (bridge.DN, error) {
 	if named != "" {
 		if !p.MayUseDN(named) {
-			return "", &auth.ForbiddenError{Verb: auth.VerbTransfer, Role: p.Role, Field: "dn", DN: named}
+			return "", &auth.ForbiddenError{Verb: verb, Role: p.Role, Field: "dn", DN: named}
 		}
 		return bridge.DN(named), nil
 	}

@@ -37,6 +37,7 @@ func sentinels() []struct {
 		{bridge.ErrUnreachable, http.StatusConflict, "unreachable", ""},
 		{bridge.ErrBusy, http.StatusConflict, "busy", ""},
 		{bridge.ErrNoAnswer, http.StatusConflict, "no_answer", ""},
+		{bridge.ErrPhoneSilent, http.StatusGatewayTimeout, "phone_silent", ""},
 		{errUnknownDN, http.StatusUnprocessableEntity, "unknown_dn", "from"},
 		{errOpTaken, http.StatusConflict, "operation_id_taken", "Operation-Id"},
 		{auth.ErrNoToken, http.StatusUnauthorized, "no_token", ""},
@@ -85,6 +86,9 @@ func typedProblem(err error) *Problem {
 		p := newProblem(http.StatusConflict, "state_conflict", e.Error())
 		p.State = string(e.State)
 		return p
+	}
+	if errors.Is(err, bridge.ErrPhoneRefused) { // in the words of the phone, which are the user's own
+		return newProblem(http.StatusConflict, "phone_refused", err.Error())
 	}
 	if e, ok := errors.AsType[*fromError](err); ok {
 		return targetProblem(e.target, "from")

@@ -16,6 +16,10 @@ type Engine interface {
 	MakeCall(ctx context.Context, cmd bridge.MakeCall) (bridge.CallView, error)
 	Hangup(ctx context.Context, cmd bridge.Hangup) (bridge.CallView, error)
 	Transfer(ctx context.Context, cmd bridge.Transfer) (bridge.CallView, error)
+	Answer(ctx context.Context, cmd bridge.PartyCommand) (bridge.CallView, error)
+	Hold(ctx context.Context, cmd bridge.PartyCommand) (bridge.CallView, error)
+	Retrieve(ctx context.Context, cmd bridge.PartyCommand) (bridge.CallView, error)
+	Reject(ctx context.Context, cmd bridge.PartyCommand) (bridge.CallView, error)
 }
 
 // DNs gives the state of every DN.

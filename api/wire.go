@@ -35,6 +35,7 @@ type Party struct {
 	State        string   `json:"state" enum:"Initiated,Dialing,Alerting,Ringing,Established,Held,Released"`
 	Capabilities []string `json:"capabilities" nullable:"false" doc:"What the party can do in its state"`
 	JoinedAt     string   `json:"joinedAt,omitempty" format:"date-time"`
+	MediaLost    bool     `json:"mediaLost,omitempty" doc:"Nothing comes from its browser at the moment"`
 }
 
 // User is a user as admins see it.
@@ -68,6 +69,7 @@ func partyOf(v bridge.PartyView) Party {
 	p := Party{
 		ID: strconv.Itoa(int(v.ID)), DN: string(v.DN), Number: v.Number, Name: v.Name, Role: string(v.Role),
 		State: string(v.State), Capabilities: make([]string, 0, len(v.Capabilities)), JoinedAt: stamp(v.JoinedAt),
+		MediaLost: v.MediaLost,
 	}
 	for _, c := range v.Capabilities {
 		p.Capabilities = append(p.Capabilities, string(c))

@@ -49,10 +49,10 @@ func (b *addressBook) set(way route, at netip.AddrPort) {
 	b.at[peer] = at
 }
 
-// learn takes what a response says of where our request came from. What the operator advertises is not argued with.
+// learn takes what a response says of where our request came from.
 func (e *Endpoint) learn(way route, res *sip.Response) {
 	via := res.Via()
-	if via == nil || e.opts.Advertise != "" || way.transport == transportWS {
+	if via == nil {
 		return
 	}
 	ip, err := netip.ParseAddr(via.Params.GetOr("received", ""))
@@ -88,7 +88,7 @@ func (e *Endpoint) sentBy(way route) (host string, port int) {
 			}
 		}
 	}
-	if e.opts.Advertise != "" {
+	if e.opts.Advertise != "" { // what the operator says is not argued with
 		return e.opts.Advertise, port
 	}
 	if at, ok := e.addresses.find(way); ok {

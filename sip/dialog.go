@@ -89,6 +89,7 @@ type Dialog struct {
 	remoteSeq     uint32 // 0: none seen yet
 	answered      bool   // the final response to the INVITE is decided
 	acks          map[uint32]chan Message
+	offerOpen     bool         // an ACK is due that brings the answer to our offer
 	ackSent       *sip.Request // for retransmitted 2xx
 	ackDue        bool         // our INVITE had no body: Ack must be called
 	offering      bool         // an INVITE or UPDATE of ours is under way
@@ -274,6 +275,7 @@ func (d *Dialog) requestLocked(method sip.RequestMethod, seq uint32) *sip.Reques
 	if method == sip.INVITE || method == sip.UPDATE {
 		req.AppendHeader(sip.NewHeader("Allow", allow))
 		req.AppendHeader(sip.NewHeader("Supported", supported))
+		req.AppendHeader(sip.NewHeader("Allow-Events", allowEvents))
 	}
 	d.e.aim(req, way)
 	return req

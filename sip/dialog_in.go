@@ -49,11 +49,8 @@ func (e *Endpoint) onNewCall(req *sip.Request, tx *sip.ServerTx, flow *Flow) {
 		e.reply(req, tx, refuse(480, "Nobody Takes Calls"))
 		return
 	}
-	timer, brief := acceptSession(req)
-	if brief {
-		short := refuse(422, "Session Interval Too Small")
-		short.headers = []sip.Header{sip.NewHeader("Min-SE", seconds10(minSession))}
-		e.reply(req, tx, short)
+	if refused, bad := unusable(req); bad {
+		e.reply(req, tx, refused)
 		return
 	}
 	if claimed := e.cancels.claim(branchOf(req)); claimed {
@@ -61,7 +58,7 @@ func (e *Endpoint) onNewCall(req *sip.Request, tx *sip.ServerTx, flow *Flow) {
 		return
 	}
 	d := e.fromInvite(req, tx, flow, call.To)
-	d.session.interval, d.session.weRefresh = timer.interval, timer.weRefresh
+	d.session, _ = acceptSession(req)
 	if !e.remember(d) {
 		e.reply(req, tx, refuse(503, "Shutting Down"))
 		return
@@ -127,7 +124,7 @@ func (d *Dialog) response(req *sip.Request, status int, reason string) *sip.Resp
 		res.AppendHeader(&sip.ContactHeader{Address: *d.own.Clone()})
 		res.AppendHeader(sip.NewHeader("Allow", allow))
 		res.AppendHeader(sip.NewHeader("Supported", supported))
-		res.AppendHeader(sip.NewHeader("Allow-Events", "talk, hold, dtmf, refer"))
+		res.AppendHeader(sip.NewHeader("Allow-Events", allowEvents))
 	}
 	res.AppendHeader(sip.NewHeader("Server", d.e.opts.UserAgent))
 	return res
@@ -255,6 +252,18 @@ func (d *Dialog) expectAck(req *sip.Request) chan Message {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.acks[req.CSeq().SeqNo] = acked
+	d.offerOpen = len(req.Body()) == 0
+	return acked
+}
+
+// ackCame forgets that an ACK is due, and returns who waits for it.
+func (d *Dialog) ackCame(seq uint32) chan Message {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	acked := d.acks[seq]
+	delete(d.acks, seq)
+	d.offerOpen = false
+	d.bumpLocked()
 	return acked
 }
 
@@ -274,6 +283,7 @@ func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Reques
 				return
 			case ack := <-tx.Acks(): // an ACK with the INVITE's branch
 				timer.Stop()
+				d.ackCame(req.CSeq().SeqNo)
 				result <- describe(ack, "ACK")
 				return
 			case <-d.done:
@@ -288,9 +298,7 @@ func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Reques
 				d.log.Debug("response_failed", "status", 200, "error", err)
 			}
 		}
-		d.mu.Lock()
-		delete(d.acks, req.CSeq().SeqNo)
-		d.mu.Unlock()
+		d.ackCame(req.CSeq().SeqNo)
 		d.quit(life, ErrNoAck.Error())
 	})
 	if !started {
@@ -316,13 +324,7 @@ func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Reques
 
 // onAck gives the ACK of a 2xx to who waits for it.
 func (d *Dialog) onAck(req *sip.Request) {
-	d.mu.Lock()
-	seq := req.CSeq().SeqNo
-	acked := d.acks[seq]
-	delete(d.acks, seq)
-	d.bumpLocked()
-	d.mu.Unlock()
-	if acked != nil {
+	if acked := d.ackCame(req.CSeq().SeqNo); acked != nil {
 		acked <- describe(req, "ACK") // has room for the one ACK that was expected
 	}
 }

@@ -10,6 +10,8 @@ import (
 const (
 	allow     = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY, REFER, PRACK, REGISTER"
 	supported = "100rel, timer, replaces, outbound"
+	// The SIP Server commands a phone by NOTIFY only when it says that it takes these.
+	allowEvents = "talk, hold, dtmf, refer"
 )
 
 // unsupported lists what the request requires and nobody here knows (RFC 3261

@@ -28,7 +28,18 @@ func (d *Dialog) Hangup(ctx context.Context, headers Headers) error {
 	return d.cancel(ctx, headers)
 }
 
+// ackPatience is how long a BYE waits for the ACK of our 2xx. RFC 3261 section 15 wants no BYE before it, but it may
+// take 32 s (third-party call control), and nobody who hung up waits so long.
+const ackPatience = 2 * time.Second
+
 func (d *Dialog) bye(ctx context.Context, headers Headers) error {
+	if d.incoming {
+		patience, stop := context.WithTimeout(ctx, ackPatience)
+		defer stop()
+		if err := d.await(patience, "wait for the ACK", func() bool { return d.acks[d.invite.CSeq().SeqNo] == nil }); err != nil {
+			d.log.Debug("bye_before_ack", "error", err)
+		}
+	}
 	req := d.nextRequest(sip.BYE)
 	if err := carry(req, headers, Body{}); err != nil {
 		return fmt.Errorf("hang up: %w", err)

@@ -91,6 +91,7 @@ func (d *Dialog) take(req *sip.Request, tx *sip.ServerTx) {
 	handlers := map[sip.RequestMethod]func(*sip.Request, *sip.ServerTx){
 		sip.BYE: d.onBye, sip.INVITE: d.onOffer, sip.UPDATE: d.onOffer, sip.PRACK: d.onPrack,
 		sip.INFO: d.onInfo, sip.NOTIFY: d.onNotify, sip.REFER: d.onRefer, sip.OPTIONS: d.ok,
+		sip.SUBSCRIBE: func(req *sip.Request, tx *sip.ServerTx) { d.respond(tx, d.response(req, 489, "Bad Event")) },
 	}
 	if handle, ok := handlers[req.Method]; ok {
 		handle(req, tx)

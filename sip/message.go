@@ -15,7 +15,7 @@ type Body struct {
 }
 
 // SDP is a session description as a body.
-func SDP(data []byte) Body { return Body{Type: "application/sdp", Data: data} }
+func SDP(data []byte) Body { return Body{Type: sdpType, Data: data} }
 
 // Empty reports whether there is nothing in the body.
 func (b Body) Empty() bool { return len(b.Data) == 0 }
@@ -66,13 +66,6 @@ func describe(m message, method string) Message {
 		}
 	}
 	return d
-}
-
-func bodyOf(m message) Body {
-	if len(m.Body()) == 0 {
-		return Body{}
-	}
-	return Body{Type: headerValue(m, "Content-Type"), Data: m.Body()}
 }
 
 // carry puts headers and body of the layers above into a message.

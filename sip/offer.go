@@ -34,11 +34,15 @@ func (o *Offer) Accept(ctx context.Context, body Body, headers Headers) (Message
 		o.d.mu.Unlock()
 	}
 	o.d.session.renew(o.d, o.req, res)
-	acked := o.d.expectAck(o.req)
+	var acked chan Message
+	if o.req.Method == sip.INVITE {
+		acked = o.d.expectAck(o.req)
+	}
 	if err := o.tx.Respond(res); err != nil {
+		o.d.ackCame(o.req.CSeq().SeqNo)
 		return Message{}, fmt.Errorf("accept %s: %w", o.Method, err)
 	}
-	if o.req.Method == sip.UPDATE {
+	if acked == nil {
 		return Message{}, nil
 	}
 	return o.d.awaitAck(ctx, o.tx, o.req, res, acked, false)
@@ -77,18 +81,35 @@ func (o *Offer) drop() {
 	}
 }
 
+// unusable says what to answer to an INVITE or UPDATE whose body or session timer can't be had.
+func unusable(req *sip.Request) (answer, bool) {
+	if _, brief := acceptSession(req); brief {
+		short := refuse(422, "Session Interval Too Small")
+		short.headers = []sip.Header{sip.NewHeader("Min-SE", seconds10(minSession))}
+		return short, true
+	}
+	if !describesSession(req) {
+		unknown := refuse(415, "Unsupported Media Type")
+		unknown.headers = []sip.Header{sip.NewHeader("Accept", sdpType), sip.NewHeader("Accept-Encoding", "identity")}
+		return unknown, true
+	}
+	return answer{}, false
+}
+
 // onOffer takes a re-INVITE or UPDATE that was admitted in order.
 func (d *Dialog) onOffer(req *sip.Request, tx *sip.ServerTx) {
-	if _, brief := acceptSession(req); brief {
-		res := d.response(req, 422, "Session Interval Too Small")
-		res.AppendHeader(sip.NewHeader("Min-SE", seconds10(minSession)))
+	if refused, bad := unusable(req); bad {
+		res := d.response(req, refused.status, refused.reason)
+		for _, header := range refused.headers {
+			res.AppendHeader(header)
+		}
 		d.respond(tx, res)
 		return
 	}
 	offer := &Offer{Message: describe(req, string(req.Method)), d: d, req: req, tx: tx}
 	d.mu.Lock()
-	glare := d.offering || req.Method == sip.INVITE && (d.state < Confirmed || d.ackDue)
-	busy := d.offered != nil
+	glare := d.offering || d.offerOpen || req.Method == sip.INVITE && (d.state < Confirmed && !d.incoming || d.ackDue)
+	busy := d.offered != nil || req.Method == sip.INVITE && d.state < Confirmed && d.incoming
 	refresh := !glare && !busy && req.Method == sip.UPDATE && offer.Body.Empty()
 	if !glare && !busy {
 		d.learnLocked(req)
@@ -127,6 +148,9 @@ func (d *Dialog) Update(ctx context.Context, body Body, headers Headers) (Messag
 
 const glareTries = 6
 
+// gone reports whether an answer within a dialog says that the peer has no such call (RFC 3261 section 14.1).
+func gone(status int) bool { return status == 408 || status == 481 }
+
 func (d *Dialog) propose(ctx context.Context, method sip.RequestMethod, body Body, headers Headers, ack func(Message) Body) (Message, error) {
 	for try := 1; ; try++ {
 		if err := d.beginOffer(ctx, method); err != nil {
@@ -139,8 +163,10 @@ func (d *Dialog) propose(ctx context.Context, method sip.RequestMethod, body Bod
 			return Message{}, fmt.Errorf("offer by %s: %w", method, err)
 		case res.IsSuccess():
 			return describe(res, string(method)), nil
-		case res.StatusCode == 408 || res.StatusCode == 481: // RFC 3261 section 14.1: the call is gone
+		case gone(res.StatusCode):
 			d.e.background(func(ctx context.Context) { d.quit(ctx, res.Reason) })
+		case res.StatusCode == 422 && d.session.lift(d, res):
+			continue
 		case res.StatusCode == sip.StatusRequestPending && try < glareTries:
 			if err := after(ctx, d.glarePause()); err != nil {
 				return Message{}, fmt.Errorf("offer by %s: %w", method, err)

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ const (
 // interval and weRefresh are set before the dialog is shared or under its lock.
 type session struct {
 	interval  time.Duration // 0: no timer
+	floor     time.Duration // the largest Min-SE that the peer has named
 	weRefresh bool
 	raised    bool // our INVITE was answered 422 and repeated
 	timer     *time.Timer
@@ -31,7 +33,7 @@ func acceptSession(req *sip.Request) (s session, brief bool) {
 	switch {
 	case interval == 0 && timers:
 		// The caller knows timers and asks for none: we do, and leave the refreshing to us.
-		return session{interval: defaultSession, weRefresh: true}, false
+		return session{interval: max(defaultSession, minSE(req)), weRefresh: true}, false
 	case interval == 0:
 		return session{}, false
 	case interval < minSession:
@@ -61,6 +63,12 @@ func sessionExpires(m message) (time.Duration, string) {
 	return time.Duration(seconds) * time.Second, refresher
 }
 
+// minSE reads Min-SE: no interval may be shorter (section 5).
+func minSE(m message) time.Duration {
+	seconds, _ := parseSeconds(headerValue(m, "Min-SE"))
+	return time.Duration(seconds) * time.Second
+}
+
 // ask writes what an INVITE of ours proposes.
 func (s *session) ask(req *sip.Request, interval, floor time.Duration) {
 	req.RemoveHeader("Session-Expires")
@@ -81,19 +89,30 @@ func (s *session) repeat(d *Dialog, req *sip.Request) {
 		refresher = ";refresher=uac"
 	}
 	req.AppendHeader(sip.NewHeader("Session-Expires", seconds10(s.interval)+refresher))
-	req.AppendHeader(sip.NewHeader("Min-SE", seconds10(minSession)))
+	req.AppendHeader(sip.NewHeader("Min-SE", seconds10(max(minSession, s.floor))))
+}
+
+// lift takes over the interval that a 422 to a refresh wants; false when it wants nothing new.
+func (s *session) lift(d *Dialog, res *sip.Response) bool {
+	floor := minSE(res)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.interval == 0 || floor <= s.interval {
+		return false
+	}
+	s.interval, s.floor = floor, floor
+	return true
 }
 
 // raise builds the INVITE again with the interval that the peer's 422 wants; nil when it names none.
 func (s *session) raise(d *Dialog, req *sip.Request, res *sip.Response) *sip.Request {
-	seconds, ok := parseSeconds(headerValue(res, "Min-SE"))
-	floor := time.Duration(seconds) * time.Second
-	if !ok || floor < minSession {
+	floor := minSE(res)
+	if floor < minSession {
 		return nil
 	}
 	next := d.e.again(req, d.nextSeq())
 	d.mu.Lock()
-	s.raised = true
+	s.raised, s.floor = true, floor
 	s.interval = max(defaultSession, floor)
 	s.ask(next, s.interval, floor)
 	d.mu.Unlock()
@@ -149,7 +168,7 @@ func (s *session) start(d *Dialog) {
 	}
 	wait, act := s.interval/2, d.refresh
 	if !s.weRefresh {
-		wait = s.interval - min(32*time.Second, s.interval/3)
+		wait = giveUp(s.interval)
 		act = func(ctx context.Context) { d.quit(ctx, "session timer") }
 	}
 	epoch := s.epoch
@@ -172,23 +191,46 @@ func (s *session) stop() {
 	}
 }
 
+// giveUp is when the side that doesn't refresh ends the call (section 10).
+func giveUp(interval time.Duration) time.Duration { return interval - min(32*time.Second, interval/3) }
+
+// refreshPause is between a refresh that was refused and the next.
+const refreshPause = 10 * time.Second
+
 // refresh tells the peer that we are here: by UPDATE without a body, or by
-// repeating our description in a re-INVITE to a peer that knows no UPDATE.
+// repeating our description in a re-INVITE to a peer that knows no UPDATE. A refusal
+// proves that the peer is there: there are more tries until the session would end.
 func (d *Dialog) refresh(life context.Context) {
 	d.mu.Lock()
-	body := d.lastBody
-	half := d.session.interval / 2
+	interval := d.session.interval
 	d.mu.Unlock()
-	ctx, stop := context.WithTimeout(life, min(half, t64))
+	ctx, stop := context.WithTimeout(life, giveUp(interval)-interval/2)
 	defer stop()
-	var err error
+	for {
+		err := d.refreshOnce(ctx)
+		status, refused := errors.AsType[*StatusError](err)
+		switch {
+		case err == nil, d.State() != Confirmed:
+			return
+		case refused && gone(status.Status): // propose hangs up
+			return
+		case refused && after(ctx, refreshPause) == nil:
+			continue
+		}
+		d.log.Info("session_refresh_failed", "error", err)
+		d.quit(life, "session refresh failed")
+		return
+	}
+}
+
+func (d *Dialog) refreshOnce(ctx context.Context) (err error) {
+	d.mu.Lock()
+	body := d.lastBody
+	d.mu.Unlock()
 	if d.Allows("UPDATE") || body.Empty() {
 		_, err = d.Update(ctx, Body{}, nil)
 	} else {
 		_, err = d.Reinvite(ctx, body, nil, nil)
 	}
-	if err != nil && d.State() == Confirmed {
-		d.log.Info("session_refresh_failed", "error", err)
-		d.quit(life, "session refresh failed")
-	}
+	return err
 }

@@ -92,14 +92,14 @@ export class Site {
         this.pictures = pictures;
     }
 
-    async browser(hertz) {
+    async browser(hertz, ...more) {
         const file = join(this.directory, `tone-${hertz}.wav`);
         writeTone(file, hertz);
         const browser = await chromium.launch({
             executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
             args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                 "--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-                `--use-file-for-fake-audio-capture=${file}`, "--autoplay-policy=no-user-gesture-required"],
+                `--use-file-for-fake-audio-capture=${file}`, "--autoplay-policy=no-user-gesture-required", ...more],
         });
         this.#browsers.push(browser);
         return browser;

@@ -9,7 +9,7 @@ import { type PhoneSettings, readPhoneSettings, SettingsKeeper } from "./phone_s
 import { Session } from "./session.ts";
 import { account, FakeAgent, FakeBayeux, FakeClock, FakeMicrophones, FakeStorage, identity, must, settle, wireCall, wireEvent } from "./testing.ts";
 
-async function rig(told: readonly Record<string, unknown>[] = [{}]) {
+async function rig(told: readonly Record<string, unknown>[] = [{}], secure = true) {
     const clock = new FakeClock();
     const agent = new FakeAgent();
     const bayeux = new FakeBayeux();
@@ -30,7 +30,7 @@ async function rig(told: readonly Record<string, unknown>[] = [{}]) {
         feed: new Feed(bayeux, "p1"),
         phone: new Phone({ agent, microphones, clock, random: () => 1, memory: new CallMemory(new FakeStorage(), clock) }),
         settings: new SettingsKeeper({ rest: { phoneSettings }, clock, random: () => 1 }),
-        secure: true,
+        secure,
         devices: new Devices({ list: () => Promise.resolve([{ id: "m", kind: "microphone", label: "M" }]), onChange: () => undefined, ask: () => Promise.resolve() }, storage),
         media: new MediaWatch(clock),
         rest: {
@@ -67,11 +67,16 @@ describe("Desk", () => {
     });
 
     it("connects each DN where its owner is, and not for a phone that is no browser", async () => {
-        const dns = [{ number: "5001", owner: "asterisk" }, { number: "5002", owner: "asterisk-webrtc" }];
+        const dns = [{ number: "5001", owner: "phone" }, { number: "5002", owner: "asterisk-webrtc" }];
         const { desk, agent } = await rig([{ dns, registerExpires: 120 }]);
         expect([agent.did, desk.phone.registration]).toEqual([[], "off"]);
         desk.session.chooseDn("5002");
         expect(agent.account).toEqual({ ...account, dn: "5002", path: "/asterisk-ws", registerExpires: 120 });
+    });
+
+    it("leaves the DN to others when the browser gives this page no microphone", async () => {
+        const { desk, agent, bayeux } = await rig([{}], false);
+        expect([agent.did, desk.phone.registration, bayeux.options?.token]).toEqual([[], "off", "t-1"]);
     });
 
     it("takes new settings without disturbing the phone, unless it connects otherwise", async () => {

@@ -179,7 +179,8 @@ export class Desk extends Emitter<DeskEvents> {
         const { identity, dn } = this.session;
         const settings = this.#ports.settings.current;
         const path = settings === null || dn === "" ? null : pathFor(settings, dn);
-        if (identity === null || settings === null || path === null) {
+        // Without a microphone it must not take the DN from a page that has one.
+        if (identity === null || settings === null || path === null || !this.secure) {
             this.#account = null;
             this.phone.stop();
         } else {

@@ -62,6 +62,6 @@ it("forgets the answer to another user", async () => {
 });
 
 it.each([["5001", "/ws"], ["5002", "/asterisk-ws"], ["5003", null], ["5004", "/ws"]])("connects %s at %s", (dn, path) => {
-    const dns = [{ number: "5001", owner: "sidecar" }, { number: "5002", owner: "asterisk-webrtc" }, { number: "5003", owner: "asterisk" }];
+    const dns = [{ number: "5001", owner: "sidecar" }, { number: "5002", owner: "asterisk-webrtc" }, { number: "5003", owner: "phone" }];
     expect(pathFor({ ...defaultSettings, dns }, dn)).toBe(path);
 });

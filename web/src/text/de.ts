@@ -19,7 +19,7 @@ export const de: Texts = {
     taken: { told: "Diese Nebenstelle wird jetzt in einem anderen Fenster oder an einem anderen Telefon benutzt.", back: "Hier benutzen" },
     draining: "Der Server startet neu. Das Telefon kommt von selbst wieder.",
     insecure: "Diese Seite kam per http von einem anderen Rechner. Browser geben das Mikrofon nur Seiten per https oder von localhost: "
-        + "Anrufe sind hier zu sehen, aber nicht zu führen.",
+        + "hier sehen Sie Ihre Anrufe, können aber nicht sprechen.",
     feed: { off: "aus", connecting: "verbindet…", up: "läuft", down: "keine Verbindung", denied: "abgelehnt" },
     media: { idle: "kein Gespräch", connecting: "verbindet…", flowing: "fließt", silent: "nichts zu hören", lost: "abgerissen" },
     dial: {

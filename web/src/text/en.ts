@@ -18,7 +18,7 @@ export const en = {
     taken: { told: "This DN is now used in another window or on another phone.", back: "Use it here" },
     draining: "The server is restarting. The phone comes back by itself.",
     insecure: "This page was opened by http from another machine. Browsers give the microphone only to pages by https or from localhost: "
-        + "calls can be seen here, but not spoken.",
+        + "here you can watch your calls, but not talk.",
     feed: { off: "off", connecting: "connecting…", up: "live", down: "no connection", denied: "refused" },
     media: { idle: "no call", connecting: "connecting…", flowing: "flowing", silent: "nothing is heard", lost: "broken" },
     dial: {

@@ -17,6 +17,8 @@ type agent struct {
 	dn, host string
 	seq      int
 	headers  []string // of its REGISTERs
+	bearer   string   // token that isn't the DN's
+	auth     string   // whole header in place of a token
 	in       chan *text
 	kept     []*text // that came before the answer to a REGISTER
 	wg       sync.WaitGroup
@@ -112,7 +114,7 @@ func (a *agent) register(expires int) *text {
 	a.send(append([]string{
 		"REGISTER sip:desk.example.com SIP/2.0", "Via: SIP/2.0/WS " + a.host + ";branch=z9hG4bK" + randomName(), "Max-Forwards: 69",
 		"To: <sip:" + a.dn + "@desk.example.com>", "From: <sip:" + a.dn + "@desk.example.com>;tag=reg", "Call-ID: reg-" + a.host,
-		fmt.Sprintf("CSeq: %d REGISTER", a.seq), "Authorization: Bearer token-for-" + a.dn,
+		fmt.Sprintf("CSeq: %d REGISTER", a.seq), a.authorization(),
 		fmt.Sprintf("Contact: <sip:%s@%s;transport=ws>;expires=%d", a.dn, a.host, expires),
 	}, a.headers...), "")
 	var kept []*text
@@ -124,6 +126,16 @@ func (a *agent) register(expires int) *text {
 		}
 		kept = append(kept, m)
 	}
+}
+
+func (a *agent) authorization() string {
+	switch {
+	case a.auth != "":
+		return a.auth
+	case a.bearer != "":
+		return "Authorization: Bearer " + a.bearer
+	}
+	return "Authorization: Bearer token-for-" + a.dn
 }
 
 // leg is one dialog as the browser has it.

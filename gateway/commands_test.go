@@ -214,7 +214,7 @@ func TestAPhoneCannotAnswerItsOwnCall(t *testing.T) {
 // genesys is an upstream as a SIP Server is: it controls the call by NOTIFY.
 func genesys(t *testing.T, w *world) *pbx {
 	t.Helper()
-	return &pbx{t: t, conn: listenUDP(t), gateway: w.AddrUDP(), uuid: "01ABCDEF"}
+	return w.pbx("5001", "01ABCDEF")
 }
 
 func TestFieldLesson01_NotifyTalkInTheEarlyDialogAnswers(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
@@ -18,42 +17,66 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
-	"sidecar/internal/g711"
-	"sidecar/internal/tone"
+	"sidecar/media"
 )
 
 func randomName() string { return rand.Text()[:12] }
 
-// microphone is a PeerConnection as a page would have it. It sends a tone in PCMU and hears.
+// microphone is a PeerConnection as a page would have it.
 type microphone struct {
+	*voice
 	t      testing.TB
 	pc     *webrtc.PeerConnection
 	writer atomic.Pointer[webrtc.TrackLocalWriter]
 	ssrc   atomic.Uint32
-	hears  *tone.Listener
-	heard  atomic.Int64 // packets
 	wg     sync.WaitGroup
 	done   chan struct{}
 	once   sync.Once
 }
 
+// newMicrophone offers what browsers offer and speaks PCMU.
 func newMicrophone(t testing.TB) *microphone {
+	t.Helper()
+	codecs := &webrtc.MediaEngine{}
+	require.NoError(t, codecs.RegisterDefaultCodecs())
+	return microphoneWith(t, newVoice(t, media.PCMU, 126, browserHz), codecs)
+}
+
+// newMicrophoneOf knows one codec only, and digits.
+func newMicrophoneOf(t testing.TB, codec media.Codec) *microphone {
+	t.Helper()
+	v := newVoice(t, codec, 126, browserHz)
+	engine := &webrtc.MediaEngine{}
+	for _, c := range []struct {
+		name    string
+		payload uint8
+		mono    bool
+	}{{codec.String(), v.payload, codec != media.Opus}, {"telephone-event", v.event, true}} {
+		parameters := webrtc.RTPCodecParameters{PayloadType: webrtc.PayloadType(c.payload)}
+		parameters.MimeType, parameters.ClockRate = "audio/"+c.name, codec.ClockRate()
+		if !c.mono {
+			parameters.Channels = 2
+		}
+		require.NoError(t, engine.RegisterCodec(parameters, webrtc.RTPCodecTypeAudio))
+	}
+	return microphoneWith(t, v, engine)
+}
+
+func microphoneWith(t testing.TB, v *voice, codecs *webrtc.MediaEngine) *microphone {
 	t.Helper()
 	s := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard}}
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	codecs := &webrtc.MediaEngine{}
-	require.NoError(t, codecs.RegisterDefaultCodecs())
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(s), webrtc.WithMediaEngine(codecs), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
-	m := &microphone{t: t, pc: pc, hears: tone.NewListener(), done: make(chan struct{})}
+	m := &microphone{voice: v, t: t, pc: pc, done: make(chan struct{})}
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { m.wg.Go(func() { m.read(track) }) })
 	_, err = pc.AddTrack(m)
 	require.NoError(t, err)
-	m.wg.Go(m.talk)
+	m.wg.Go(func() { m.speak(m.done, m.write) })
 	t.Cleanup(m.close)
 	return m
 }
@@ -73,19 +96,18 @@ func (m *microphone) read(track *webrtc.TrackRemote) {
 		if err != nil && !errors.Is(err, webrtc.ErrCodecNotFound) || packet == nil {
 			return
 		}
-		m.heard.Add(1)
-		if packet.PayloadType != 0 {
-			continue
-		}
-		samples := make([]int16, len(packet.Payload))
-		for i, octet := range packet.Payload {
-			samples[i] = g711.DecodeULaw(octet)
-		}
-		m.hears.Write(samples)
+		m.take(packet)
 	}
 }
 
-// Bind and the others make it its own track, which sends PCMU whatever Pion would prefer.
+func (m *microphone) write(header *rtp.Header, payload []byte) {
+	if writer := m.writer.Load(); writer != nil {
+		header.SSRC = m.ssrc.Load()
+		_, _ = (*writer).WriteRTP(header, payload)
+	}
+}
+
+// Bind and the others make it its own track, which sends its codec whatever Pion would prefer.
 func (m *microphone) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	writer := c.WriteStream()
 	m.ssrc.Store(uint32(c.SSRC()))
@@ -97,39 +119,6 @@ func (m *microphone) ID() string                            { return "microphone
 func (m *microphone) RID() string                           { return "" }
 func (m *microphone) StreamID() string                      { return "page" }
 func (m *microphone) Kind() webrtc.RTPCodecType             { return webrtc.RTPCodecTypeAudio }
-
-func (m *microphone) talk() {
-	var generator tone.Generator
-	samples, payload := make([]int16, 160), make([]byte, 160)
-	header := rtp.Header{Version: 2}
-	before := int64(0)
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-m.done:
-			return
-		case <-ticker.C:
-		}
-		if header.SequenceNumber%10 == 0 { // a stream that ended is silence
-			if now := m.heard.Load(); now != before {
-				before = now
-			} else {
-				m.hears.Quiet()
-			}
-		}
-		generator.Fill(samples, browserHz)
-		for i, s := range samples {
-			payload[i] = g711.EncodeULaw(s)
-		}
-		if writer := m.writer.Load(); writer != nil {
-			header.SSRC = m.ssrc.Load()
-			_, _ = (*writer).WriteRTP(&header, payload)
-		}
-		header.SequenceNumber++
-		header.Timestamp += 160
-	}
-}
 
 func (m *microphone) offer() string {
 	m.t.Helper()

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,9 +20,55 @@ type pbx struct {
 	t       testing.TB
 	conn    net.PacketConn
 	gateway net.Addr
+	dn      string // that it calls
 	tag     string // of the gateway
 	uuid    string // its X-Genesys-CallUUID
 	seq     int
+}
+
+func newPBX(t testing.TB, dn, uuid string) *pbx {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return &pbx{t: t, conn: conn, dn: dn, uuid: uuid}
+}
+
+// pbx is a PBX that calls a DN.
+func (w *world) pbx(dn, uuid string) *pbx {
+	w.t.Helper()
+	p := newPBX(w.t, dn, uuid)
+	w.join(p)
+	return p
+}
+
+// join lets a PBX answer what the gateway says at its end.
+func (w *world) join(p *pbx) {
+	p.gateway = w.AddrUDP()
+	var wg sync.WaitGroup
+	w.t.Cleanup(func() { wg.Go(p.farewell) })
+	w.after = append(w.after, func() {
+		_ = p.conn.Close()
+		wg.Wait()
+	})
+}
+
+func (p *pbx) farewell() {
+	buffer := make([]byte, 8192)
+	_ = p.conn.SetReadDeadline(time.Time{})
+	for {
+		n, _, err := p.conn.ReadFrom(buffer)
+		if err != nil {
+			return
+		}
+		switch m := parseText(string(buffer[:n])); {
+		case strings.HasPrefix(m.start, "BYE"):
+			p.respond(m, 200, "OK", "")
+		case strings.HasPrefix(m.start, "CANCEL"):
+			p.respond(m, 200, "OK", "")
+			m.headers[slices.Index(m.headers, "CSeq: "+m.get("CSeq"))] = strings.Replace("CSeq: "+m.get("CSeq"), "CANCEL", "INVITE", 1)
+			p.respond(m, 487, "Request Terminated", "")
+		}
+	}
 }
 
 func listenUDP(t testing.TB) net.PacketConn {
@@ -69,13 +117,13 @@ func (p *pbx) sendAs(seq int, method, body string, headers ...string) {
 	if p.uuid != "" {
 		headers = append(headers, "X-Genesys-CallUUID: "+p.uuid)
 	}
-	to := "To: <sip:5001@pbx.example.com>"
+	to := "To: <sip:" + p.dn + "@pbx.example.com>"
 	if p.tag != "" {
 		to += ";tag=" + p.tag
 	}
 	here := p.conn.LocalAddr().String()
 	lines := []string{
-		method + " sip:5001@" + p.gateway.String() + " SIP/2.0", "Via: SIP/2.0/UDP " + here + ";branch=z9hG4bK" + randomName(), "Max-Forwards: 70",
+		method + " sip:" + p.dn + "@" + p.gateway.String() + " SIP/2.0", "Via: SIP/2.0/UDP " + here + ";branch=z9hG4bK" + randomName(), "Max-Forwards: 70",
 		"From: <sip:4711@pbx.example.com>;tag=pbx", to, "Call-ID: pbx-" + here, fmt.Sprintf("CSeq: %d %s", seq, method),
 		"Contact: <sip:4711@" + here + ">",
 	}
@@ -115,6 +163,50 @@ func (p *pbx) receive() *text {
 	return parseText(string(buffer[:n]))
 }
 
+// withPBX is a world whose calls go to a PBX of this kind.
+func withPBX(t *testing.T, change func(*settings)) (*world, *pbx) {
+	t.Helper()
+	p := newPBX(t, "5001", "")
+	w := newWorld(t, func(s *settings) {
+		inner := s.gateway.Upstream
+		s.gateway.Upstream = func(dn string) (gateway.Upstream, bool) {
+			up, ok := inner(dn)
+			up.Proxy = p.conn.LocalAddr().String()
+			return up, ok
+		}
+		if change != nil {
+			change(s)
+		}
+	})
+	w.join(p)
+	return w, p
+}
+
+// taken is the INVITE of a call that comes.
+func (p *pbx) taken() *text {
+	p.t.Helper()
+	return p.until("INVITE")
+}
+
+// respond answers a request of the gateway.
+func (p *pbx) respond(req *text, status int, reason, body string, headers ...string) {
+	p.t.Helper()
+	to := req.get("To")
+	if !strings.Contains(to, ";tag=") {
+		to += ";tag=pbx"
+	}
+	lines := append([]string{
+		fmt.Sprintf("SIP/2.0 %d %s", status, reason), "Via: " + req.get("Via"), "From: " + req.get("From"), "To: " + to, "Call-ID: " + req.get("Call-ID"),
+		"CSeq: " + req.get("CSeq"), "Contact: <sip:5002@" + p.conn.LocalAddr().String() + ">",
+	}, headers...)
+	if body != "" {
+		lines = append(lines, "Content-Type: application/sdp")
+	}
+	lines = append(lines, fmt.Sprintf("Content-Length: %d", len(body)), "", body)
+	_, err := p.conn.WriteTo([]byte(strings.Join(lines, "\r\n")), p.gateway)
+	require.NoError(p.t, err)
+}
+
 // sdpOffering is a description with the payload types of a desk phone.
 func sdpOffering(conn net.PacketConn, version int, types string) string {
 	return strings.Replace(sdpAt(conn, version), "RTP/AVP 0\r\n", "RTP/AVP "+types+"\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:9 G722/8000\r\n"+
@@ -139,7 +231,7 @@ func TestOfferInThe200AndMediaThatMoves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	a := w.agent("5001")
-	p := &pbx{t: t, conn: listenUDP(t), gateway: w.AddrUDP()}
+	p := w.pbx("5001", "")
 	first, second, third := listenUDP(t), listenUDP(t), listenUDP(t)
 	m := newMicrophone(t)
 	res := p.invite("", func() {

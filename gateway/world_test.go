@@ -58,6 +58,7 @@ type world struct {
 	phone     *phone.Phone // where the gateway's calls go
 	events    chan gateway.Event
 	pool      *media.PortPool
+	after     []func() // run when the gateway is closed
 }
 
 // testLog shows what the gateway logs when a test fails.
@@ -83,7 +84,7 @@ func newWorld(t testing.TB, change func(*settings)) *world {
 	set := settings{
 		phone: phone.Options{Server: w.registrar.addr(), User: "5002", Tone: phoneHz},
 		gateway: gateway.Options{
-			Log: testLog(t),
+			Log:    testLog(t),
 			SIP:    sip.Options{ListenUDP: "127.0.0.1:0", Registrar: sip.RegistrarOptions{Credentials: tokens{}, Bearer: true, Grace: time.Minute}},
 			Engine: engine, Ports: w.pool, OnEvent: func(e gateway.Event) { w.events <- e },
 			Sound: func() media.Sound {
@@ -111,6 +112,9 @@ func newWorld(t testing.TB, change func(*settings)) *world {
 	t.Cleanup(func() {
 		w.server.Close()
 		w.Close()
+		for _, f := range w.after {
+			f()
+		}
 		require.Zero(t, w.Calls())
 		require.Zero(t, w.pool.InUse(), "ports are given back")
 	})

@@ -31,6 +31,9 @@ type TURNOptions struct {
 	RelayIP netip.Addr
 	// RelayTo are the only addresses that packets are relayed to: those of the browsers' media port.
 	RelayTo []netip.AddrPort
+	// Outside are what the first of RelayTo is known as to browsers, behind a 1:1 NAT. What is for them is relayed to it
+	// directly: few NATs turn such packets round.
+	Outside []netip.AddrPort
 	Realm   string
 	Secret  string        // shared with whoever makes credentials
 	TTL     time.Duration // of credentials; 0 stands for DefaultTURNTTL
@@ -98,7 +101,7 @@ func (o *TURNOptions) check() error {
 func (s *TURNServer) listen(ctx context.Context, config *turn.ServerConfig) ([]func() error, error) {
 	var closers []func() error
 	var lc net.ListenConfig
-	relay := &ownRelay{ip: s.opts.RelayIP, to: s.opts.RelayTo, refused: s.refused}
+	relay := &ownRelay{ip: s.opts.RelayIP, to: append(slices.Clone(s.opts.RelayTo), s.opts.Outside...), outside: s.opts.Outside, refused: s.refused}
 	for _, addr := range s.opts.UDP {
 		conn, err := lc.ListenPacket(ctx, "udp", addr.String())
 		if err != nil {
@@ -173,7 +176,8 @@ func (s *TURNServer) Close() error {
 // hence the filter in the socket.
 type ownRelay struct {
 	ip      netip.Addr
-	to      []netip.AddrPort
+	to      []netip.AddrPort // the first is behind those of outside
+	outside []netip.AddrPort
 	refused *atomic.Uint64
 }
 
@@ -199,38 +203,52 @@ func (r *ownRelay) AllocateConn(string, int) (net.Conn, net.Addr, error) {
 	return nil, nil, fmt.Errorf("relay over TCP: %w", errors.ErrUnsupported)
 }
 
-func (r *ownRelay) reaches(addr net.Addr) bool {
+// ours is the address in our terms, if it is one of ours.
+func (r *ownRelay) ours(addr net.Addr) (netip.AddrPort, bool) {
 	udp, ok := addr.(*net.UDPAddr)
 	if ok {
-		ap := udp.AddrPort()
-		ok = slices.Contains(r.to, netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()))
+		ap := netip.AddrPortFrom(udp.AddrPort().Addr().Unmap(), udp.AddrPort().Port())
+		if slices.Contains(r.to, ap) {
+			return ap, true
+		}
 	}
-	if !ok {
-		r.refused.Add(1)
-	}
-	return ok
+	r.refused.Add(1)
+	return netip.AddrPort{}, false
 }
 
 // ownConn drops what is not ours, both ways.
 type ownConn struct {
 	*net.UDPConn
 	relay *ownRelay
+	known atomic.Pointer[net.UDPAddr] // the outside address that the browser sends to: answers must come from it
 }
 
 // WriteTo implements [net.PacketConn].
 func (c *ownConn) WriteTo(b []byte, addr net.Addr) (int, error) {
-	if !c.relay.reaches(addr) {
+	to, ok := c.relay.ours(addr)
+	if !ok {
 		return len(b), nil
 	}
-	return c.UDPConn.WriteTo(b, addr)
+	if slices.Contains(c.relay.outside, to) {
+		c.known.Store(net.UDPAddrFromAddrPort(to))
+		to = c.relay.to[0]
+	}
+	return c.WriteToUDPAddrPort(b, to)
 }
 
 // ReadFrom implements [net.PacketConn].
 func (c *ownConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, addr, err := c.UDPConn.ReadFrom(b)
-		if err != nil || c.relay.reaches(addr) {
+		if err != nil {
 			return n, addr, err
+		}
+		from, ok := c.relay.ours(addr)
+		if known := c.known.Load(); ok && known != nil && from == c.relay.to[0] {
+			return n, known, nil
+		}
+		if ok {
+			return n, addr, nil
 		}
 	}
 }

@@ -33,6 +33,11 @@ type turnServer struct {
 	certificate *x509.Certificate
 }
 
+// outer is what an address is known as outside.
+func outer(addr netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr("203.0.113.10"), addr.Port())
+}
+
 func newTURN(t *testing.T, ttl time.Duration, to ...netip.AddrPort) *turnServer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -48,7 +53,7 @@ func newTURN(t *testing.T, ttl time.Duration, to ...netip.AddrPort) *turnServer 
 	require.NoError(t, err)
 	anyPort := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}
 	server, err := media.NewTURNServer(t.Context(), media.TURNOptions{
-		UDP: anyPort, TCP: anyPort, TLS: anyPort, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, RelayIP: loopback, RelayTo: to, Realm: "sidecar", Secret: turnSecret, TTL: ttl, Logger: quiet(),
+		UDP: anyPort, TCP: anyPort, TLS: anyPort, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, RelayIP: loopback, RelayTo: to, Outside: []netip.AddrPort{outer(to[0])}, Realm: "sidecar", Secret: turnSecret, TTL: ttl, Logger: quiet(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
@@ -114,6 +119,31 @@ func TestTURNRelaysToOurMediaOnly(t *testing.T) {
 			eventually(t, "refused, too", func() bool { return server.Refused() == 2 })
 		})
 	}
+}
+
+// Behind a 1:1 NAT the browser knows the media port by its outer address, which packets of ours may not come back from.
+func TestTURNReachesOurMediaByItsOuterAddress(t *testing.T) {
+	t.Parallel()
+	ours := newStranger(t, "127.0.0.1")
+	server := newTURN(t, 0, ours.addr())
+	credentials, err := server.Credentials("5001")
+	require.NoError(t, err)
+	relayed, _, err := allocate(t, server, "udp", credentials)
+	require.NoError(t, err)
+	_, err = relayed.WriteTo([]byte("hello"), net.UDPAddrFromAddrPort(outer(ours.addr())))
+	require.NoError(t, err)
+	buffer := make([]byte, 100)
+	require.NoError(t, ours.conn.SetReadDeadline(time.Now().Add(patience)))
+	n, from, err := ours.conn.ReadFromUDPAddrPort(buffer)
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(buffer[:n]))
+	_, err = ours.conn.WriteToUDPAddrPort([]byte("back"), from)
+	require.NoError(t, err)
+	require.NoError(t, relayed.SetReadDeadline(time.Now().Add(patience)))
+	n, answers, err := relayed.ReadFrom(buffer)
+	require.NoError(t, err)
+	require.Equal(t, "back", string(buffer[:n]))
+	require.Equal(t, outer(ours.addr()).String(), answers.String())
 }
 
 func TestTURNRefusesWrongAndExpiredCredentials(t *testing.T) {

@@ -138,7 +138,7 @@ func TestPagesGetICEServers(t *testing.T) {
 	require.Regexp(t, `^turn:127\.0\.0\.1:\d+\?transport=udp$`, ours.URLs[0])
 	require.Regexp(t, `^turns:127\.0\.0\.1:\d+\?transport=tcp$`, ours.URLs[1])
 	require.NotEqual(t, s.ICEServers[2].Credential, ours.Credential, "each server has a secret of its own")
-	require.Contains(t, d.mediaAddrs()[1].String(), "203.0.113.10:")
+	require.Contains(t, d.outsideAddrs()[0].String(), "203.0.113.10:")
 }
 
 func TestWhatLibrariesSayIsADetail(t *testing.T) {

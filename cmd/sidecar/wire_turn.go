@@ -29,7 +29,7 @@ func (d *daemon) buildTURN(ctx context.Context, secrets *config.Secrets) error {
 	}
 	o := media.TURNOptions{
 		UDP: addrsOf(t.ListenUDP), TCP: addrsOf(t.ListenTCP), TLS: addrsOf(t.ListenTLS),
-		RelayIP: d.media.Addrs()[0].Addr(), RelayTo: d.mediaAddrs(), Realm: t.Realm, Secret: secret.Reveal(), TTL: t.TTL, Logger: d.log,
+		RelayIP: d.media.Addrs()[0].Addr(), RelayTo: d.media.Addrs(), Outside: d.outsideAddrs(), Realm: t.Realm, Secret: secret.Reveal(), TTL: t.TTL, Logger: d.log,
 	}
 	if d.certificate != nil {
 		o.TLSConfig = d.certificate.Config()
@@ -50,12 +50,12 @@ func addrsOf(listen string) []netip.AddrPort {
 	return []netip.AddrPort{addr}
 }
 
-// mediaAddrs are the addresses that pages are told for media.
-func (d *daemon) mediaAddrs() []netip.AddrPort {
-	addrs := d.media.Addrs()
+// outsideAddrs are what pages are told of the media port behind a 1:1 NAT.
+func (d *daemon) outsideAddrs() []netip.AddrPort {
+	var addrs []netip.AddrPort
 	for _, text := range d.cfg.Gateway.ICE.NAT1To1 {
 		if outside, err := netip.ParseAddr(text); err == nil { // validated
-			addrs = append(addrs, netip.AddrPortFrom(outside, addrs[0].Port()))
+			addrs = append(addrs, netip.AddrPortFrom(outside, d.media.Addrs()[0].Port()))
 		}
 	}
 	return addrs

@@ -8,7 +8,10 @@ MAKEFLAGS += --no-print-directory
 # Outside a git checkout (a source archive) the version is "dev".
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-GO_TEST := go test -race -shuffle=on -tags e2e -timeout 20m -p 2
+GO_TEST := go test -race -shuffle=on -tags e2e,opus,nolibopusfile -timeout 20m -p 2
+# Opus is transcoded by libopus, where its headers and a C compiler are there. The names are resolved by Go as in the static binary.
+comma := ,
+OPUS := $(shell pkg-config --exists opus 2>/dev/null && command -v gcc >/dev/null && echo yes)
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 export FUZZTIME
@@ -18,9 +21,15 @@ export FUZZTIME
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/sidecar, static, with the agent page if Node.js is there
+build: ## bin/sidecar, with the agent page if Node.js is there, with opus if libopus-dev is, else static
 	@scripts/web-build.sh --if-node
+ifeq ($(OPUS),yes)
+	CGO_ENABLED=1 go build -trimpath -buildvcs=false -tags opus,nolibopusfile,netgo,osusergo -ldflags '$(LDFLAGS)' -o bin/ ./cmd/sidecar
+	@echo 'build: bin/sidecar transcodes opus, and needs libopus0 where it runs'
+else
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/sidecar
+	@echo 'build: bin/sidecar is static and does not transcode opus (for that: apt-get install gcc libc6-dev libopus-dev pkg-config)'
+endif
 
 deps: ## install what make test needs and this machine lacks
 	@scripts/deps.sh test
@@ -68,7 +77,7 @@ gen-check: ## fail if a generated file is not what its generator makes
 	@scripts/gen.sh --check
 
 bench: ## benchmarks, with allocations
-	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	go test $(if $(OPUS),-tags opus$(comma)nolibopusfile) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@scripts/fuzz.sh

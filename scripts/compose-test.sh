@@ -86,7 +86,7 @@ write_config() {
   cat >"$work/sidecar.yaml.new" <<YAML
 asterisk: [{id: pbx1, url: "http://$address:8089"}]
 network: {rtp: {start: 21000, end: 21999}}
-dns: [{numbers: [$dns], owner: phone}]
+dns: [{numbers: [$dns], owner: phone}, {numbers: [5009]}]
 trunks: [{name: customers, kind: peer, host: "$customer"}]
 routes: [{number: "*", trunk: customers, to: "dn:5001"}]
 YAML
@@ -129,6 +129,14 @@ check_secrets() {
   [[ -z $loose ]] || die "others may read files with secrets: $loose"
   in_service sidecar cat /var/lib/sidecar/credentials.txt >"$work/credentials.txt"
   in_service sidecar sidecar dn export --secrets --format json --out - >"$work/dns.json"
+}
+
+# The image has the page, HTTPS and what browsers' calls need.
+check_page() {
+  curl -fsSk --max-time 5 "https://$address:8443/" | grep -q '<script type="module"' || die "the page is not in the image"
+  # shellcheck disable=SC2016 # for the shell in the container
+  in_service sidecar bash -c 'ldd /usr/local/bin/sidecar' | grep -q 'libopus.so.0 => /' || die "the image's sidecar has no libopus"
+  [[ $(curl -sS -o /dev/null -w '%{http_code}' --max-time 5 "http://$address:8090/ws") == 400 ]] || die "the gateway does not listen at /ws"
 }
 
 # A DN that is added reaches the Asterisk that runs.
@@ -202,6 +210,7 @@ main() {
   write_config 5001-5005
   step 'up' up
   check_secrets
+  check_page
   step 'calls' calls
   step 'new DN' check_new_dn
   step 'profiles' check_profiles

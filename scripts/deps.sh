@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Gets what this machine lacks. Idempotent: where everything is there it only looks.
 #   deps.sh run    what `make up` needs: Go, Asterisk, curl
-#   deps.sh test   besides: a C compiler (go test -race), SIPp, Chromium, Node.js with the packages of e2e/node and web, the
-#                  tools
+#   deps.sh test   besides: a C compiler (go test -race), libopus, SIPp, Chromium, Node.js with the packages of e2e/node and
+#                  web, the tools
+#   deps.sh bench  besides: rtpengine, which the gateway is compared with; its service is kept from running
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -73,6 +74,34 @@ node_packages() {
   printf '%s\n' "$sum" >"$stamp"
 }
 
+# Installs packages and starts none of the services that they bring, now or at the next boot.
+install_without_services() {
+  local as_root=() policy=/usr/sbin/policy-rc.d
+  ((EUID == 0)) || as_root=(sudo -n)
+  if [[ ! -e $policy ]]; then
+    # Debian's way to say no: invoke-rc.d(8) asks this program.
+    "${as_root[@]}" sh -c "printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy"
+    trap '"${as_root[@]}" rm -f -- "$policy"' RETURN
+  fi
+  install_packages "$@"
+  ! command -v systemctl >/dev/null ||
+    "${as_root[@]}" systemctl mask rtpengine-daemon.service rtpengine-recording-daemon.service >/dev/null 2>&1 || true
+}
+
+test_dependencies() {
+  local missing
+  mapfile -t missing < <(printf '%s\n' 'curl curl' 'gcc gcc' 'pkg-config pkg-config' 'sipp sip-tester' 'node nodejs' 'npm npm' 'chromium chromium' | missing_packages)
+  # gcc without the C library's headers can't build the race detector's part.
+  [[ -r /usr/include/stdlib.h ]] || missing+=(libc6-dev)
+  pkg-config --exists opus 2>/dev/null || missing+=(libopus-dev)
+  install_packages "${missing[@]}"
+  check_go
+  check_node
+  node_packages
+  "$top/scripts/web-packages.sh"
+  "$top/scripts/tools.sh" >/dev/null
+}
+
 main() {
   local missing
   case ${1-} in
@@ -81,18 +110,12 @@ main() {
       install_packages "${missing[@]}"
       check_go
       ;;
-    test)
-      mapfile -t missing < <(printf '%s\n' 'curl curl' 'gcc gcc' 'sipp sip-tester' 'node nodejs' 'npm npm' 'chromium chromium' | missing_packages)
-      # gcc without the C library's headers can't build the race detector's part.
-      [[ -r /usr/include/stdlib.h ]] || missing+=(libc6-dev)
-      install_packages "${missing[@]}"
-      check_go
-      check_node
-      node_packages
-      "$top/scripts/web-packages.sh"
-      "$top/scripts/tools.sh" >/dev/null
+    test) test_dependencies ;;
+    bench)
+      test_dependencies
+      command -v rtpengine >/dev/null || install_without_services rtpengine-daemon
       ;;
-    *) die "usage: deps.sh run|test" ;;
+    *) die "usage: deps.sh run|test|bench" ;;
   esac
   (cd "$top" && go mod download) || die "go mod download failed"
   "$top/scripts/asterisk-install.sh" >/dev/null

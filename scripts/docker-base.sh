@@ -2,12 +2,13 @@
 # Makes the base images that the Dockerfiles name, in the engine of DOCKER_HOST, where no registry can be reached:
 #   debian:forky-slim      from Debian's signed packages, with mmdebstrap
 #   golang:1.26-bookworm   that, with this machine's Go and the modules that go.sum names, served from a directory
+#   node:22-bookworm-slim  that, with this machine's Node.js and npm, and the packages of web in npm's cache
 # They stand in for the public images of these names, so never let it loose on an engine that is used for something else.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
-readonly debian=debian:forky-slim golang=golang:1.26-bookworm
+readonly debian=debian:forky-slim golang=golang:1.26-bookworm node=node:22-bookworm-slim
 
 # The key of the sources that an image here was made from.
 made_from() { docker image inspect --format '{{index .Config.Labels "sidecar.made-from"}}' "$1" 2>/dev/null || true; }
@@ -67,9 +68,32 @@ DOCKERFILE
     DOCKER_BUILDKIT=0 docker build -q -t "$golang" - >/dev/null 2>"$work/log" || { cat "$work/log" >&2; die "could not make $golang"; }
 }
 
+make_node() {
+  local key context=$work/node
+  key=$(cat "$top/web/package-lock.json" <(node --version) | sha256sum | cut -c 1-16)
+  [[ $(made_from "$node") != "$key" ]] || return 0
+  note "making $node from Node.js $(node --version) of this machine"
+  mkdir -p "$context/packages"
+  cp "$top/web/package.json" "$top/web/package-lock.json" "$context/packages/"
+  (cd "$context/packages" && npm ci --no-fund --no-audit --loglevel=error --prefer-offline --ignore-scripts --cache "$context/cache") >&2
+  rm -rf -- "$context/packages"
+  ln -s "$(npm root -g)/npm" "$context/npm"
+  ln -s "$(readlink -f "$(command -v node)")" "$context/node"
+  cat >"$context/Dockerfile" <<DOCKERFILE
+FROM $debian
+COPY node /usr/local/bin/node
+COPY npm /usr/local/lib/node_modules/npm
+COPY cache /usr/local/npm-cache
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx
+ENV npm_config_cache=/usr/local/npm-cache npm_config_offline=true
+LABEL sidecar.made-from=$key
+DOCKERFILE
+  tar -C "$context" -ch . | DOCKER_BUILDKIT=0 docker build -q -t "$node" - >/dev/null 2>"$work/log" || { cat "$work/log" >&2; die "could not make $node"; }
+}
+
 main() {
   local tool
-  for tool in docker mmdebstrap go apt-get; do
+  for tool in docker mmdebstrap go node npm apt-get; do
     command -v "$tool" >/dev/null || die "$tool is missing"
   done
   [[ -n ${DOCKER_HOST-} ]] || die "DOCKER_HOST is not set: name the engine that gets the images"
@@ -77,6 +101,7 @@ main() {
   trap 'rm -rf -- "$work"' EXIT
   make_debian
   make_golang
+  make_node
 }
 
 main "$@"

@@ -17,5 +17,5 @@ if flock -n 8; then
 fi
 pid=$(<"$pidfile")
 kill -TERM "$pid" 2>/dev/null || die "the process $pid of $pidfile can't be signalled"
-flock -w 45 8 || die "process $pid did not stop within 45 s"
+flock -w 60 8 || die "process $pid did not stop within 60 s"
 note stopped

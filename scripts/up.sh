@@ -69,12 +69,12 @@ child() {
 alive() { [[ -n $1 ]] && kill -0 "$1" 2>/dev/null; }
 
 # shellcheck disable=SC2317 # called by the trap
-# Ends a child and waits for it; one that won't go within 15 s is killed.
+# Ends a child and waits for it; one that won't go within $3 seconds is killed.
 finish() {
   local pid=$1 name=$2 i
   alive "$pid" || return 0
   kill -TERM "$pid" 2>/dev/null || true
-  for ((i = 0; i < 150; i++)); do
+  for ((i = 0; i < 10 * $3; i++)); do
     alive "$pid" || break
     sleep 0.1
   done
@@ -89,12 +89,17 @@ finish() {
 end() {
   local code=$?
   trap - EXIT
-  trap '' INT TERM HUP
+  trap '' HUP
+  # The sidecar waits for calls of browsers; told again it goes at once.
+  # shellcheck disable=SC2064 # the process of now
+  trap "${sidecar_pid:+kill -TERM $sidecar_pid 2>/dev/null || true}" INT TERM
   # Nothing may keep this from ending both, not even a terminal that is gone.
   set +e
-  [[ -z $asterisk_pid$sidecar_pid ]] || note stopping
-  finish "$sidecar_pid" sidecar
-  finish "$asterisk_pid" asterisk
+  [[ -z $asterisk_pid$sidecar_pid ]] || note "stopping (calls of browsers may end; Ctrl-C again ends them)"
+  # gateway.drain_timeout and http.drain_timeout, and some.
+  finish "$sidecar_pid" sidecar 40
+  trap '' INT TERM
+  finish "$asterisk_pid" asterisk 15
   rm -f -- "$pidfile"
   [[ -z $stopping ]] || code=0
   exit "$code"

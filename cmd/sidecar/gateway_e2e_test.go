@@ -51,15 +51,6 @@ func requireInService(t *testing.T, d *daemon, dn string, want bool) {
 	require.Eventually(t, func() bool { return inService(d, dn) == want }, patience, patience/500, "DN %s in service: %v", dn, want)
 }
 
-func phonePassword(t *testing.T, cfg *config.Config, dn string) string {
-	t.Helper()
-	secrets, err := config.OpenSecrets(cfg.DataDir)
-	require.NoError(t, err)
-	password, err := secrets.Phone(config.DN{Number: dn})
-	require.NoError(t, err)
-	return password.Reveal()
-}
-
 // token logs an agent in who has one DN.
 func token(t *testing.T, d *daemon, dn string) string {
 	t.Helper()

@@ -26,8 +26,9 @@ import (
 // site is the configuration of a daemon that talks to fake Asterisks: pbx1, pbx2...
 func site(t *testing.T, fake *fakeari.Server, dataDir, listen string, more ...*fakeari.Server) *config.Config {
 	t.Helper()
-	text := fmt.Sprintf("data_dir: %s\nhttp: {listen: '%s'}\ndns: [{numbers: [5001-5002]}]\nnetwork: {sidecar_sip_port: %d}\n"+
-		"gateway: {ice: {listen: '127.0.0.1:0', tcp: false}}\nasterisk:\n", dataDir, listen, asterisk.FreePorts(t, 1)[0])
+	free := asterisk.FreePorts(t, 2)
+	text := fmt.Sprintf("data_dir: %s\nhttp: {listen: '%s'}\ndns: [{numbers: [5001-5002]}]\nnetwork: {sip_listen: '127.0.0.1:%d', sidecar_sip_port: %d}\n"+
+		"gateway: {ice: {listen: '127.0.0.1:0', tcp: false}}\nasterisk:\n", dataDir, listen, free[0], free[1])
 	for i, f := range append([]*fakeari.Server{fake}, more...) {
 		text += fmt.Sprintf("- {id: pbx%d, url: '%s', user: %s, password: %s}\n", i+1, strings.TrimSuffix(f.URL(), "/ari"), fakeari.User, fakeari.Password)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/icholy/digest"
 	"github.com/stretchr/testify/require"
+
+	"sidecar/config"
 )
 
 // window is a browser's SIP side, as far as registering goes.
@@ -68,4 +70,43 @@ func (w *window) registerDigest(dn, password string) string {
 	require.NoError(w.t, err)
 	status, _ := w.register(dn, cred.String())
 	return status
+}
+
+// until reads messages until one begins with the text.
+func (w *window) until(start string) string {
+	w.t.Helper()
+	require.NoError(w.t, w.ws.SetReadDeadline(time.Now().Add(patience)))
+	for {
+		_, message, err := w.ws.ReadMessage()
+		require.NoError(w.t, err, "waiting for %s", start)
+		if strings.HasPrefix(string(message), start) {
+			return string(message)
+		}
+	}
+}
+
+// refuse answers an INVITE.
+func (w *window) refuse(invite, status string) {
+	w.t.Helper()
+	lines := []string{"SIP/2.0 " + status}
+	for line := range strings.SplitSeq(invite, "\r\n") {
+		name, _, _ := strings.Cut(line, ":")
+		switch strings.ToLower(name) {
+		case "via", "from", "call-id", "cseq":
+			lines = append(lines, line)
+		case "to":
+			lines = append(lines, line+";tag=w")
+		}
+	}
+	require.NoError(w.t, w.ws.WriteMessage(websocket.TextMessage, []byte(strings.Join(append(lines, "Content-Length: 0"), "\r\n")+"\r\n\r\n")))
+}
+
+// phonePassword is what the DN's phone shows.
+func phonePassword(t *testing.T, cfg *config.Config, dn string) string {
+	t.Helper()
+	secrets, err := config.OpenSecrets(cfg.DataDir)
+	require.NoError(t, err)
+	password, err := secrets.Phone(config.DN{Number: dn})
+	require.NoError(t, err)
+	return password.Reveal()
 }

@@ -102,6 +102,7 @@ func (s *step) phoneChanged(p *Party, change LegChange) bool {
 		s.hold(p, HoldNone)
 	case LegIsSilent, LegIsAudible:
 		p.Leg.MediaLost = change == LegIsSilent
+		s.music()
 	case LegIsCreated, LegIsRinging, LegIsHeard, LegIsUp, LegIsGone:
 	}
 	return true
@@ -139,21 +140,21 @@ func (s *step) music() {
 }
 
 // wantsMusic reports whether somebody waits in the bridge: for the target of a transfer, or for the one other party, who
-// holds and whose switch does not know it. Among several a hold silences nobody.
+// holds and whose switch does not know it, or whose page is being loaded anew. Among several a hold silences nobody.
 func (c *Call) wantsMusic() bool {
 	if c.Transfer != nil && c.Transfer.Committed {
 		return true
 	}
-	talking, holding := 0, 0
+	talking, away := 0, 0
 	for i := range c.Parties {
 		switch p := &c.Parties[i]; {
 		case !p.alive() || !p.Leg.Joined:
-		case p.State == PartyHeld && p.Leg.Hold == HoldGateway:
-			holding++
+		case p.Leg.MediaLost, p.State == PartyHeld && p.Leg.Hold == HoldGateway:
+			away++
 			talking++
 		default:
 			talking++
 		}
 	}
-	return talking == 2 && holding > 0
+	return talking == 2 && away > 0
 }

@@ -159,7 +159,9 @@ func TestMediaOfAPhoneIsLost(t *testing.T) {
 	t.Parallel()
 	s := talking(t).in(told("n1-x.1", LegIsSilent))
 	require.True(t, s.state.view().Parties[1].MediaLost)
+	require.Equal(t, []string{"PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:true}"}, s.lines, "the other one waits")
 	require.False(t, s.in(told("n1-x.1", LegIsAudible)).state.view().Parties[1].MediaLost)
+	require.Equal(t, []string{"PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:false}"}, s.lines)
 }
 
 // switched is a call that a SIP Server sends to 5001.

@@ -453,7 +453,7 @@ func (w *walk) checkMusic(m node) {
 	for _, p := range c.Parties {
 		if p.State == PartyEstablished || p.State == PartyHeld {
 			talking++
-			held = held || p.State == PartyHeld && p.Leg.Hold == HoldGateway
+			held = held || p.Leg.MediaLost || p.State == PartyHeld && p.Leg.Hold == HoldGateway
 		}
 	}
 	transfer := c.Transfer != nil && c.Transfer.Committed

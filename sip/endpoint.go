@@ -36,6 +36,7 @@ func New(opts Options) (*Endpoint, error) {
 	if err := opts.setDefaults(); err != nil {
 		return nil, err
 	}
+	library.to.Store(opts.Log)
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &Endpoint{opts: opts, log: opts.Log, ctx: ctx, cancel: cancel, dialogs: make(map[dialogKey]*Dialog)}
 	e.trip = e.roundTrip
@@ -114,8 +115,8 @@ func (e *Endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 		return
 	}
 	defer e.wg.Done()
-	if err := complete(req); err != nil { // over TCP nobody has looked yet
-		e.reply(req, tx, refuse(400, "Bad Request"))
+	if err := usable(req); err != nil { // over TCP nobody has looked yet
+		e.reply(req, tx, refusalFor(err))
 		return
 	}
 	if extensions := unsupported(req); len(extensions) > 0 {

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"net"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -16,4 +17,10 @@ func (e *Endpoint) AnswerRegisters(answer func(request string) (status int, head
 		}
 		return res, nil
 	}
+}
+
+// NewDoor is the listener of TCP connections by itself; heard tells it of a message.
+func NewDoor(listener net.Listener) (door net.Listener, heard func(source string)) {
+	d := newDoor(listener)
+	return d, d.heard
 }

@@ -220,13 +220,13 @@ func (f *Flow) take(msg []byte) error {
 	}
 	parsed, err := screen(msg)
 	if err != nil {
-		if answer := refusal(msg, 400, "Bad Request"); answer != nil {
+		if answer := refusal(msg, refusalFor(err)); answer != nil {
 			return errors.Join(err, f.send(answer))
 		}
 		return err
 	}
 	if !f.isAdmitted() && !parsed.harmless() {
-		if answer := refusal(msg, 403, "Register First"); answer != nil && parsed.method != "ACK" {
+		if answer := refusal(msg, refuse(403, "Register First")); answer != nil && parsed.method != "ACK" {
 			return errors.Join(errUnregistered, f.send(answer))
 		}
 		return errUnregistered

@@ -202,10 +202,10 @@ func TestRubbishIsRefusedAndTheFlowLives(t *testing.T) {
 		"CSeq too large":       {replaceLine(good, "CSeq", "CSeq: 36893488147419103232 OPTIONS"), 400},
 		"negative length":      {replaceLine(good, "Content-Length", "Content-Length: -999"), 400},
 		"length beyond":        {replaceLine(good, "Content-Length", "Content-Length: 9999"), 400},
-		"version 7":            {strings.Replace(good, "SIP/2.0\n", "SIP/7.0\n", 1), 400},
+		"version 7":            {strings.Replace(good, "SIP/2.0\n", "SIP/7.0\n", 1), 505},
 		"no branch":            {replaceLine(good, "Via", "Via: SIP/2.0/WS x.invalid"), 400},
 		"old branch":           {replaceLine(good, "Via", "Via: SIP/2.0/WS x.invalid;branch=1"), 400},
-		"unknown scheme":       {strings.Replace(good, "OPTIONS sip:", "OPTIONS nobodyKnows:", 1), 400},
+		"unknown scheme":       {strings.Replace(good, "OPTIONS sip:", "OPTIONS nobodyKnows:", 1), 416},
 		"status 99":            {strings.Replace(good, "OPTIONS sip:desk.example.com SIP/2.0", "SIP/2.0 99 Low", 1), 0},
 		"status overflow":      {strings.Replace(good, "OPTIONS sip:desk.example.com SIP/2.0", "SIP/2.0 4294967301 High", 1), 0},
 	} {

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -31,18 +32,28 @@ func screen(data []byte) (screened, error) {
 	if !ok {
 		return screened{}, fmt.Errorf("%w: neither request nor response", ErrBadMessage)
 	}
-	if err := complete(m); err != nil {
+	if err := usable(m); err != nil {
 		return screened{}, err
 	}
-	switch m := msg.(type) {
-	case *sip.Request:
-		return screened{method: string(m.Method), branch: m.Via().Params.GetOr("branch", "")}, completeRequest(m)
-	case *sip.Response:
-		if m.StatusCode < 100 || m.StatusCode > 699 {
-			return screened{}, fmt.Errorf("%w: status %d, must be 100 to 699", ErrBadMessage, m.StatusCode)
-		}
+	if req, ok := msg.(*sip.Request); ok {
+		return screened{method: string(req.Method), branch: req.Via().Params.GetOr("branch", "")}, nil
 	}
 	return screened{}, nil
+}
+
+func usable(m message) error {
+	if err := complete(m); err != nil {
+		return err
+	}
+	switch m := m.(type) {
+	case *sip.Request:
+		return completeRequest(m)
+	case *sip.Response:
+		if m.StatusCode < 100 || m.StatusCode > 699 {
+			return fmt.Errorf("%w: status %d, must be 100 to 699", ErrBadMessage, m.StatusCode)
+		}
+	}
+	return nil
 }
 
 // message is what sipgo's requests and responses have in common.
@@ -77,7 +88,7 @@ func complete(m message) error {
 	if missing != "" {
 		return fmt.Errorf("%w: no %s", ErrBadMessage, missing)
 	}
-	for _, name := range []string{"From", "To", "Call-ID", "CSeq"} {
+	for _, name := range []string{"From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards"} {
 		if len(m.GetHeaders(name)) > 1 {
 			return fmt.Errorf("%w: more than one %s", ErrBadMessage, name)
 		}
@@ -85,16 +96,36 @@ func complete(m message) error {
 	return nil
 }
 
+// protocolError is a request that is refused with another status than 400.
+type protocolError struct {
+	status int
+	reason string
+	detail string
+}
+
+func (e *protocolError) Error() string { return ErrBadMessage.Error() + ": " + e.detail }
+func (e *protocolError) Unwrap() error { return ErrBadMessage }
+
+// refusalFor is what the sender of a bad request is told.
+func refusalFor(err error) answer {
+	if bad, ok := errors.AsType[*protocolError](err); ok {
+		return refuse(bad.status, bad.reason)
+	}
+	return refuse(400, "Bad Request")
+}
+
 func completeRequest(req *sip.Request) error {
 	switch branch := req.Via().Params.GetOr("branch", ""); {
 	case req.SipVersion != "SIP/2.0":
-		return fmt.Errorf("%w: version %q, must be SIP/2.0", ErrBadMessage, req.SipVersion)
+		return &protocolError{505, "Version Not Supported", fmt.Sprintf("version %q, must be SIP/2.0", req.SipVersion)}
 	case req.CSeq().MethodName != req.Method:
 		return fmt.Errorf("%w: CSeq says %q, the request line %q", ErrBadMessage, req.CSeq().MethodName, req.Method)
 	case !strings.HasPrefix(branch, sip.RFC3261BranchMagicCookie):
 		return fmt.Errorf("%w: the branch of the Via does not start with %s", ErrBadMessage, sip.RFC3261BranchMagicCookie)
+	case len(branch) == len(sip.RFC3261BranchMagicCookie): // RFC 4475 section 3.2.1
+		return fmt.Errorf("%w: the branch of the Via is nothing but %s", ErrBadMessage, branch)
 	case !strings.EqualFold(req.Recipient.Scheme, "sip") && !strings.EqualFold(req.Recipient.Scheme, "sips"):
-		return fmt.Errorf("%w: the Request-URI is no sip: or sips: URI", ErrBadMessage)
+		return &protocolError{416, "Unsupported URI Scheme", "the Request-URI is no sip: or sips: URI"}
 	case req.Recipient.Host == "":
 		return fmt.Errorf("%w: the Request-URI has no host", ErrBadMessage)
 	}
@@ -115,7 +146,7 @@ func keepAlive(msg []byte) (pong []byte, ok bool) {
 // refusal builds a response to a request that sipgo must not see, from the
 // request's own header lines. It returns nil for what must not be answered: a
 // response, an ACK, or bytes without the lines that would bring an answer home.
-func refusal(msg []byte, status int, reason string) []byte {
+func refusal(msg []byte, because answer) []byte {
 	head, _, _ := bytes.Cut(msg, []byte("\r\n\r\n"))
 	lines := strings.Split(strings.ToValidUTF8(string(head), "?"), "\r\n")
 	start := strings.Fields(lines[0])
@@ -123,7 +154,7 @@ func refusal(msg []byte, status int, reason string) []byte {
 		return nil
 	}
 	var out strings.Builder
-	out.WriteString("SIP/2.0 " + strconv.Itoa(status) + " " + reason + "\r\n")
+	out.WriteString("SIP/2.0 " + strconv.Itoa(because.status) + " " + because.reason + "\r\n")
 	seen := make([]string, 0, 8)
 	for _, line := range lines[1:] {
 		name, _, ok := strings.Cut(line, ":")
@@ -132,6 +163,9 @@ func refusal(msg []byte, status int, reason string) []byte {
 			continue
 		}
 		seen = append(seen, full)
+		if full == "to" && !strings.Contains(strings.ToLower(line), ";tag=") {
+			line += ";tag=refused" // RFC 3261 section 8.2.6.2: the same each time
+		}
 		out.WriteString(line + "\r\n")
 	}
 	if !slices.Contains(seen, "via") || !slices.Contains(seen, "cseq") || !slices.Contains(seen, "call-id") {

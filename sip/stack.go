@@ -24,8 +24,9 @@ type stack struct {
 	tx        *sip.TransactionLayer
 	front     *front
 	udp       *socket
-	tcp       net.Listener
+	tcp       *door
 	wg        sync.WaitGroup // the listeners
+	refusals  *bucket        // owned by the goroutine that reads datagrams
 
 	// Held while something is sent: sipgo must not find its sockets gone (see close).
 	sending sync.RWMutex
@@ -34,7 +35,7 @@ type stack struct {
 
 // newStack opens the sockets and builds the layers; serve starts them. handle gets every request that opens a server transaction, each on a goroutine of its own.
 func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.ServerTx)) (*stack, error) {
-	s := &stack{log: opts.Log, front: front}
+	s := &stack{log: opts.Log, front: front, refusals: newBucket(refusalRate, refusalBurst)}
 	front.attach, front.detach = s.attach, s.detach
 	var config net.ListenConfig
 	if opts.ListenUDP != "" {
@@ -52,7 +53,7 @@ func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.Server
 			}
 			return nil, fmt.Errorf("listen for SIP on tcp %s: %w", opts.ListenTCP, err)
 		}
-		s.tcp = listener
+		s.tcp = newDoor(listener)
 	}
 	s.build(opts.TLS, handle)
 	return s, nil
@@ -72,6 +73,13 @@ func (s *stack) build(trust *tls.Config, handle func(*sip.Request, *sip.ServerTx
 		}}))
 	// Before the transaction layer, in the socket's reading goroutine and so in the order of arrival.
 	s.transport.OnMessage(s.front.bridge.adopt)
+	if s.tcp != nil {
+		s.transport.OnMessage(func(msg sip.Message) {
+			if msg.Transport() == transportTCP {
+				s.tcp.heard(msg.Source())
+			}
+		})
+	}
 	s.transport.OnMessage(tagInvite)
 	s.tx = sip.NewTransactionLayer(s.transport,
 		sip.WithTransactionLayerLogger(quiet),
@@ -101,7 +109,8 @@ func tagInvite(msg sip.Message) {
 // newCallHeader marks an INVITE that came without a To tag; it never leaves the process.
 const newCallHeader = "X-Sidecar-New-Call"
 
-// filterDatagram drops datagrams that are no usable message: RFC 3261 lets us be silent, and the sender is anybody.
+// filterDatagram keeps datagrams away from the transactions that are no usable message. The sender of what looks like
+// a request is told, at no more than a few times a second: it may be anybody, under anybody's address.
 func (s *stack) filterDatagram(info sip.TransportReadProps, data []byte) ([]byte, error) {
 	if info.Transport != transportUDP || info.LocalAddr == s.front.bridge.addr {
 		return data, nil // TCP is a stream, WebSocket messages passed the door
@@ -109,11 +118,28 @@ func (s *stack) filterDatagram(info sip.TransportReadProps, data []byte) ([]byte
 	if _, ok := keepAlive(data); ok {
 		return nil, nil
 	}
-	if _, err := screen(data); err != nil {
-		return nil, nil //nolint:nilerr // an error would end the listener
+	_, err := screen(data)
+	if err == nil {
+		return data, nil
 	}
-	return data, nil
+	s.log.Debug("datagram_refused", "source", info.RemoteAddr.String(), "error", err)
+	answer := refusal(data, refusalFor(err))
+	if answer != nil && s.refusals.take(time.Now()) {
+		s.sendRefusal(answer, info.RemoteAddr)
+	}
+	return nil, nil // an error would end the listener
 }
+
+func (s *stack) sendRefusal(answer []byte, to net.Addr) {
+	if _, err := s.udp.WriteTo(answer, to); err != nil {
+		s.log.Debug("response_failed", "status", 400, "error", err)
+	}
+}
+
+const (
+	refusalRate  = 20.0
+	refusalBurst = 50
+)
 
 // serve starts to read. Requests come from here on, so whoever handles them must know the stack before.
 func (s *stack) serve() {

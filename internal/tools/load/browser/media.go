@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
@@ -23,11 +22,7 @@ import (
 	"sidecar/internal/tools/load/meter"
 )
 
-const (
-	receiveMTU    = 1500
-	checkInterval = 50 * time.Millisecond
-	keepalive     = 2 * time.Second
-)
+const receiveMTU = 1500
 
 // Factory makes the media of all legs. They share one certificate, which real browsers don't: its making is theirs.
 type Factory struct {
@@ -43,8 +38,6 @@ func NewFactory() (*Factory, error) {
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	s.SetReceiveMTU(receiveMTU)
-	// Pion looks at its pairs every 200 ms, or as often as its shortest timeout asks for; browsers every 50 ms.
-	s.SetICETimeouts(checkInterval, 0, keepalive)
 	s.SetHandleUndeclaredSSRCWithoutAnswer(true) // rtpengine names no SSRC
 	codecs := &webrtc.MediaEngine{}
 	err := codecs.RegisterCodec(webrtc.RTPCodecParameters{

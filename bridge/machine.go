@@ -109,7 +109,7 @@ func (s *step) apply(in Input) {
 	}
 }
 
-// settle ends what has no parties left, and tells of the call's change.
+// settle ends what has no parties left, lets hear music who waits now, and tells of the call's change.
 func (s *step) settle(before CallView) {
 	c := s.call()
 	living, legs := 0, 0

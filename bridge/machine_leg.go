@@ -213,7 +213,6 @@ func (s *step) joined(in Joined) {
 			c.Transfer = nil
 		}
 	}
-	s.music()
 }
 
 // legGone takes the end of a channel.

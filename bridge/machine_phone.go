@@ -115,7 +115,6 @@ func (s *step) hold(p *Party, hold Hold) {
 	}
 	p.Leg.Hold = hold
 	s.followHold(p)
-	s.music()
 }
 
 // followHold brings a party in line with its phone, which may hold before the call is known to be established.

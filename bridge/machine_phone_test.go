@@ -99,6 +99,14 @@ func TestHoldAtABrowser(t *testing.T) {
 	require.Empty(t, talking(t).in(told("n1-x.1", LegIsGone)).lines, "Asterisk tells of its channels itself")
 }
 
+func TestHoldOfPhonesThatCannotBeTold(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, map[int]string{7: "hold is not possible while the call is Established: its phone takes no such command, use the phone"},
+		talking(t).replies(doPhone{By: "5001", Verb: PhoneHold, Reply: 7}))
+	require.Equal(t, map[int]string{7: "hold is not possible while the call is Ringing: an established call is needed"},
+		inbound(t).able().replies(doPhone{By: "5001", Verb: PhoneHold, Reply: 7}))
+}
+
 func TestHoldAmongSeveralPlaysNoMusic(t *testing.T) {
 	t.Parallel()
 	s := newScript(t).in(Adopted{Legs: []AdoptedLeg{

@@ -32,7 +32,6 @@ func (s *step) reconciled(in Reconciled) {
 	if !c.Bridged || !c.EndedAt.IsZero() {
 		return
 	}
-	c.Music = c.wantsMusic()
 	if c.Music || in.Restarted { // without it: its end may have been queued
 		s.do(PlayMusic{Bridge: c.Bridge, On: c.Music})
 	}

@@ -165,5 +165,8 @@ func (p simPhones) Hangup(ctx context.Context, leg string) error {
 }
 
 func (p simPhones) ReferResult(ctx context.Context, leg string, ok bool) error {
-	return p.tellPhone(ctx, leg, func(*simChannel, *simLeg) { p.referred = append(p.referred, fmt.Sprintf("%s %t", leg, ok)) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.referred = append(p.referred, fmt.Sprintf("%s %t", leg, ok))
+	return ctx.Err()
 }

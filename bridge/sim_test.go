@@ -575,6 +575,8 @@ func (s *sim) leftovers() []string {
 	}
 	left("actors", len(s.e.actors), nil)
 	left("arrivals", len(s.e.arrivals), nil)
+	left("names of legs", len(s.e.legs), s.e.legs)
+	left("legs of the gateway", len(s.legs), nil)
 	left("views", len(s.e.views), nil)
 	return append(list, checkHistory(s.events)...)
 }

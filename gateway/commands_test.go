@@ -72,7 +72,6 @@ func TestThePageAnswersOnRequest(t *testing.T) {
 	leg := w.wait(gateway.Ringing).Leg
 	require.Equal(t, gateway.Abilities{Answer: true, Hold: true}, w.Abilities(leg))
 	first, second := begin(t, w.Answer, leg), begin(t, w.Answer, leg)
-	require.Empty(t, p.orders, "not before the phone rings: it may not know the call yet")
 	a.respond(l.invite, 180, "Ringing", "")
 	o := p.next(t)
 	require.Equal(t, [3]string{pageID, "answer", l.callID}, [3]string{o.page, o.verb, o.callID})
@@ -229,8 +228,14 @@ func TestFieldLesson01_NotifyTalkInTheEarlyDialogAnswers(t *testing.T) {
 	require.Contains(t, ringing.get("Allow-Events"), "talk, hold")
 	require.NotEmpty(t, ringing.get("Contact"))
 	l := a.rung()
-	require.Equal(t, "01ABCDEF", w.wait(gateway.Ringing).CallUUID)
+	begun := w.wait(gateway.Ringing)
+	require.Equal(t, "01ABCDEF", begun.CallUUID)
+	leg := begun.Leg
 	require.Equal(t, 200, s.do("NOTIFY", "", "Event: talk", "Subscription-State: active").status, "at once, the phone doesn't even ring yet")
+	for range 10 { // the call has seen the NOTIFY by then
+		require.ErrorIs(t, w.Hold(patient(t), leg), gateway.ErrState)
+	}
+	require.Empty(t, p.orders, "a page that has not rung may not know the call yet")
 	a.respond(l.invite, 180, "Ringing", "")
 	o := p.next(t)
 	require.Equal(t, "answer", o.verb)

@@ -102,9 +102,11 @@ func TestFieldLesson03_AForgedContactLeadsNowhere(t *testing.T) {
 }
 
 // passwords know those of the DNs.
-type passwords struct{ tokens }
+type passwords struct{}
 
-func (passwords) Password(dn string) (string, bool) { return "secret-of-" + dn, strings.HasPrefix(dn, "50") }
+func (passwords) Password(dn string) (string, bool) {
+	return "secret-of-" + dn, strings.HasPrefix(dn, "50")
+}
 
 func (passwords) Token(context.Context, string) ([]string, error) { return nil, errNoToken }
 

@@ -99,8 +99,7 @@ func TestABrowserMayLeaveTheOfferToUs(t *testing.T) {
 func TestTheAnswerOfAForkedCallMovesTheMedia(t *testing.T) {
 	t.Parallel()
 	w, p := withPBX(t, nil)
-	early, final, m := newLine(t, media.PCMU), newLine(t, media.PCMU), newMicrophoneOf(t, media.PCMU)
-	final.hz = soundHz
+	early, final, m := newLine(t, media.PCMU), newLineAt(t, media.PCMU, soundHz), newMicrophoneOf(t, media.PCMU)
 	l := w.agent("5001").call("5002", m.offer())
 	invite := p.taken()
 	early.reach(invite.body)

@@ -37,9 +37,15 @@ type microphone struct {
 // newMicrophone offers what browsers offer and speaks PCMU.
 func newMicrophone(t testing.TB) *microphone {
 	t.Helper()
+	return newMicrophoneBy(t, func(*webrtc.SettingEngine) {})
+}
+
+// newMicrophoneBy has a network of its own.
+func newMicrophoneBy(t testing.TB, change func(*webrtc.SettingEngine)) *microphone {
+	t.Helper()
 	codecs := &webrtc.MediaEngine{}
 	require.NoError(t, codecs.RegisterDefaultCodecs())
-	return microphoneWith(t, newVoice(t, media.PCMU, 126, browserHz), codecs)
+	return microphoneWith(t, newVoice(t, media.PCMU, 126, browserHz), codecs, change)
 }
 
 // newMicrophoneOf knows one codec only, and digits.
@@ -59,16 +65,19 @@ func newMicrophoneOf(t testing.TB, codec media.Codec) *microphone {
 		}
 		require.NoError(t, engine.RegisterCodec(parameters, webrtc.RTPCodecTypeAudio))
 	}
-	return microphoneWith(t, v, engine)
+	return microphoneWith(t, v, engine, func(*webrtc.SettingEngine) {})
 }
 
-func microphoneWith(t testing.TB, v *voice, codecs *webrtc.MediaEngine) *microphone {
+func quiet() logging.LoggerFactory { return &logging.DefaultLoggerFactory{Writer: io.Discard} }
+
+func microphoneWith(t testing.TB, v *voice, codecs *webrtc.MediaEngine, change func(*webrtc.SettingEngine)) *microphone {
 	t.Helper()
-	s := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard}}
+	s := webrtc.SettingEngine{LoggerFactory: quiet()}
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	change(&s)
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(s), webrtc.WithMediaEngine(codecs), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)

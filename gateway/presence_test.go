@@ -171,6 +171,27 @@ func TestAPageThatIsReloadedTwiceGetsItsCallBack(t *testing.T) {
 	requireTalk(t, m3, call)
 }
 
+func TestOneSuccessorIsAskedAtATime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.agent("5001")
+	call, l, m := inbound(t, w, a)
+	w.wait(gateway.Answered)
+	a.drop()
+	m.close()
+	second := w.again("5001", "")
+	ring := second.rung()
+	third := w.again("5001", "")
+	m2 := newMicrophone(t)
+	second.respond(ring.invite, 200, "OK", m2.answer(ring.invite.body))
+	requireTalk(t, m2, call)
+	second.drop()
+	m2.close()
+	_, m3 := resumed(t, third, &leg{callID: ring.callID})
+	requireTalk(t, m3, call)
+	require.NotEqual(t, l.callID, ring.callID)
+}
+
 func TestABrowserThatStaysAwayEndsItsCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.gateway.MediaGrace = 100 * time.Millisecond })

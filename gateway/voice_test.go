@@ -35,6 +35,7 @@ type voice struct {
 	decode   func(samples []int16, payload []byte) []int16
 	hears    *tone.Listener
 	packets  atomic.Int64
+	muted    atomic.Bool // sends nothing, as a page does whose track is disabled
 	digits   chan byte
 	press    chan byte
 	lastTime uint32 // of the last digit; the reader's
@@ -53,7 +54,7 @@ func newVoice(t testing.TB, codec media.Codec, event uint8, hz float64) *voice {
 	case media.Opus:
 		v.payload, v.event, v.step = 111, 110, 960
 		v.speakOpus(t)
-	default:
+	case media.Unknown, media.Event8k, media.Event48k:
 		t.Fatalf("no voice for %s", codec)
 	}
 	return v
@@ -132,6 +133,10 @@ func (v *voice) speak(done <-chan struct{}, write func(*rtp.Header, []byte)) {
 				v.hears.Quiet()
 			}
 		}
+		if v.muted.Load() {
+			header.SequenceNumber++
+			continue
+		}
 		generator.Fill(samples, v.hz)
 		payload = v.encode(payload[:0], samples)
 		header.PayloadType = v.payload
@@ -185,7 +190,12 @@ type line struct {
 
 func newLine(t testing.TB, codec media.Codec) *line {
 	t.Helper()
-	l := &line{voice: newVoice(t, codec, 101, phoneHz), t: t, conn: listenUDP(t), done: make(chan struct{})}
+	return newLineAt(t, codec, phoneHz)
+}
+
+func newLineAt(t testing.TB, codec media.Codec, hz float64) *line {
+	t.Helper()
+	l := &line{voice: newVoice(t, codec, 101, hz), t: t, conn: listenUDP(t), done: make(chan struct{})}
 	l.wg.Go(l.read)
 	l.wg.Go(func() { l.speak(l.done, l.write) })
 	t.Cleanup(func() {

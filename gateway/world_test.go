@@ -150,6 +150,15 @@ func (w *world) next() gateway.Event {
 	return gateway.Event{}
 }
 
+// kinds are the events that nobody has taken yet.
+func (w *world) kinds() []string {
+	var kinds []string
+	for len(w.events) > 0 {
+		kinds = append(kinds, (<-w.events).Kind.String())
+	}
+	return kinds
+}
+
 // dialRefused lets the phone call a DN, which must be refused.
 func (w *world) dialRefused(dn string, status int, why string) {
 	w.t.Helper()

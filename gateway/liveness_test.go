@@ -1,0 +1,85 @@
+package gateway_test
+
+import (
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+
+	"sidecar/gateway"
+	"sidecar/media"
+)
+
+func TestFieldLesson04_SilenceAndComfortNoiseAreNoDeath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	_, line, m, _ := inboundOf(t, w, w.agent("5001"), media.PCMU, media.PCMU)
+	requireSound(t, line, m)
+	w.wait(gateway.Answered)
+	line.muted.Store(true)
+	m.muted.Store(true)
+	for n := range 50 {
+		line.write(&rtp.Header{Version: 2, PayloadType: 13, SequenceNumber: 30000 + uint16(n), Timestamp: uint32(n)}, []byte{30})
+	}
+	require.NoError(t, line.hears.WaitSilence(patient(t)))
+	require.NoError(t, m.hears.WaitSilence(patient(t)))
+	require.Empty(t, w.events, "a muted side is no dead one")
+	line.muted.Store(false)
+	m.muted.Store(false)
+	requireSound(t, line, m)
+}
+
+// cable is a socket that can be cut.
+type cable struct {
+	net.PacketConn
+	cut atomic.Bool
+}
+
+func (c *cable) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, addr, err := c.PacketConn.ReadFrom(b)
+		if err != nil || !c.cut.Load() {
+			return n, addr, err //nolint:wrapcheck // it is the socket's
+		}
+	}
+}
+
+func (c *cable) WriteTo(b []byte, addr net.Addr) (int, error) {
+	if c.cut.Load() {
+		return len(b), nil
+	}
+	return c.PacketConn.WriteTo(b, addr) //nolint:wrapcheck // it is the socket's
+}
+
+// The agent's network breaks, WebSocket and all. The page finds back, its media doesn't by itself.
+func TestACutNetworkIsFollowedByAnICERestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.agent("5001")
+	call := w.dial("5001")
+	l := a.rung()
+	c := &cable{PacketConn: listenUDP(t)}
+	m := newMicrophoneBy(t, func(s *webrtc.SettingEngine) {
+		s.SetICEUDPMux(ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: c, Logger: quiet().NewLogger("mux")}))
+	})
+	a.respond(l.invite, 200, "OK", m.answer(l.invite.body))
+	requireTalk(t, m, call)
+	w.wait(gateway.Answered)
+
+	c.cut.Store(true)
+	a.drop()
+	back := w.again("5001", a.host)
+	again := back.until("INVITE")
+	require.Equal(t, l.callID, again.get("Call-ID"), "in the dialog")
+	require.NotEqual(t, ufrag(l.invite.body), ufrag(again.body))
+	c.cut.Store(false)
+	back.respond(again, 200, "OK", m.answer(again.body))
+	requireTalk(t, m, call)
+	require.Zero(t, call.Reinvites())
+	require.NotContains(t, strings.Join(w.kinds(), " "), "ended")
+}

@@ -34,7 +34,7 @@ data_dir: $dir/var
 http: {listen: "127.0.0.1:$api"}
 asterisk: [{id: pbx1, url: "http://127.0.0.1:$ari", config_dir: $dir/etc}]
 network: {sip_listen: "127.0.0.1:$asterisk", rtp: {start: $rtp, end: $((rtp + 40))}, sidecar_sip_port: $sidecar}
-gateway: {ice: {listen: "127.0.0.1:$ice"}, rtp: {start: $((rtp + 50)), end: $((rtp + 90))}}
+gateway: {drain_timeout: 60s, ice: {listen: "127.0.0.1:$ice"}, rtp: {start: $((rtp + 50)), end: $((rtp + 90))}}
 dns: [{numbers: [5001-5003]}]
 YAML
 chmod 600 "$dir/sidecar.yaml"
@@ -50,7 +50,7 @@ pids+=("$!")
     printf '%s\n' "$!" >"$dir/sidecar.pid"
     wait "$!" || true
   done
-) &
+) 2>/dev/null & # bash tells of each kill
 for ((i = 0; i < 300; i++)); do
   curl -fsS -o "$dir/ready" --max-time 2 "http://127.0.0.1:$api/readyz" 2>/dev/null && break
   sleep 0.1

@@ -201,8 +201,10 @@ async function breaks({ anna, ben, cleo }) {
     }
     step("pages tell of a restart and come back");
 
+    const lost = Promise.all([anna.light("Phone", "no connection"), ben.light("Phone", "no connection"), ben.light("Events", "no connection")]);
     signal("SIGKILL");
-    await ben.light("Events", "no connection");
+    await lost;
+    await anna.light("Phone", "registered");
     await ben.light("Phone", "registered");
     await ben.light("Events", "live");
     await ben.event("Reset");

@@ -84,7 +84,7 @@ func TestCallsThatAreNotLetIn(t *testing.T) {
 	})
 }
 
-func TestCallToABrowserGoesByItsFlow(t *testing.T) {
+func TestFieldLesson03_RequestsGoByTheFlowWhateverTheContactsHost(t *testing.T) {
 	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
 		d, err := w.Invite(t.Context(), sip.Invite{
 			DN: "5001", FromUser: "4711", FromName: "Caller", Body: sip.SDP([]byte(offer)),
@@ -139,7 +139,7 @@ func TestBrowserRefusesAndUnknownDNs(t *testing.T) {
 	})
 }
 
-func TestDelayedOfferAndLateAck(t *testing.T) {
+func TestFieldLesson13_TheAnswerIsRepeatedUntilALateAck(t *testing.T) {
 	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
 		l := b.call2("5002", "")
 		d := <-c
@@ -195,23 +195,6 @@ func TestDelayedOfferToABrowser(t *testing.T) {
 		require.NoError(t, d.Ack(sip.SDP([]byte(reply))))
 		require.Equal(t, reply, b.until("ACK").body)
 		require.ErrorIs(t, d.Ack(sip.SDP(nil)), sip.ErrState)
-	})
-}
-
-// Field lesson 1: the SIP server presses Answer by NOTIFY in the early dialog.
-func TestNotifyTalkInTheEarlyDialog(t *testing.T) {
-	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
-		l := b.call2("5002", offer)
-		d := <-c
-		require.NoError(t, d.Ring(t.Context(), 180, "Ringing", sip.Body{}, nil))
-		l.learn(b.until("SIP/2.0 180"))
-		require.Equal(t, 200, l.do("NOTIFY", "", "Event: talk", "Subscription-State: active", "X-Genesys-CallUUID: U1").status)
-		n := next[sip.Notify](t, d.Dialog)
-		require.Equal(t, "talk", n.Event)
-		require.Equal(t, "U1", n.Headers.Get("X-Genesys-CallUUID"))
-		require.Equal(t, sip.Early, d.State())
-		require.NoError(t, d.Reject(486, "Busy Here", nil))
-		require.Equal(t, 486, l.final("INVITE").status)
 	})
 }
 

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"net"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -23,4 +24,21 @@ func (e *Endpoint) AnswerRegisters(answer func(request string) (status int, head
 func NewDoor(listener net.Listener) (door net.Listener, heard func(source string)) {
 	d := newDoor(listener)
 	return d, d.heard
+}
+
+// ParseReplaces, ParseSipfrag and ParseSession are what we read ourselves of what the peer writes.
+func ParseReplaces(text string) *Replaces { return parseReplaces(text) }
+
+// ParseSipfrag reads the body of a REFER's NOTIFY.
+func ParseSipfrag(body string) (status int, reason string, ok bool) { return sipfrag(body) }
+
+// ParseSession reads Session-Expires, Min-SE and body of an INVITE.
+func ParseSession(expires, minimum, contentType string, body []byte) (interval, floor time.Duration, description Body) {
+	req := sip.NewRequest(sip.INVITE, sip.Uri{Scheme: "sip", Host: "x"})
+	req.AppendHeader(sip.NewHeader("Session-Expires", expires))
+	req.AppendHeader(sip.NewHeader("Min-SE", minimum))
+	req.AppendHeader(sip.NewHeader("Content-Type", contentType))
+	req.SetBody(body)
+	interval, _ = sessionExpires(req)
+	return interval, minSE(req), bodyOf(req)
 }

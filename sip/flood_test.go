@@ -39,14 +39,14 @@ func TestAFloodDisturbsNoCall(t *testing.T) {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(1, uint64(n)))
 			for {
-				conn, err := net.Dial(network, address)
-				for err == nil {
+				conn, failed := net.Dial(network, address)
+				for failed == nil {
 					select {
 					case <-over:
 						_ = conn.Close()
 						return
 					default:
-						_, err = conn.Write(rubbish(random))
+						_, failed = conn.Write(rubbish(random))
 						sent[n]++
 					}
 				}

@@ -1,9 +1,14 @@
 package sip_test
 
 import (
+	"bufio"
+	"fmt"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -92,4 +97,156 @@ func tortureMessages() []string {
 		"SIP/2.0 4294967301 better not break the receiver\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bKnone\nTo: <sip:a@b>;tag=1\nFrom: <sip:a@b>;tag=2\nCall-ID: x\nCSeq: 1 INVITE\nContent-Length: 0\n\n",
 		"SIP/2.0 100\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bKnone\nCSeq: 1 INVITE\n\n",
 	}
+}
+
+// FuzzDatagram sends anything to the UDP port.
+func FuzzDatagram(f *testing.F) {
+	for n, seed := range allTorture() {
+		f.Add(seed.wire(n, "SIP/2.0/UDP 127.0.0.1:9"))
+	}
+	w := newWorld(f, func(o *sip.Options) {
+		busy(o)
+		o.ListenUDP = "127.0.0.1:0"
+	})
+	n := 0
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		if len(msg) > 60000 {
+			return
+		}
+		conn, err := net.Dial("udp", w.AddrUDP().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = conn.Write(msg)
+		require.NoError(t, err)
+		buf := make([]byte, 65536)
+		n++
+		_, err = conn.Write(mark(n, "SIP/2.0/UDP "+conn.LocalAddr().String()))
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+		for {
+			size, err := conn.Read(buf)
+			require.NoError(t, err)
+			if m := parseText(string(buf[:size])); m.get("Call-ID") == fmt.Sprintf("mark%d", n) && m.status == 200 {
+				return
+			}
+		}
+	})
+}
+
+// FuzzStream sends anything over TCP, in two pieces. Another connection is served.
+func FuzzStream(f *testing.F) {
+	for n, seed := range allTorture() {
+		f.Add(seed.wire(n, "SIP/2.0/TCP 127.0.0.1:9"), 20)
+	}
+	w := newWorld(f, func(o *sip.Options) {
+		busy(o)
+		o.ListenTCP = "127.0.0.1:0"
+	})
+	good, err := net.Dial("tcp", w.AddrTCP().String())
+	require.NoError(f, err)
+	f.Cleanup(func() { _ = good.Close() })
+	n := 0
+	f.Fuzz(func(t *testing.T, msg []byte, cut int) {
+		conn, err := net.Dial("tcp", w.AddrTCP().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		cut = max(0, min(cut, len(msg)))
+		_, _ = conn.Write(msg[:cut])
+		_, _ = conn.Write(msg[cut:]) // the endpoint may have closed it
+		n++
+		_, err = good.Write(mark(n, "SIP/2.0/TCP "+good.LocalAddr().String()))
+		require.NoError(t, err)
+		require.NoError(t, good.SetReadDeadline(time.Now().Add(20*time.Second)))
+		s := &stream{t, good, bufio.NewReader(good)}
+		require.Equal(t, 200, s.receive().status)
+	})
+}
+
+// FuzzInDialog sends a request with anything in it within a call. The call can be hung up afterwards, or is over.
+func FuzzInDialog(f *testing.F) {
+	for _, seed := range [][3]string{
+		{"INFO", "Content-Type: application/dtmf-relay", "Signal=1"},
+		{"INVITE", "Session-Expires: 90;refresher=uas", "v=0"},
+		{"UPDATE", "Min-SE: 99999", ""},
+		{"REFER", "Refer-To: <sip:5003@x?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", ""},
+		{"NOTIFY", "Event: refer", "SIP/2.0 200 OK"},
+		{"NOTIFY", "Event: talk;id=1", ""},
+		{"PRACK", "RAck: 1 1 INVITE", "v=0"},
+		{"INVITE", "Content-Type: multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--x--"},
+		{"BYE", "Reason: Q.850;cause=16", ""},
+		{"ACK", "", ""},
+		{"CANCEL", "", ""},
+		{"MESSAGE", "Require: timer, 100rel", "hi"},
+		{"SUBSCRIBE", "Event: x", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+	f.Fuzz(func(t *testing.T, method, header, body string) {
+		if strings.ContainsAny(method, " \t\r\n\x00") || method == "" || strings.ContainsAny(header, "\r\n") || strings.HasPrefix(strings.ToLower(header), "content-length") {
+			return
+		}
+		c := make(calls, 8)
+		w := newWorld(t, func(o *sip.Options) {
+			c.option(o)
+			o.Registrar.MaxFailures = 1 << 20
+		})
+		b := w.agent("5001")
+		l, d := w.inbound(b, c)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for e := range d.Events() {
+				switch e := e.(type) {
+				case *sip.Offer:
+					_ = e.Reject(488, "Not Acceptable Here")
+				case *sip.Refer:
+					_ = e.Reject(603, "Decline")
+				}
+			}
+		})
+		defer wg.Wait()
+		l.cseq++
+		head, _, _ := strings.Cut(l.text(method, l.cseq, "fuzz", "", header), "\nContent-Length")
+		_ = b.ws.WriteMessage(websocket.TextMessage, []byte(crlf(head)+fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n", len(body))+body))
+		_ = b.ws.WriteMessage(websocket.TextMessage, []byte(crlf(options(b, 4242))))
+		select {
+		case <-d.Done(): // a BYE
+		default:
+			go func() {
+				for { // what we ask is answered
+					select {
+					case m := <-b.in:
+						if m.status == 0 && !strings.HasPrefix(m.start, "ACK") {
+							_ = b.ws.WriteMessage(websocket.TextMessage, []byte("SIP/2.0 200 OK\r\nVia: "+m.get("Via")+"\r\nFrom: "+m.get("From")+"\r\nTo: "+m.get("To")+
+								"\r\nCall-ID: "+m.get("Call-ID")+"\r\nCSeq: "+m.get("CSeq")+"\r\nContent-Length: 0\r\n\r\n"))
+						}
+					case <-d.Done():
+						return
+					}
+				}
+			}()
+			require.NoError(t, d.Hangup(t.Context(), nil))
+		}
+		<-d.Done()
+	})
+}
+
+// FuzzOwnParsers reads what sipgo leaves to us.
+func FuzzOwnParsers(f *testing.F) {
+	f.Add("a;to-tag=b;from-tag=c", "SIP/2.0 200 OK", "1800;refresher=uac", "multipart/mixed;boundary=x", []byte("--x\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--x--"))
+	f.Add("%3B;;to-tag;from-tag==", "SIP/2.0 999", "36893488147419103232;;", "multipart/;boundary=", []byte{0})
+	f.Fuzz(func(t *testing.T, replaces, frag, expires, contentType string, body []byte) {
+		if r := sip.ParseReplaces(replaces); r != nil {
+			require.NotEmpty(t, r.CallID)
+			require.NotEmpty(t, r.ToTag)
+			require.NotEmpty(t, r.FromTag)
+		}
+		if status, _, ok := sip.ParseSipfrag(frag); ok {
+			require.GreaterOrEqual(t, status, 100)
+			require.LessOrEqual(t, status, 699)
+		}
+		interval, floor, description := sip.ParseSession(expires, expires, contentType, body)
+		require.GreaterOrEqual(t, interval, time.Duration(0))
+		require.GreaterOrEqual(t, floor, time.Duration(0))
+		require.LessOrEqual(t, len(description.Data), len(body))
+	})
 }

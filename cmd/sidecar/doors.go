@@ -138,6 +138,7 @@ func (d *daemon) serveHTTP(ctx context.Context, ready func(addr string)) error {
 // drainCalls takes no new calls, and waits for those of browsers, whose media ends with us. All doors stay open
 // meanwhile: pages hang up through them.
 func (d *daemon) drainCalls(ctx context.Context) {
+	d.draining.Store(true)
 	d.engine.Drain()
 	if d.gateway == nil {
 		return

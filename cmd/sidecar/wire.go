@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"sidecar/agent"
 	"sidecar/api"
@@ -58,6 +59,7 @@ type daemon struct {
 	asteriskWS  *wsproxy.Proxy    // nil when no DN needs it
 	guide       *gws.Guide
 	handler     http.Handler
+	draining    atomic.Bool
 
 	wg   sync.WaitGroup
 	stop context.CancelFunc // ends the feeders and the feed
@@ -197,6 +199,11 @@ func (d *daemon) checks() []api.Check {
 	checks := []api.Check{{Name: "database", Probe: d.db.Check}, {Name: "feed", Probe: func(context.Context) error {
 		if d.feed.Stats().Degraded {
 			return errFeedDegraded
+		}
+		return nil
+	}}, {Name: "service", Probe: func(context.Context) error {
+		if d.draining.Load() { // whoever spreads the load sends newcomers elsewhere
+			return errDraining
 		}
 		return nil
 	}}}

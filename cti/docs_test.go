@@ -120,7 +120,7 @@ click-to-dial.
 | ` + "`call.state`" + ` | of the DN in the call, for ` + "`/call/state`" + ` of the call: ` + "`Dialing`, `Ringing`, `Established`, `Held`, `Released`" + ` |
 | ` + "`call.direction`" + ` | ` + "`in` or `out`" + ` seen from the DN; a call as a whole can be ` + "`internal`" + ` too |
 | ` + "`call.participants`" + ` | the others, for ` + "`/call/state`" + ` everybody, each with a ` + "`state`" + ` |
-| ` + "`call.capabilities`" + ` | what the DN may do now; not for ` + "`/call/state`" + ` |
+| ` + "`call.capabilities`" + ` | what the DN may do now; ` + "`answer`, `hold` and `retrieve`" + ` only while its phone can be told to; not for ` + "`/call/state`" + ` |
 | ` + "`call.duration`" + ` | seconds since ` + "`startedAt`" + ` |
 | ` + "`dnState`" + ` | in place of ` + "`call`" + `: the DN's own state |
 | ` + "`attributes`" + ` | T-Library's attributes; those that do not apply are left out |

@@ -16,7 +16,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 export FUZZTIME
 
-.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln compose-test e2e clean
+.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway compose-test e2e clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,8 +76,12 @@ gen: ## write the generated files
 gen-check: ## fail if a generated file is not what its generator makes
 	@scripts/gen.sh --check
 
-bench: ## benchmarks, with allocations
+bench: build ## benchmarks with allocations, and the gateway's legs for a few seconds each
 	go test $(if $(OPUS),-tags opus$(comma)nolibopusfile) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	@scripts/bench-gateway.sh --window 5s
+
+bench-gateway: build ## what a browser's leg costs, beside Asterisk and rtpengine; four minutes on an idle machine
+	@scripts/bench-gateway.sh --window 10s
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@scripts/fuzz.sh

@@ -51,7 +51,8 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 		for _, legs := range o.legs {
 			rep.add(ctx, name, begin, legs, o.window, log)
 		}
-		if o.idle > 0 && name != rtpengineName {
+		// rtpengine registers nobody, and what Asterisk's endpoints call matters to no registration.
+		if o.idle > 0 && name != rtpengineName && name != asteriskRTPName {
 			rep.add(ctx, name, begin, o.idle, 0, log)
 		}
 	}

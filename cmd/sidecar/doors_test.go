@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -139,15 +138,4 @@ func TestPagesGetICEServers(t *testing.T) {
 	require.Regexp(t, `^turns:127\.0\.0\.1:\d+\?transport=tcp$`, ours.URLs[1])
 	require.NotEqual(t, s.ICEServers[2].Credential, ours.Credential, "each server has a secret of its own")
 	require.Contains(t, d.outsideAddrs()[0].String(), "203.0.113.10:")
-}
-
-func TestWhatLibrariesSayIsADetail(t *testing.T) {
-	t.Parallel()
-	var out strings.Builder
-	log := slog.New(aside{slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo})})
-	log.With("a", 1).WithGroup("g").Error("noise")
-	require.Empty(t, out.String())
-	log = slog.New(aside{slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})})
-	log.Warn("noise")
-	require.Contains(t, out.String(), "level=DEBUG msg=noise level_there=WARN")
 }

@@ -26,9 +26,7 @@ func newServeCmd(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := newLogger(cfg.Log, cmd.ErrOrStderr())
-			slog.SetDefault(slog.New(aside{log.Handler()})) // of libraries that are given no logger
-			return serve(cmd.Context(), cfg, log)
+			return serve(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()))
 		},
 	}
 }
@@ -53,20 +51,3 @@ func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(out, o))
 }
-
-// aside takes what libraries have to say as details: what matters is logged by who calls them.
-type aside struct{ slog.Handler }
-
-func (a aside) Enabled(ctx context.Context, _ slog.Level) bool {
-	return a.Handler.Enabled(ctx, slog.LevelDebug)
-}
-
-func (a aside) Handle(ctx context.Context, r slog.Record) error {
-	r.AddAttrs(slog.String("level_there", r.Level.String()))
-	r.Level = slog.LevelDebug
-	return a.Handler.Handle(ctx, r)
-}
-
-func (a aside) WithAttrs(attrs []slog.Attr) slog.Handler { return aside{a.Handler.WithAttrs(attrs)} }
-
-func (a aside) WithGroup(name string) slog.Handler { return aside{a.Handler.WithGroup(name)} }

@@ -66,7 +66,7 @@ type Upstream struct {
 	Codecs []media.Codec
 	// CallLimit of the DN; Options.CallLimit when 0.
 	CallLimit int
-	// Registrar is its host:port; Transport "udp" (default) or "tcp".
+	// Registrar is its host:port; Transport "udp" (default), "tcp" or "tls".
 	Registrar, Transport string
 	// Proxy is where calls are sent when that isn't the registrar.
 	Proxy string
@@ -104,8 +104,8 @@ func (u *Upstream) paired() bool { return u.Name == "" || u.Name == Asterisk }
 // uri is the Request-URI of a number at the PBX.
 func (u *Upstream) uri(number string) string {
 	uri := "sip:" + number + "@" + u.Registrar
-	if u.Transport == "tcp" {
-		uri += ";transport=tcp"
+	if u.Transport == "tcp" || u.Transport == "tls" {
+		uri += ";transport=" + u.Transport
 	}
 	return uri
 }

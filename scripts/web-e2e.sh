@@ -35,7 +35,7 @@ http: {listen: "127.0.0.1:$api"}
 asterisk: [{id: pbx1, url: "http://127.0.0.1:$ari", config_dir: $dir/etc}]
 network: {sip_listen: "127.0.0.1:$asterisk", rtp: {start: $rtp, end: $((rtp + 40))}, sidecar_sip_port: $sidecar}
 gateway: {drain_timeout: 60s, ice: {listen: "127.0.0.1:$ice"}, rtp: {start: $((rtp + 50)), end: $((rtp + 90))}}
-dns: [{numbers: [5001-5003]}]
+dns: [{numbers: [5001-5003]}, {numbers: [5004], owner: asterisk-webrtc, password: "page-test-{dn}"}]
 YAML
 chmod 600 "$dir/sidecar.yaml"
 mkdir "$dir/bin"
@@ -57,7 +57,7 @@ for ((i = 0; i < 300; i++)); do
 done
 [[ -s $dir/ready ]] || die "the sidecar was not ready within 30 s"
 
-for dn in 5001 5002 5003; do
+for dn in 5001 5002 5003 5004; do
   printf 'page-test-%s\n' "$dn" | "$dir/bin/sidecar" user add "agent$dn" --config "$dir/sidecar.yaml" --role agent --dns "$dn" >>"$dir/users.log" 2>&1 ||
     die "user add: $(cat "$dir/users.log")"
 done

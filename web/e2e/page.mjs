@@ -186,6 +186,23 @@ async function insecure({ cleo }) {
     step("a page without TLS says why it can't talk");
 }
 
+/** 5004 is a browser at Asterisk's own WebSocket. */
+async function asterisk({ anna }) {
+    const dora = await site.open("5004", 2100);
+    await dora.logIn();
+    await dora.page.locator("sidecar-password input").fill("page-test-5004");
+    await dora.shoot("password");
+    await dora.page.locator("sidecar-password button").click();
+    await dora.light("Phone", "registered");
+    await dora.dial("5001");
+    await anna.press("Answer");
+    await talk(anna, dora, "at Asterisk's own WebSocket");
+    await anna.press("Hang up");
+    await dora.says("No calls");
+    await dora.page.context().close();
+    step("a phone at Asterisk's own WebSocket talks to one of ours");
+}
+
 async function breaks({ anna, ben, cleo }) {
     await anna.dial("5002");
     await ben.press("Answer");
@@ -235,7 +252,7 @@ async function logout({ anna }) {
 try {
     const agents = await logins();
     const only = process.env.PAGE_STEPS?.split(",");
-    for (const part of [call, hold, reload, network, transfer, desktop, refusals, takeOver, insecure, breaks, logout]) {
+    for (const part of [call, hold, reload, network, transfer, desktop, refusals, takeOver, insecure, asterisk, breaks, logout]) {
         if (only === undefined || only.includes(part.name)) {
             await part(agents);
         }

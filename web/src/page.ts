@@ -10,7 +10,6 @@ import { Devices } from "./core/devices.ts";
 import { Feed } from "./core/feed.ts";
 import { MediaWatch } from "./core/media_watch.ts";
 import { Phone } from "./core/phone.ts";
-import type { Credential } from "./core/phone_ports.ts";
 import { SettingsKeeper } from "./core/phone_settings.ts";
 import { Rest } from "./core/rest.ts";
 import { Session } from "./core/session.ts";
@@ -18,13 +17,8 @@ import "./elements/sidecar-app/index.ts";
 import type { SidecarApp } from "./elements/sidecar-app/app.ts";
 import { pickTexts } from "./text/texts.ts";
 
-export interface PageOptions {
-    /** What the phone proves itself with, given the session's token; by default that token. */
-    readonly credential?: (token: string) => Credential;
-}
-
 /** Puts the page together; the only place that knows everybody. */
-export function startPage(options: PageOptions = {}): void {
+export function startPage(): void {
     const { language, texts } = pickTexts(navigator.languages);
     document.documentElement.lang = language;
 
@@ -56,7 +50,7 @@ export function startPage(options: PageOptions = {}): void {
         settings,
         rest,
         secure: isSecureContext,
-        ...(options.credential === undefined ? {} : { credential: options.credential }),
+        windowStorage,
     });
 
     devices.on("choice", (kind) => {

@@ -31,6 +31,7 @@ async function rig(told: readonly Record<string, unknown>[] = [{}], secure = tru
         phone: new Phone({ agent, microphones, clock, random: () => 1, memory: new CallMemory(new FakeStorage(), clock) }),
         settings: new SettingsKeeper({ rest: { phoneSettings }, clock, random: () => 1 }),
         secure,
+        windowStorage: new FakeStorage(),
         devices: new Devices({ list: () => Promise.resolve([{ id: "m", kind: "microphone", label: "M" }]), onChange: () => undefined, ask: () => Promise.resolve() }, storage),
         media: new MediaWatch(clock),
         rest: {
@@ -69,9 +70,23 @@ describe("Desk", () => {
     it("connects each DN where its owner is, and not for a phone that is no browser", async () => {
         const dns = [{ number: "5001", owner: "phone" }, { number: "5002", owner: "asterisk-webrtc" }];
         const { desk, agent } = await rig([{ dns, registerExpires: 120 }]);
-        expect([agent.did, desk.phone.registration]).toEqual([[], "off"]);
+        expect([agent.did, desk.phone.registration, desk.passwordWanted]).toEqual([[], "off", false]);
         desk.session.chooseDn("5002");
-        expect(agent.account).toEqual({ ...account, dn: "5002", path: "/asterisk-ws", registerExpires: 120 });
+        expect([agent.did, desk.passwordWanted], "Asterisk knows no tokens").toEqual([[], true]);
+        desk.usePassword("wrong");
+        expect(agent.account).toEqual({ ...account, dn: "5002", path: "/asterisk-ws", registerExpires: 120, credential: { password: "wrong" } });
+        agent.tell.onRegisterFailed(401);
+        expect([desk.passwordWanted, desk.phone.registration]).toEqual([true, "off"]);
+        desk.usePassword("right");
+        agent.tell.onRegistered();
+        expect([desk.passwordWanted, desk.phone.registration]).toEqual([false, "registered"]);
+        desk.session.chooseDn("5001");
+        desk.session.chooseDn("5002");
+        expect(desk.phone.registration).toBe("connecting");
+        await desk.session.logOut();
+        await desk.session.logIn("anna", "secret");
+        await settle();
+        expect([desk.session.dn, desk.passwordWanted]).toEqual(["5002", true]);
     });
 
     it("leaves the DN to others when the browser gives this page no microphone", async () => {

@@ -3,15 +3,17 @@ import { Commands } from "./commands.ts";
 import type { Devices } from "./devices.ts";
 import { Emitter } from "./emitter.ts";
 import type { Feed } from "./feed.ts";
+import { object, parse, text } from "./json.ts";
 import { type Line, linesOf } from "./lines.ts";
 import type { MediaWatch } from "./media_watch.ts";
 import { dialable } from "./numbers.ts";
 import type { Phone } from "./phone.ts";
 import { PhoneError } from "./phone_error.ts";
-import type { Account, Credential } from "./phone_ports.ts";
-import { pathFor, type SettingsKeeper } from "./phone_settings.ts";
+import type { Account } from "./phone_ports.ts";
+import { doorOf, type SettingsKeeper } from "./phone_settings.ts";
 import type { Rest } from "./rest.ts";
 import type { Session } from "./session.ts";
+import type { Storage } from "./storage.ts";
 
 export interface DeskEvents {
     /** Anything that a page shows has changed. */
@@ -32,9 +34,11 @@ export interface DeskPorts {
     readonly rest: Pick<Rest, "makeCall" | "transfer" | "hangup">;
     /** Whether the browser may give this page a microphone at all. */
     readonly secure: boolean;
-    /** What the phone proves itself with; by default the session's token. */
-    readonly credential?: (token: string) => Credential;
+    /** Of this window. */
+    readonly windowStorage: Storage;
 }
+
+const passwordKey = "sidecar.password"; // of the DN that is in use, until the user logs out
 
 /** The agent's work place: joins session, feed, phone, media and devices, and offers the verbs. It draws nothing. */
 export class Desk extends Emitter<DeskEvents> {
@@ -49,6 +53,7 @@ export class Desk extends Emitter<DeskEvents> {
     readonly #ports: DeskPorts;
     #account: Account | null = null;
     #draining = false;
+    #passwordWanted = false;
     #ringing = "";
 
     constructor(ports: DeskPorts) {
@@ -93,6 +98,8 @@ export class Desk extends Emitter<DeskEvents> {
         this.phone.on("registration", ({ state }) => {
             if (state === "registered") {
                 this.#setDraining(false); // with the server that came after
+            } else if (state === "refused" && this.#account !== null && this.#account.credential !== null && "password" in this.#account.credential) {
+                this.usePassword(null);
             }
             changed();
         });
@@ -108,6 +115,17 @@ export class Desk extends Emitter<DeskEvents> {
     /** The server has said that it is about to stop. */
     get draining(): boolean {
         return this.#draining;
+    }
+
+    /** The DN registers with its own password, which is not known or was wrong. */
+    get passwordWanted(): boolean {
+        return this.#passwordWanted;
+    }
+
+    /** The password of the DN; null forgets it. */
+    usePassword(password: string | null): void {
+        this.#ports.windowStorage.write(passwordKey, password === null ? null : JSON.stringify({ dn: this.session.dn, password }));
+        this.#startPhone();
     }
 
     /** The browser has a network again, which may be another one. */
@@ -167,6 +185,7 @@ export class Desk extends Emitter<DeskEvents> {
             this.#ports.settings.stop();
             this.store.clear();
             this.#draining = false;
+            this.#ports.windowStorage.write(passwordKey, null);
         } else {
             this.feed.start(token);
             this.#ports.settings.start(token);
@@ -178,20 +197,29 @@ export class Desk extends Emitter<DeskEvents> {
     #startPhone(): void {
         const { identity, dn } = this.session;
         const settings = this.#ports.settings.current;
-        const path = settings === null || dn === "" ? null : pathFor(settings, dn);
+        const door = settings === null || dn === "" ? null : doorOf(settings, dn);
+        const password = door?.byPassword === true ? this.#passwordOf(dn) : null;
+        this.#passwordWanted = door?.byPassword === true && password === null;
         // Without a microphone it must not take the DN from a page that has one.
-        if (identity === null || settings === null || path === null || !this.secure) {
+        if (identity === null || settings === null || door === null || this.#passwordWanted || !this.secure) {
             this.#account = null;
             this.phone.stop();
         } else {
-            const credential = this.#ports.credential?.(identity.token) ?? { bearer: identity.token };
-            const account: Account = { dn, displayName: identity.displayName, credential, path, registerExpires: settings.registerExpires };
+            const account: Account = {
+                dn, displayName: identity.displayName, credential: password === null ? { bearer: identity.token } : { password },
+                path: door.path, registerExpires: settings.registerExpires,
+            };
             if (JSON.stringify(account) !== JSON.stringify(this.#account)) {
                 this.#account = account;
                 this.phone.start(account);
             }
         }
         this.#handleCalls();
+    }
+
+    #passwordOf(dn: string): string | null {
+        const kept = object(parse(this.#ports.windowStorage.read(passwordKey) ?? ""));
+        return kept["dn"] === dn ? text(kept["password"]) : null;
     }
 
     #setDraining(on: boolean): void {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { defaultSettings, pathFor, type PhoneSettings, SettingsKeeper } from "./phone_settings.ts";
+import { defaultSettings, doorOf, type PhoneSettings, SettingsKeeper } from "./phone_settings.ts";
 import { RestError } from "./rest.ts";
 import { FakeClock, settle } from "./testing.ts";
 
@@ -61,7 +61,10 @@ it("forgets the answer to another user", async () => {
     expect([told, keeper.current]).toEqual([[], null]);
 });
 
-it.each([["5001", "/ws"], ["5002", "/asterisk-ws"], ["5003", null], ["5004", "/ws"]])("connects %s at %s", (dn, path) => {
+it.each([
+    ["5001", { path: "/ws", byPassword: false }], ["5002", { path: "/asterisk-ws", byPassword: true }], ["5003", null],
+    ["5004", { path: "/ws", byPassword: false }],
+])("connects %s at %j", (dn, door) => {
     const dns = [{ number: "5001", owner: "sidecar" }, { number: "5002", owner: "asterisk-webrtc" }, { number: "5003", owner: "phone" }];
-    expect(pathFor({ ...defaultSettings, dns }, dn)).toBe(path);
+    expect(doorOf({ ...defaultSettings, dns }, dn)).toEqual(door);
 });

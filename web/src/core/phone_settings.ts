@@ -48,13 +48,20 @@ export function readPhoneSettings(answer: unknown): PhoneSettings {
 /** Of Asterisk's own WebSocket, which the server passes on. */
 const asteriskPath = "/asterisk-ws";
 
-/** Where the DN's phone connects; null for a DN whose phone is no browser. */
-export function pathFor(settings: PhoneSettings, dn: string): string | null {
+/** Where a DN's phone connects. */
+export interface Door {
+    readonly path: string;
+    /** Asterisk knows no tokens: it wants the password of the DN. */
+    readonly byPassword: boolean;
+}
+
+/** Null for a DN whose phone is no browser. */
+export function doorOf(settings: PhoneSettings, dn: string): Door | null {
     switch (settings.dns.find((candidate) => candidate.number === dn)?.owner ?? "sidecar") {
         case "sidecar":
-            return settings.path;
+            return { path: settings.path, byPassword: false };
         case "asterisk-webrtc":
-            return asteriskPath;
+            return { path: asteriskPath, byPassword: true };
         default:
             return null;
     }

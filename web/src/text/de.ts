@@ -17,6 +17,7 @@ export const de: Texts = {
         retry: "Noch einmal",
     },
     taken: { told: "Diese Nebenstelle wird jetzt in einem anderen Fenster oder an einem anderen Telefon benutzt.", back: "Hier benutzen" },
+    password: { label: "SIP-Passwort von", submit: "Anmelden" },
     draining: "Der Server startet neu. Das Telefon kommt von selbst wieder.",
     insecure: "Diese Seite kam per http von einem anderen Rechner. Browser geben das Mikrofon nur Seiten per https oder von localhost: "
         + "hier sehen Sie Ihre Anrufe, können aber nicht sprechen.",

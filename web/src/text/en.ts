@@ -16,6 +16,7 @@ export const en = {
         retry: "Try again",
     },
     taken: { told: "This DN is now used in another window or on another phone.", back: "Use it here" },
+    password: { label: "SIP password of", submit: "Register" },
     draining: "The server is restarting. The phone comes back by itself.",
     insecure: "This page was opened by http from another machine. Browsers give the microphone only to pages by https or from localhost: "
         + "here you can watch your calls, but not talk.",

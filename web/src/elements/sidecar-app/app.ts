@@ -15,6 +15,7 @@ import "../sidecar-events/index.ts";
 import "../sidecar-lights/index.ts";
 import "../sidecar-login/index.ts";
 import type { LoginDetail } from "../sidecar-login/login.ts";
+import "../sidecar-password/index.ts";
 import { styles } from "./app.styles.ts";
 
 const second = 1000;
@@ -128,6 +129,9 @@ export class SidecarApp extends LitElement {
             ${desk.session.dn === "" ? html`<p class="notice">${texts.noDn}</p>` : nothing}
             ${desk.secure ? nothing : html`<p class="notice">${texts.insecure}</p>`}
             <div class="alerts" role="status">${desk.draining ? html`<p class="notice mild">${texts.draining}</p>` : nothing}</div>
+            ${desk.passwordWanted ? html`
+                <sidecar-password .texts=${texts} dn=${desk.session.dn}
+                    @sidecar-password=${({ detail }: CustomEvent<string>) => { desk.usePassword(detail); }}></sidecar-password>` : nothing}
             ${desk.phone.registration === "taken" ? html`
                 <div class="notice mild message">
                     <span>${texts.taken.told}</span>

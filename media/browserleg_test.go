@@ -291,6 +291,26 @@ func TestFloodOnTheSharedPortHarmsNobody(t *testing.T) {
 	require.Equal(t, media.PeerConnected, leg.State())
 	q := leg.Quality()
 	require.Zero(t, q.UnknownPayload+q.Malformed, "none of it reached the leg")
+	require.NotZero(t, engine.Strangers())
+}
+
+// What comes to the shared port ends nobody's call.
+func FuzzMediaPort(f *testing.F) {
+	f.Add(forgedBinding("ufrag"))
+	f.Add([]byte{0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 6, 0, 4, 'a', 'b', 'c', 'd'})
+	f.Add([]byte{22, 254, 253})
+	f.Add([]byte{0x80, 0})
+	engine := newEngine(f, nil)
+	_, err := newLeg(f, engine).Answer(patient(f), []byte(pageOffer))
+	require.NoError(f, err)
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(engine.Addrs()[0]))
+	require.NoError(f, err)
+	f.Cleanup(func() { _ = conn.Close() })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, errWrite := conn.Write(data); errWrite == nil {
+			require.Zero(t, engine.Dropped())
+		}
+	})
 }
 
 // flood sends, until the test ends, random octets behind the first octets that tell STUN, DTLS, RTP and TURN channels apart

@@ -13,9 +13,9 @@ import (
 	"sidecar/media"
 )
 
-// mostGoroutines is what a running call may keep in this package: 13 are the PeerConnection's own, two read the upstream's
+// mostGoroutines is what a running call may keep in this package: 12 are the PeerConnection's own, two read the upstream's
 // sockets.
-const mostGoroutines = 15
+const mostGoroutines = 14
 
 // goroutines counts those that were started, directly or not, under a label of pprof.Do.
 func goroutines(t testing.TB, label string) int {

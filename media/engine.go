@@ -55,6 +55,7 @@ type Engine struct {
 	config   webrtc.Configuration
 	lite     bool
 	sockets  []*net.UDPConn
+	muxes    []*udpMux
 	closers  []func() error
 
 	mu     sync.Mutex
@@ -216,8 +217,11 @@ func (e *Engine) listenUDP(addrs []netip.AddrPort) (ice.UDPMux, error) {
 		if err = conn.SetReadBuffer(socketBuffer); err != nil {
 			e.log.Warn("media_socket_buffer_refused", "addr", addr, "error", err)
 		}
-		mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: pionLogs{log: e.log}.NewLogger("udpmux")})
-		e.sockets = append(e.sockets, conn)
+		mux, err := newUDPMux(conn)
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		e.sockets, e.muxes = append(e.sockets, conn), append(e.muxes, mux)
 		e.closers = append(e.closers, mux.Close)
 		muxes = append(muxes, mux)
 	}
@@ -250,6 +254,24 @@ func (e *Engine) Addrs() []netip.AddrPort {
 		}
 	}
 	return addrs
+}
+
+// Dropped is the number of datagrams that legs did not read in time; Strangers is the number of those that belonged to none.
+func (e *Engine) Dropped() uint64 {
+	var n uint64
+	for _, m := range e.muxes {
+		n += m.dropped.Load()
+	}
+	return n
+}
+
+// Strangers is described with Dropped.
+func (e *Engine) Strangers() uint64 {
+	var n uint64
+	for _, m := range e.muxes {
+		n += m.strangers.Load()
+	}
+	return n
 }
 
 // Close ends all Peers and closes the sockets.

@@ -23,6 +23,7 @@ func TestMessagesSurviveTheWire(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, res.All("Via"))
 	require.Equal(t, `"E" <sip:echo@h>;tag=mine`, res.Get("To"))
 	require.Equal(t, "0", res.Get("Content-Length"))
+	require.Equal(t, `"E" <sip:echo@h>`, m.Respond(100, "Trying", "mine").Get("To"), "no dialog yet")
 	require.Empty(t, siptext.Parse("junk").Get("To"))
 }
 

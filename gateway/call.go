@@ -161,9 +161,6 @@ func (c *call) step() {
 		c.onMedia()
 	case <-c.flowEnd():
 		c.onAway()
-	case <-c.next.flowEnd():
-		c.giveUpSuccessor()
-		c.onReturn()
 	case <-c.returned:
 		c.onReturn()
 	case <-grace:

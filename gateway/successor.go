@@ -23,13 +23,6 @@ func (s *successor) events() <-chan sip.Event {
 	return s.dialog.Events()
 }
 
-func (s *successor) flowEnd() <-chan struct{} {
-	if s == nil {
-		return nil
-	}
-	return s.dialog.Flow().Done()
-}
-
 // callSuccessor asks the phone that registered for the DN to take the call up. Our page answers by itself; another phone
 // rings, and gets the whole grace period for it. The upstream hears music until its media is there.
 func (c *call) callSuccessor() {

@@ -283,3 +283,41 @@ func TestDescriptionsThatCannotBeMetAreRefused(t *testing.T) {
 	w.wait(gateway.Ended)
 	require.Empty(t, w.phone.Calls())
 }
+
+func TestLegsAreNamedBetweenUsAndOurPBXOnly(t *testing.T) {
+	t.Parallel()
+	for name, ours := range map[string]bool{"": true, gateway.Asterisk: true, "genesys_sip_server": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, p := withPBX(t, func(s *settings) {
+				inner := s.gateway.Upstream
+				s.gateway.Upstream = func(dn string) (gateway.Upstream, bool) {
+					up, ok := inner(dn)
+					up.Name = name
+					return up, ok
+				}
+			})
+			a := w.agent("5001")
+			a.call("5002", newMicrophone(t).offer())
+			invite := p.taken()
+			out := w.wait(gateway.Ringing)
+			require.Equal(t, name, out.Upstream)
+			require.Equal(t, map[bool]string{true: out.Leg, false: ""}[ours], invite.get(gateway.LegHeader))
+			p.respond(invite, 180, "Ringing", "", "X-Genesys-CallUUID: 02CAFE")
+			a.until("SIP/2.0 180")
+			p.respond(invite, 486, "Busy Here", "")
+			end := w.wait(gateway.Ended)
+			require.Equal(t, "02CAFE", end.CallUUID, "the switch's name of a call that it didn't make")
+
+			s := w.pbx("5001", "")
+			s.seq++
+			s.send("INVITE", sdpAt(listenUDP(t), 1), gateway.LegHeader+": n1-7")
+			in := w.wait(gateway.Ringing)
+			require.Equal(t, ours, in.Leg == "n1-7", in.Leg)
+			again := w.pbx("5001", "")
+			again.seq++
+			again.send("INVITE", sdpAt(listenUDP(t), 1), gateway.LegHeader+": n1-7")
+			require.NotEqual(t, in.Leg, w.wait(gateway.Ringing).Leg, "a name is one call's")
+		})
+	}
+}

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -183,6 +184,7 @@ type line struct {
 	*voice
 	t    testing.TB
 	conn net.PacketConn
+	ssrc uint32
 	far  atomic.Pointer[net.UDPAddr]
 	done chan struct{}
 	wg   sync.WaitGroup
@@ -195,7 +197,7 @@ func newLine(t testing.TB, codec media.Codec) *line {
 
 func newLineAt(t testing.TB, codec media.Codec, hz float64) *line {
 	t.Helper()
-	l := &line{voice: newVoice(t, codec, 101, hz), t: t, conn: listenUDP(t), done: make(chan struct{})}
+	l := &line{voice: newVoice(t, codec, 101, hz), t: t, conn: listenUDP(t), ssrc: rand.Uint32(), done: make(chan struct{})}
 	l.wg.Go(l.read)
 	l.wg.Go(func() { l.speak(l.done, l.write) })
 	t.Cleanup(func() {
@@ -227,7 +229,7 @@ func (l *line) write(header *rtp.Header, payload []byte) {
 		return
 	}
 	packet := rtp.Packet{Header: *header, Payload: payload}
-	packet.SSRC = 4711
+	packet.SSRC = l.ssrc
 	if data, err := packet.Marshal(); err == nil {
 		_, _ = l.conn.WriteTo(data, far)
 	}

@@ -88,6 +88,18 @@ func (s *Session) Reason() CloseReason {
 // Subscribed reports whether an event published to the channel reaches the session.
 func (s *Session) Subscribed(channel string) bool { return s.server.registry.subscribed(s, channel) }
 
+// Alive reports whether a connect is under way, or anything else was heard of the client within the time. A client whose browser
+// window was closed is a session for a while yet, but there is nobody.
+func (s *Session) Alive(within time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateOpen || s.deadline.IsZero() {
+		return s.state == stateOpen
+	}
+	heard := s.deadline.Add(-s.interval - s.server.opts.MaxInterval)
+	return time.Since(heard) <= s.interval+within
+}
+
 // Deliver queues the events for this session alone, all or none, whether or not it is subscribed. They leave
 // together and in order, at once if a connect is held.
 func (s *Session) Deliver(events ...Event) error {

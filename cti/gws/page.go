@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,9 @@ const (
 	pageIDLength   = 32 // 128 bits in hex
 	maxCommands    = 16 // under way at one page
 	maxAckErrorLen = 200
+
+	// between connects a page is not heard of for the time of a round trip, on a bad network of some
+	pageSilence = 5 * time.Second
 )
 
 // command is what a page gets.
@@ -102,14 +106,15 @@ func (p *pages) take(a ack, listens func(channel string) bool) bool {
 	}
 }
 
-// HasPage reports whether the page with that instance id takes commands.
+// HasPage reports whether the page with that instance id takes commands: it has subscribed, and its window is not closed.
 func (g *Guide) HasPage(page string) bool { return len(g.pageSessions(page)) > 0 }
 
 func (g *Guide) pageSessions(page string) []*bayeux.Session {
 	if !validPageID(page) {
 		return nil
 	}
-	return g.server.Subscribers(ChannelPagePrefix + page)
+	sessions := g.server.Subscribers(ChannelPagePrefix + page)
+	return slices.DeleteFunc(sessions, func(s *bayeux.Session) bool { return !s.Alive(pageSilence) })
 }
 
 // Command has a page do something with a call, named by the SIP Call-ID of the page's dialog, or with itself: then callID is

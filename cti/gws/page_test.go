@@ -194,3 +194,28 @@ func TestSilentPageIsBoundedInTimeAndNumber(t *testing.T) {
 		require.NoError(t, <-outcome, "it takes commands again")
 	})
 }
+
+func TestPageWhoseWindowWasClosedTakesNoCommands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
+		page := newDesktop(t, "http://sidecar.test/cometd", "agent1")
+		page.http.Transport = direct{r.guide}
+		page.start(nil, gws.ChannelPagePrefix+pageOne)
+		page.connect() // the first one is answered at once
+		var held sync.WaitGroup
+		held.Go(func() { page.connect() })
+		time.Sleep(20 * time.Second)
+		require.True(t, r.guide.HasPage(pageOne), "it waits for commands")
+		held.Wait()
+		time.Sleep(5 * time.Second)
+		require.True(t, r.guide.HasPage(pageOne), "its next connect may be on its way")
+		time.Sleep(time.Second)
+		require.False(t, r.guide.HasPage(pageOne))
+		require.ErrorIs(t, r.guide.Command(t.Context(), pageOne, "answer", "c1"), gws.ErrNoPage)
+		page.connect()
+		require.True(t, r.guide.HasPage(pageOne), "it was only away")
+		require.NoError(t, r.guide.Close(t.Context()))
+		require.False(t, r.guide.HasPage(pageOne))
+	})
+}

@@ -54,7 +54,7 @@ func (s State) String() string {
 }
 
 // eventRoom is how far the owner of a dialog may lag behind. A dialog that nobody listens to is hung up.
-const eventRoom = 256
+const eventRoom = 64
 
 // Dialog is one call with one peer, a browser or an upstream. All methods may be called from any goroutine.
 type Dialog struct {

@@ -78,18 +78,31 @@ func (e *Endpoint) onNewCall(req *sip.Request, tx *sip.ServerTx, flow *Flow) {
 	e.opts.OnCall(d, call)
 }
 
-// watchInvite ends a dialog whose INVITE lost its transaction before it was answered: the flow broke.
+// watchInvite ends a dialog whose INVITE lost its transaction before it was answered: the flow broke. It ends with the
+// answer's ACK: the transaction of an answered INVITE lives on for 32 seconds (RFC 6026, timer L).
 func (d *Dialog) watchInvite(ctx context.Context, tx *sip.ServerTx) {
-	select {
-	case <-tx.Done():
+	for {
 		d.mu.Lock()
-		waiting := !d.answered
+		answered, changed := d.answered, d.changed
 		d.mu.Unlock()
-		if waiting {
-			d.end(Cause{Reason: "the INVITE transaction ended"})
+		if answered {
+			return
 		}
-	case <-d.done:
-	case <-ctx.Done():
+		select {
+		case <-tx.Done():
+			d.mu.Lock()
+			answered = d.answered
+			d.mu.Unlock()
+			if !answered {
+				d.end(Cause{Reason: "the INVITE transaction ended"})
+			}
+			return
+		case <-changed:
+		case <-d.done:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

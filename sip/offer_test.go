@@ -333,7 +333,7 @@ func TestReferInfoAndNotifyOfOurs(t *testing.T) {
 func TestADialogThatNobodyListensToIsHungUp(t *testing.T) {
 	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
 		l, d := w.inbound(b, c)
-		for range 257 {
+		for range 65 {
 			require.Equal(t, 200, l.do("INFO", "x").status)
 			time.Sleep(time.Second / 10)
 		}

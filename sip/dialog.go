@@ -98,6 +98,7 @@ type Dialog struct {
 	peerAllows    []string
 	peerEvents    []string
 	cancelling    bool
+	cancelHeaders Headers
 	provisional   bool // a 1xx came: CANCEL may be sent
 	clientTx      *sip.ClientTx
 	challenges    int // answered for the INVITE

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -208,8 +209,12 @@ func (d *Dialog) Answer(ctx context.Context, body Body, headers Headers) (Messag
 	if err = d.serverTx.Respond(res); err != nil {
 		// A CANCEL was first: sipgo must repeat the 487, not what came too late.
 		d.restore487()
-		d.end(Cause{Reason: err.Error()})
-		return Message{}, fmt.Errorf("answer: %w", err)
+		cause := Cause{Reason: err.Error()}
+		if errors.Is(err, sip.ErrTransactionCanceled) {
+			cause.Method, cause.Status = "CANCEL", sip.StatusRequestTerminated
+		}
+		d.end(cause)
+		return Message{}, fmt.Errorf("answer: %w: %w", ErrEnded, err)
 	}
 	d.mu.Lock()
 	d.setStateLocked(Confirmed)

@@ -145,7 +145,7 @@ func (d *Dialog) onProvisional(ctx context.Context) {
 	d.bumpLocked()
 	d.mu.Unlock()
 	if due {
-		d.e.background(func(context.Context) { d.sendCancel(ctx, nil) })
+		d.e.background(func(context.Context) { d.sendCancel(ctx) })
 	}
 }
 

@@ -2,6 +2,7 @@ package sip_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -224,6 +225,7 @@ func TestCancelBothWays(t *testing.T) {
 		b.answer(invite, 180, "Ringing", "")
 		cancel := b.until("CANCEL")
 		require.Equal(t, invite.get("Via"), cancel.get("Via"))
+		require.Equal(t, "Q.850;cause=16", cancel.get("Reason"), "also when the CANCEL had to wait")
 		b.answer(cancel, 200, "OK", "")
 		b.answer(invite, 487, "Request Terminated", "")
 		require.NoError(t, <-done)
@@ -246,6 +248,46 @@ func TestAnAnswerThatCrossesTheCancelIsHungUp(t *testing.T) {
 		require.NoError(t, <-done)
 		require.True(t, next[sip.Ended](t, d).Local)
 	})
+}
+
+// CANCEL and our 200 meet: the caller sees one final response, and this side the call that belongs to it.
+func TestACancelMeetsTheAnswer(t *testing.T) {
+	t.Parallel()
+	c := make(calls, 8)
+	w := newWorld(t, func(o *sip.Options) {
+		c.option(o)
+		o.WebSocket.Rate = 1000
+	})
+	b := w.agent("5001")
+	seen := map[int]int{}
+	for i := range 60 {
+		l := b.call2("5002", offer)
+		d := <-c
+		require.NoError(t, d.Ring(t.Context(), 180, "Ringing", sip.Body{}, nil))
+		l.learn(b.until("SIP/2.0 180"))
+		answered := async(func() (sip.Message, error) {
+			for range i % 8 * 50 {
+				runtime.Gosched()
+			}
+			return d.Answer(t.Context(), sip.SDP([]byte(reply)), nil)
+		})
+		b.send(strings.Replace(l.text("CANCEL", 1, l.branch, ""), ";tag="+l.remote, "", 1))
+		res := l.final("INVITE")
+		seen[res.status]++
+		if res.status == 200 {
+			l.ack("")
+			require.NoError(t, (<-answered).err)
+			require.Equal(t, sip.Confirmed, d.State())
+			require.Equal(t, 200, l.do("BYE", "").status)
+		} else {
+			require.Equal(t, 487, res.status)
+			require.ErrorIs(t, (<-answered).err, sip.ErrEnded)
+			require.Equal(t, "CANCEL", next[sip.Ended](t, d.Dialog).Method)
+			l.ack("")
+		}
+		<-d.Done()
+	}
+	require.Equal(t, 60, seen[200]+seen[487], seen)
 }
 
 func TestACancelThatOvertakesItsInvite(t *testing.T) {

@@ -173,6 +173,7 @@ func (e *Endpoint) reply(req *sip.Request, tx *sip.ServerTx, a answer) {
 		return
 	}
 	res := sip.NewResponseFromRequest(req, a.status, a.reason, nil)
+	res.SipVersion = "SIP/2.0" // whatever the request's was
 	for _, header := range a.headers {
 		res.AppendHeader(header)
 	}

@@ -46,8 +46,20 @@ func (d *Dialog) bye(ctx context.Context, headers Headers) error {
 	}
 	// The dialog lives until the answer is in, so that a BYE that crosses ours gets its 200.
 	defer d.end(Cause{Local: true, Method: "BYE", Headers: headers})
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	d.e.background(func(context.Context) {
+		select {
+		case <-d.done: // by the peer's BYE: it may not care for ours any more
+			stop()
+		case <-ctx.Done():
+		}
+	})
 	res, err := d.roundTrip(ctx, req)
-	if err != nil {
+	switch {
+	case err != nil && d.State() == Over:
+		return nil
+	case err != nil:
 		return fmt.Errorf("hang up: %w", err)
 	}
 	if !res.IsSuccess() && res.StatusCode != 481 { // 481: the peer hung up at the same moment
@@ -60,11 +72,13 @@ func (d *Dialog) bye(ctx context.Context, headers Headers) error {
 func (d *Dialog) cancel(ctx context.Context, headers Headers) error {
 	d.mu.Lock()
 	first := !d.cancelling
-	d.cancelling = true
+	if first {
+		d.cancelling, d.cancelHeaders = true, headers
+	}
 	now := d.provisional
 	d.mu.Unlock()
 	if first && now {
-		d.sendCancel(ctx, headers)
+		d.sendCancel(ctx)
 	}
 	select {
 	case <-d.done:
@@ -75,9 +89,9 @@ func (d *Dialog) cancel(ctx context.Context, headers Headers) error {
 }
 
 // sendCancel sends a CANCEL with the INVITE's branch (RFC 3261 section 9.1).
-func (d *Dialog) sendCancel(ctx context.Context, headers Headers) {
+func (d *Dialog) sendCancel(ctx context.Context) {
 	d.mu.Lock()
-	invite := d.invite
+	invite, headers := d.invite, d.cancelHeaders
 	d.mu.Unlock()
 	req := sip.NewRequest(sip.CANCEL, *invite.Recipient.Clone())
 	req.AppendHeader(sip.HeaderClone(invite.Via()))

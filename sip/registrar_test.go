@@ -2,6 +2,7 @@ package sip_test
 
 import (
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,29 @@ func TestRegisterWithTokens(t *testing.T) {
 	require.Equal(t, 401, w.browser("5004", func(o *dialOptions) { o.cookie = "session=token-for-5003" }).register(600).status)
 	require.Equal(t, 401, w.browser("5003", func(o *dialOptions) { o.cookie, o.origin = "session=token-for-5003", "" }).register(600).status,
 		"a cookie counts only with an Origin that was checked")
+}
+
+// A URL is logged by everybody on the way: a token in it lets nobody in, and no secret is in our own log.
+func TestNoSecretIsTakenFromTheURLOrLogged(t *testing.T) {
+	t.Parallel()
+	log := new(lines)
+	w := newWorld(t, func(o *sip.Options) {
+		o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		o.WebSocket.CookieName = "token"
+	})
+	in := func(o *dialOptions) { o.query = "?token=token-for-5001&access_token=token-for-5001" }
+	require.Equal(t, 401, w.browser("5001", in).register(600).status)
+	require.Equal(t, 200, w.browser("5001", in, func(o *dialOptions) { o.cookie = "token=token-for-5001" }).register(600).status)
+	require.Equal(t, 200, w.browser("5002").register(600, "Authorization: Bearer token-for-5002").status)
+	require.Equal(t, 403, w.browser("5003").register(600, "Authorization: Bearer token-for-5002").status)
+	require.Equal(t, 200, w.browser("5004").login(600).status)
+	b := w.browser("5005")
+	b.send("REGISTER sip:x SIP/2.0\nVia: SIP/2.0/WS x;branch=z9hG4bKbad\nAuthorization: Bearer token-for-5005\nCall-ID: x\nCSeq: 1 REGISTER\n\n")
+	require.Equal(t, 400, b.next().status)
+	require.Contains(t, log.String(), "5002")
+	require.NotContains(t, log.String(), "token-for")
+	require.NotContains(t, log.String(), "secret-")
+	require.NotContains(t, log.String(), "response=")
 }
 
 func TestWrongCredentials(t *testing.T) {

@@ -102,6 +102,18 @@ func TestAByeWaitsForTheAck(t *testing.T) {
 	})
 }
 
+func TestByesThatCross(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
+		l, d := w.inbound(b, c)
+		start := time.Now()
+		done := hangup(t, d)
+		b.until("BYE") // and the peer, which hangs up, has no answer for it
+		require.Equal(t, 200, l.do("BYE", "").status)
+		require.NoError(t, <-done)
+		require.Zero(t, time.Since(start))
+	})
+}
+
 // answeredBy is a call of ours whose session we refresh.
 func (w *world) answeredBy(b *browser, expires string, headers ...string) *sip.Dialog {
 	w.t.Helper()

@@ -1,6 +1,7 @@
 package sip_test
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"slices"
@@ -130,5 +131,22 @@ func TestTortureMessagesOverTCP(t *testing.T) {
 		require.True(t, strings.HasPrefix(string(buf[:size]), "SIP/2.0 200 "), m.name)
 		_ = good.Close()
 		_ = conn.Close()
+	}
+}
+
+func TestBadRequestsOverTCPAreTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *sip.Options) { o.ListenTCP = "127.0.0.1:0" })
+	conn, err := net.Dial("tcp", w.AddrTCP().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+	s := &stream{t, conn, bufio.NewReader(conn)}
+	for n, m := range allTorture() {
+		if slices.Contains([]string{"3.1.2.16", "3.1.2.17", "3.1.2.18", "3.3.2", "3.3.5", "3.3.8"}, m.section) {
+			_, err = conn.Write(m.wire(n, "SIP/2.0/TCP "+conn.LocalAddr().String()))
+			require.NoError(t, err)
+			require.Equal(t, m.status, s.receive().status, m.name)
+		}
 	}
 }

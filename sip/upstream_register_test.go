@@ -149,6 +149,43 @@ func TestUpstreamRegistrationDetails(t *testing.T) {
 	})
 }
 
+func TestAfterARestartOfTheRegistrarAllComeBackSpread(t *testing.T) {
+	inUpstream(t, granted(3600), func(t *testing.T, w *world, u *upstreams) {
+		const dns = 200
+		var all []*sip.Registration
+		for i := range dns {
+			r, err := w.RegisterUpstream(sip.Upstream{DN: fmt.Sprint(5000 + i), Registrar: "192.0.2.5:5060"})
+			require.NoError(t, err)
+			all = append(all, r)
+		}
+		synctest.Wait()
+		require.Equal(t, dns, u.count())
+		restart := time.Now()
+		for _, r := range all {
+			r.Refresh(5 * time.Second)
+			r.Refresh(5 * time.Second)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		again := map[string]bool{}
+		perSecond := make([]int, 5)
+		for i := dns; i < u.count(); i++ {
+			again[u.asked[i].get("To")] = true
+			if at := u.at[i].Sub(restart); at < 5*time.Second {
+				perSecond[int(at.Seconds())]++
+			}
+		}
+		require.Len(t, again, dns, "all of them")
+		for second, count := range perSecond {
+			require.Positive(t, count, "second %d", second)
+			require.Less(t, count, dns/2, "second %d", second)
+		}
+		for _, r := range all {
+			require.NoError(t, r.Close(t.Context(), false))
+		}
+	})
+}
+
 func TestUpstreamRegistrationOverUDP(t *testing.T) {
 	t.Parallel()
 	w, _ := upstreamWorld(t)

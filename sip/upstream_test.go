@@ -163,3 +163,46 @@ func TestDatagramsOfStrangers(t *testing.T) {
 		}
 	}
 }
+
+// The requests of a dialog leave for the first hop of its route set, whatever the Contact says; without one for the Contact.
+func TestTheRouteSetLeadsTheWay(t *testing.T) {
+	t.Parallel()
+	w, c := upstreamWorld(t)
+	proxy, phone := newDatagrams(t, "127.0.0.1:0"), newDatagrams(t, "127.0.0.1:0")
+	hop := func(d *datagrams) string { return "<sip:" + d.LocalAddr().String() + ";lr>" }
+	contact := "Contact: <sip:4711@" + phone.LocalAddr().String() + ">"
+
+	d, err := w.Invite(t.Context(), sip.Invite{URI: "sip:4711@pbx.example.com", Next: proxy.LocalAddr().String(), FromUser: "5001", Body: sdp("sendrecv")})
+	require.NoError(t, err)
+	invite, from := proxy.receive()
+	require.Equal(t, "INVITE sip:4711@pbx.example.com SIP/2.0", invite.start)
+	proxy.respond(invite, from, "200 OK", "", contact, "Record-Route: <sip:inner.example.com;lr>, "+hop(proxy))
+	next[sip.Answered](t, d)
+	for _, method := range []string{"ACK", "BYE"} {
+		if method == "BYE" {
+			hangup(t, d)
+		}
+		req, back := proxy.receive()
+		require.Equal(t, method+" sip:4711@"+phone.LocalAddr().String()+" SIP/2.0", req.start)
+		require.Equal(t, []string{hop(proxy), "<sip:inner.example.com;lr>"}, req.all("Route"))
+		if method == "BYE" {
+			proxy.respond(req, back, "200 OK", "")
+		}
+	}
+	next[sip.Ended](t, d)
+
+	in := request("INVITE", "sip:5001@"+w.AddrUDP().String(), "", "Via: SIP/2.0/UDP "+proxy.LocalAddr().String()+";branch=z9hG4bKin", "Call-ID: in",
+		contact, "Content-Length: 0", "Record-Route: "+hop(proxy)+"\nRecord-Route: <sip:inner.example.com;lr>")
+	_, err = proxy.WriteTo([]byte(crlf(in)), w.AddrUDP())
+	require.NoError(t, err)
+	incoming := <-c
+	require.NoError(t, incoming.Ring(t.Context(), 180, "Ringing", sip.Body{}, nil))
+	ringing, _ := proxy.receive()
+	require.Equal(t, []string{hop(proxy), "<sip:inner.example.com;lr>"}, ringing.all("Record-Route"))
+	asked := async(func() (sip.Message, error) { return sip.Message{}, incoming.Info(t.Context(), sip.Body{}, nil) })
+	info, back := proxy.receive()
+	require.Equal(t, []string{hop(proxy), "<sip:inner.example.com;lr>"}, info.all("Route"))
+	proxy.respond(info, back, "200 OK", "")
+	require.NoError(t, (<-asked).err)
+	require.NoError(t, incoming.Reject(486, "Busy Here", nil))
+}

@@ -169,9 +169,9 @@ type browser struct {
 }
 
 type dialOptions struct {
-	from, origin, cookie string
-	protocols            []string
-	unread               bool // never reads
+	from, origin, cookie, query string
+	protocols                   []string
+	unread                      bool // never reads
 }
 
 func (w *world) upgrade(o dialOptions) (*websocket.Conn, *http.Response, error) {
@@ -186,7 +186,7 @@ func (w *world) upgrade(o dialOptions) (*websocket.Conn, *http.Response, error) 
 	if o.cookie != "" {
 		header.Set("Cookie", o.cookie)
 	}
-	return dialer.DialContext(w.t.Context(), "ws://desk.example.com/ws", header)
+	return dialer.DialContext(w.t.Context(), "ws://desk.example.com/ws"+o.query, header)
 }
 
 func (w *world) browser(dn string, change ...func(*dialOptions)) *browser {

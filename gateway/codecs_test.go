@@ -98,6 +98,14 @@ func TestCodecsThatCannotBeJoinedAreRefused(t *testing.T) {
 	w.wait(gateway.Ended)
 }
 
+func TestBrowsersWithoutACodecOfTheDNRingNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.gateway.Codecs = []media.Codec{media.PCMU} })
+	require.Equal(t, 488, w.agent("5001").call("5002", newMicrophoneOf(t, media.G722).offer()).finalOf("INVITE").status)
+	w.wait(gateway.Ended)
+	require.Empty(t, w.phone.Calls())
+}
+
 func TestEachDNHasItsOrderOfCodecs(t *testing.T) {
 	t.Parallel()
 	w, p := withPBX(t, func(s *settings) {

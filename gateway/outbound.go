@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"sidecar/media"
 	"sidecar/sip"
@@ -10,6 +12,10 @@ import (
 // beginOutbound calls the PBX for a browser. The browser's own credentials and its idea of the leg stay here.
 func (c *call) beginOutbound() {
 	offered, err := c.offered()
+	if err == nil && len(offered) > 0 && !slices.ContainsFunc(c.codecs(), func(own media.Codec) bool { return slices.Contains(offered, own) }) {
+		// Said now: the answer is made when the callee has answered, and would find it then.
+		err = fmt.Errorf("%w: the browser has %v, the DN %v", media.ErrNoCodec, offered, c.codecs())
+	}
 	if err == nil {
 		err = c.openRTP(c.codecsFor(offered))
 	}

@@ -63,8 +63,10 @@ type callMedia struct {
 	rtp    *media.RTPSession
 	relay  *media.Relay // nil until both sides are negotiated
 	answer []byte       // of web to a calling browser's offer; the 183 and the 200 carry the same one
-	held   bool         // by the browser
 	early  []func()     // re-offers that came before the ACK of the call was worked off
+
+	held    bool // by the browser
+	holding bool // a switch is being told
 }
 
 // presence is whether the browser is there.

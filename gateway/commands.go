@@ -16,11 +16,21 @@ type phone struct {
 	pages  Pages
 }
 
+// phoneOf is the phone that has the dialog; what it said when it registered counts only if it is registered still. Without
+// a dialog it is the DN's phone.
+func (g *Gateway) phoneOf(dn string, d *sip.Dialog) *phone {
+	p := &phone{dialog: d, pages: g.opts.Pages}
+	if at, err := g.endpoint.Locate(dn); err == nil && (d == nil || at.Flow == d.Flow().ID()) {
+		p.page, p.events = at.Page, at.AllowEvents
+	}
+	return p
+}
+
 // paged reports whether the phone is a page of ours that listens.
 func (p *phone) paged() bool { return p.page != "" && p.pages.Present(p.page) }
 
 func (p *phone) takes(event string) bool {
-	return slices.Contains(p.events, event) || p.dialog.AllowsEvent(event)
+	return slices.Contains(p.events, event) || p.dialog != nil && p.dialog.AllowsEvent(event)
 }
 
 // do makes the phone do something: our page by its feed session, others by NOTIFY.
@@ -43,8 +53,8 @@ func (g *Gateway) Abilities(leg string) Abilities {
 		return Abilities{}
 	}
 	p := c.phone.Load()
-	if p == nil {
-		return Abilities{}
+	if p == nil { // the upstream hears 180 before the browser hears anything; it will be the one that is registered
+		p = g.phoneOf(c.dn, nil)
 	}
 	paged := p.paged()
 	return Abilities{Answer: paged || p.takes("talk"), Hold: paged || p.takes("hold")}

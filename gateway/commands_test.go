@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -111,6 +112,24 @@ func TestThePageAnswersOnRequest(t *testing.T) {
 	require.NoError(t, w.Hangup(patient(t), leg), "it is over")
 	require.ErrorIs(t, w.Answer(patient(t), leg), gateway.ErrNoLeg)
 	require.Equal(t, gateway.Abilities{}, w.Abilities(leg))
+}
+
+func TestAbilitiesAreKnownWhenTheCallRings(t *testing.T) {
+	t.Parallel()
+	p := pages{make(chan order, 8)}
+	var w atomic.Pointer[world]
+	seen := make(chan gateway.Abilities, 1)
+	w.Store(newWorld(t, func(s *settings) {
+		s.gateway.Pages = p
+		s.gateway.OnEvent = func(e gateway.Event) {
+			if e.Kind == gateway.Ringing {
+				seen <- w.Load().Abilities(e.Leg)
+			}
+		}
+	}))
+	w.Load().agent("5001", "X-Sidecar-Page: "+pageID)
+	w.Load().dial("5001")
+	require.Equal(t, gateway.Abilities{Answer: true, Hold: true}, <-seen)
 }
 
 var errNoMicrophone = errors.New("no microphone")

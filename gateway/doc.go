@@ -17,7 +17,8 @@
 // what is up, gives ports and transports back and waits for what it started.
 //
 // A browser's hold is answered here and reported: the upstream's description stays as it is, and it hears Options.Sound
-// instead of the browser. The same sound covers a browser whose media is lost, until it is back or the grace is over.
+// instead of the browser. Only a switch that mixes by itself is told by re-INVITE, because no engine of ours commands it.
+// The same sound covers a browser whose media is lost, until it is back or the grace is over.
 // A DN is un-registered upstream only when its browser has left for good, never because this process ends. A browser that
 // vanishes leaves its calls behind for a grace period (presence.go).
 //

@@ -165,6 +165,41 @@ func TestMusicOfTheUpstreamIsHeardByAHeldBrowser(t *testing.T) {
 	requireSound(t, line, m)
 }
 
+func TestASwitchIsToldOfTheBrowsersHold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) {
+		inner := s.gateway.Upstream
+		s.gateway.Upstream = func(dn string) (gateway.Upstream, bool) {
+			up, ok := inner(dn)
+			up.Name = "genesys_sip_server"
+			return up, ok
+		}
+	})
+	a, p, line := w.agent("5001"), w.pbx("5001", ""), newLine(t, media.PCMU)
+	l := ringing(t, w, a, p, line.sdp(1))
+	m := newMicrophone(t)
+	a.respond(l.invite, 200, "OK", m.answer(l.invite.body))
+	line.reach(p.until("SIP/2.0 200").body)
+	p.send("ACK", "")
+	requireSound(t, line, m)
+	w.wait(gateway.Answered)
+
+	offer := m.offer()
+	l.reinvite(strings.Replace(offer, "a=sendrecv", "a=sendonly", 1))
+	w.wait(gateway.Held)
+	told := p.until("INVITE")
+	require.Contains(t, told.body, "a=sendonly")
+	l.reinvite(offer) // taken back before the switch has answered
+	w.wait(gateway.Retrieved)
+	p.respond(told, 200, "OK", strings.Replace(line.sdp(2), "sendrecv", "recvonly", 1))
+	p.until("ACK")
+	told = p.until("INVITE")
+	require.Contains(t, told.body, "a=sendrecv")
+	p.respond(told, 200, "OK", line.sdp(3))
+	p.until("ACK")
+	requireSound(t, line, m)
+}
+
 func TestCallWaitingByDN(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) {

@@ -21,11 +21,7 @@ import (
 // setBrowser makes a dialog the call's, and its phone the one that commands go to.
 func (c *call) setBrowser(d *sip.Dialog) {
 	c.browser, c.away = d, false
-	p := &phone{dialog: d, pages: c.g.opts.Pages}
-	if at, err := c.g.endpoint.Locate(c.dn); err == nil && at.Flow == d.Flow().ID() {
-		p.page, p.events = at.Page, at.AllowEvents
-	}
-	c.phone.Store(p)
+	c.phone.Store(c.g.phoneOf(c.dn, d))
 }
 
 // ended reports whether the WebSocket that a browser's dialog goes by is gone.

@@ -116,6 +116,7 @@ func (c *call) rejoin() {
 	if c.held {
 		c.held = false
 		c.tell(Retrieved, "")
+		c.holdThere()
 	}
 	c.watch()
 	c.cover()

@@ -161,7 +161,7 @@ func (v *voice) take(packet *rtp.Packet) {
 	v.packets.Add(1)
 	switch {
 	case packet.PayloadType == v.payload:
-		v.hears.Write(v.decode(nil, packet.Payload))
+		v.hears.Write(v.decode(make([]int16, 0, 960), packet.Payload)) // libopus wants the room beforehand
 	case packet.PayloadType == v.event && len(packet.Payload) == 4 && packet.Timestamp != v.lastTime:
 		v.lastTime = packet.Timestamp
 		v.digits <- digitsOf[packet.Payload[0]]

@@ -27,7 +27,7 @@ RUN CGO_ENABLED=1 go build -trimpath -buildvcs=false -tags opus,nolibopusfile,ne
 FROM debian:forky-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libopus0 \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 # The uid is fixed, and the same in every image here: the services share files of mode 0600.
 RUN groupadd --gid 10001 sidecar \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/sidecar --shell /usr/sbin/nologin sidecar \

@@ -160,7 +160,7 @@ func TestEventSocketCut(t *testing.T) {
 	s.requireNoLeftovers()
 }
 
-// cable is a TCP connection to Asterisk's HTTP that can be cut.
+// cable is a TCP connection that can be cut.
 type cable struct {
 	url  string
 	mu   sync.Mutex
@@ -169,6 +169,11 @@ type cable struct {
 }
 
 func newCable(t *testing.T, port int) *cable {
+	t.Helper()
+	return newCableTo(t, fmt.Sprintf("127.0.0.1:%d", port))
+}
+
+func newCableTo(t *testing.T, address string) *cable {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -180,7 +185,7 @@ func newCable(t *testing.T, port int) *cable {
 			if err != nil {
 				return
 			}
-			work.Go(func() { c.carry(near, fmt.Sprintf("127.0.0.1:%d", port)) })
+			work.Go(func() { c.carry(near, address) })
 		}
 	})
 	t.Cleanup(func() {

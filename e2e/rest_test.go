@@ -81,11 +81,12 @@ func (s *system) token(user string) string {
 
 // call is a call as REST shows it.
 type call struct {
-	ID      string
-	ConnID  string
-	State   string
-	Type    string
-	Parties []struct{ DN, Number, State string }
+	ID         string
+	ConnID     string
+	State      string
+	Controller string
+	Type       string
+	Parties    []struct{ DN, Number, State string }
 }
 
 func (s *system) calls(user string) []call {

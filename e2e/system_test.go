@@ -28,21 +28,30 @@ const (
 	tick     = 20 * time.Millisecond // of polls at other processes, which can not notify us
 )
 
-// binary is the sidecar under test, built once with the race detector.
-var binary string
+const binaryVariable = "E2E_BINARY"
+
+var (
+	binary  string    // the sidecar under test, built once with the race detector, and with opus
+	windows *chromium // of all tests
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "sidecar-e2e")
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "sidecar")
-	build := exec.Command("go", "build", "-race", "-o", binary, "sidecar/cmd/sidecar")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		panic(fmt.Errorf("build the sidecar: %w", err))
+	// A test that runs itself again in other namespaces brings the binary along.
+	if binary = os.Getenv(binaryVariable); binary == "" {
+		binary = filepath.Join(dir, "sidecar")
+		build := exec.Command("go", "build", "-race", "-tags", "opus,nolibopusfile", "-o", binary, "sidecar/cmd/sidecar")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			panic(fmt.Errorf("build the sidecar (libopus-dev is installed by scripts/deps.sh): %w", err))
+		}
 	}
+	windows = &chromium{tone: filepath.Join(dir, "microphone.wav")}
 	code := m.Run()
+	windows.close()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
@@ -55,6 +64,7 @@ type system struct {
 	ports     asterisk.Ports
 	customer  int // port of the trunk's peer on 127.0.0.2
 	http      string
+	gateway   gatewayPorts
 	pbx       *asterisk.Instance
 	env       []string          // of every subcommand
 	passwords map[string]string // by user
@@ -63,6 +73,12 @@ type system struct {
 	mu  *sync.Mutex
 	cmd *exec.Cmd
 	log *logBuffer
+}
+
+// gatewayPorts are those of the browsers' side.
+type gatewayPorts struct {
+	ice, sip, turn int
+	rtp            int // the first of a range
 }
 
 // logBuffer keeps a process's output, also while it runs.
@@ -88,10 +104,11 @@ func (l *logBuffer) String() string {
 func newSystem(t *testing.T, extra string, env ...string) *system {
 	t.Helper()
 	ports := asterisk.FreeAsteriskPorts(t)
-	free := asterisk.FreePorts(t, 2)
+	free := asterisk.PortRange(t, 50)
 	s := &system{
-		t: t, dir: t.TempDir(), ports: ports, customer: free[0], http: fmt.Sprintf("127.0.0.1:%d", free[1]),
-		tokens: map[string]string{}, log: &logBuffer{}, mu: &sync.Mutex{}, env: env,
+		t: t, dir: t.TempDir(), ports: ports, customer: free, http: fmt.Sprintf("127.0.0.1:%d", free+1),
+		gateway: gatewayPorts{ice: free + 2, sip: free + 3, turn: free + 4, rtp: free + 6},
+		tokens:  map[string]string{}, log: &logBuffer{}, mu: &sync.Mutex{}, env: env,
 	}
 	s.conf = filepath.Join(s.dir, "sidecar.yaml")
 	text := fmt.Sprintf(`
@@ -99,10 +116,13 @@ data_dir: %[1]s/var
 http: {listen: %[2]q}
 log: {level: debug}
 asterisk: [{id: pbx1, url: "http://127.0.0.1:%[3]d", config_dir: %[1]s/etc, lost_after: 5s, reconnect_max: 1s}]
-network: {sip_listen: "127.0.0.1:%[4]d", rtp: {start: %[5]d, end: %[6]d}}
-trunks: [{name: customers, kind: peer, host: "127.0.0.2:%[7]d"}]
-%[8]s
-`, s.dir, s.http, ports.HTTP, ports.SIP, ports.RTPStart, ports.RTPEnd, s.customer, extra)
+network: {sip_listen: "127.0.0.1:%[4]d", rtp: {start: %[5]d, end: %[6]d}, sidecar_sip_port: %[8]d}
+gateway: {ice: {listen: "127.0.0.1:%[7]d"}, rtp: {start: %[9]d, end: %[10]d}}
+%[11]s
+`, s.dir, s.http, ports.HTTP, ports.SIP, ports.RTPStart, ports.RTPEnd, s.gateway.ice, s.gateway.sip, s.gateway.rtp, free+49, extra)
+	if !strings.Contains(extra, "trunks:") {
+		text += fmt.Sprintf("trunks: [{name: customers, kind: peer, host: \"127.0.0.2:%d\"}]\n", s.customer)
+	}
 	if !strings.Contains(extra, "dns:") {
 		text += "dns: [{numbers: [5001-5005], owner: phone}]\nroutes: [{number: \"8000\", to: \"dn:5001\"}]\n"
 	}
@@ -120,6 +140,14 @@ func newRunning(t *testing.T, extra string) *system {
 	s.waitReady()
 	s.readPasswords()
 	return s
+}
+
+// in is the system seen from a part of the test.
+func (s *system) in(t *testing.T) *system {
+	t.Helper()
+	inner := *s
+	inner.t = t
+	return &inner
 }
 
 // run is a subcommand that must succeed.

@@ -204,6 +204,10 @@ describe("Desk", () => {
         agent.lastLeg.tell.onConnected();
         await clock.pass(1000);
         expect(desk.media.report.state).toBe("flowing");
+        await desk.phone.hold("leg-1");
+        expect(desk.media.report.state, "silence is as it should be").toBe("idle");
+        await desk.phone.retrieve("leg-1");
+        expect(desk.media.report.state).toBe("connecting");
         desk.phone.hangUp("leg-1");
         expect(desk.media.report.state).toBe("idle");
     });

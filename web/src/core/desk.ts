@@ -230,7 +230,7 @@ export class Desk extends Emitter<DeskEvents> {
     }
 
     #handleCalls(): void {
-        const watched = this.phone.calls.find((call) => call.state === "talking") ?? this.phone.calls.find((call) => call.state === "held");
+        const watched = this.phone.calls.find((call) => call.state === "talking"); // on hold nothing is to be heard
         this.media.watch(watched === undefined ? null : { id: watched.id, stats: () => this.phone.stats(watched.id) });
         const ringing = this.lines.find((line) => line.leg?.state === "incoming") ?? null;
         if ((ringing?.key ?? "") !== this.#ringing) {

@@ -22,7 +22,7 @@ export const de: Texts = {
     insecure: "Diese Seite kam per http von einem anderen Rechner. Browser geben das Mikrofon nur Seiten per https oder von localhost: "
         + "hier sehen Sie Ihre Anrufe, können aber nicht sprechen.",
     feed: { off: "aus", connecting: "verbindet…", up: "läuft", down: "keine Verbindung", denied: "abgelehnt" },
-    media: { idle: "kein Gespräch", connecting: "verbindet…", flowing: "fließt", silent: "nichts zu hören", lost: "abgerissen" },
+    media: { idle: "ruht", connecting: "verbindet…", flowing: "fließt", silent: "still", lost: "abgerissen" },
     dial: {
         label: "Nummer", placeholder: "Nummer oder Nebenstelle", call: "Anrufen", pad: "Wähltasten",
         viaOther: "Zuerst klingelt Ihr anderes Telefon.", noPhone: "Für diese Nebenstelle ist kein Telefon angemeldet.", erase: "Letzte Ziffer löschen",

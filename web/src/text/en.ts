@@ -21,7 +21,7 @@ export const en = {
     insecure: "This page was opened by http from another machine. Browsers give the microphone only to pages by https or from localhost: "
         + "here you can watch your calls, but not talk.",
     feed: { off: "off", connecting: "connecting…", up: "live", down: "no connection", denied: "refused" },
-    media: { idle: "no call", connecting: "connecting…", flowing: "flowing", silent: "nothing is heard", lost: "broken" },
+    media: { idle: "idle", connecting: "connecting…", flowing: "flowing", silent: "silent", lost: "broken" },
     dial: {
         label: "Number", placeholder: "Number or DN", call: "Call", pad: "Dial pad", viaOther: "Your other phone rings first.",
         noPhone: "No phone is registered for this DN.", erase: "Erase the last digit",

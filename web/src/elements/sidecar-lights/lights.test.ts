@@ -5,7 +5,7 @@ import "./index.ts";
 it("tells each state by word and form", async () => {
     const lights = await mount("sidecar-lights");
     const moods = (): string[] => all(lights, "li").map((item) => item.className);
-    expect(words(lights, "li")).toEqual(["Phoneoff", "Eventsoff", "Soundno call"]);
+    expect(words(lights, "li")).toEqual(["Phoneoff", "Eventsoff", "Soundidle"]);
     expect(moods()).toEqual(["off", "off", "off"]);
     lights.registration = "registered";
     lights.feed = "down";

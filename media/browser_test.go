@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,6 +51,13 @@ func newEngine(t testing.TB, change func(*media.EngineOptions)) *media.Engine {
 		change(&opts)
 	}
 	engine, err := media.NewEngine(opts)
+	// The UDP port that the kernel chose may be taken on TCP by somebody else.
+	for range 20 {
+		if !opts.TCP || !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+		engine, err = media.NewEngine(opts)
+	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, engine.Close()) })
 	return engine

@@ -6,12 +6,14 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
@@ -251,6 +253,29 @@ func TestPayloadTypesPassUntouched(t *testing.T) {
 	}
 	require.ErrorIs(t, leg.Peer().WriteRTP(7, &rtp.Header{}, nil), media.ErrNoMedia)
 	require.ErrorIs(t, leg.Peer().WriteRTCP(7, nil), media.ErrNoMedia)
+}
+
+// A compound packet is about several streams; each report in it counts once.
+func TestBrowsersReportsCountOnce(t *testing.T) {
+	t.Parallel()
+	leg, b := newLeg(t, newEngine(t, nil)), newBrowser(t, browserOptions{})
+	_, answer := b.call(patient(t), leg)
+	require.NoError(t, waitConnected(b))
+	number, _, _ := strings.Cut(strings.TrimPrefix(line(answer, "a=ssrc:"), "a=ssrc:"), " ")
+	ours, err := strconv.ParseUint(number, 10, 32)
+	require.NoError(t, err)
+	about := []rtcp.ReceptionReport{{SSRC: uint32(ours), FractionLost: 64, TotalLost: 9, Jitter: 80}}
+	name := &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: b.ssrc.Load(), Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "page"}}}}}
+	require.NoError(t, b.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: b.ssrc.Load(), Reports: about}, name}))
+	eventually(t, "a sender's report", func() bool { return leg.Quality().FarLost == 9 })
+	about[0].TotalLost = 10
+	require.NoError(t, b.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: b.ssrc.Load(), Reports: about}, name}))
+	eventually(t, "a receiver's report", func() bool { return leg.Quality().FarLost == 10 })
+	q := leg.Quality()
+	require.EqualValues(t, 2, q.FarReports)
+	require.InDelta(t, 0.25, q.FarLoss, 0.001)
+	require.Equal(t, 10*time.Millisecond, q.FarJitter)
+	require.False(t, leg.LastHeard().IsZero(), "RTCP is life, too")
 }
 
 func TestStateFollowsTheBrowser(t *testing.T) {

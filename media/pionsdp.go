@@ -67,8 +67,10 @@ func ownCandidates(candidates []string) []string {
 	return slices.DeleteFunc(candidates, func(candidate string) bool {
 		fields := strings.Fields(candidate)
 		place := strings.Join([]string{fields[2], fields[4], fields[5]}, " ")
-		twice := seen[place]
+		if fields[1] != "1" || seen[place] {
+			return true
+		}
 		seen[place] = true
-		return twice || fields[1] != "1"
+		return false
 	})
 }

@@ -45,6 +45,7 @@ func newCall(t testing.TB, engine *media.Engine, pool *media.PortPool, path func
 	c.far.SetSink(sink(c.farHears))
 	c.browser.accept(answer)
 	require.NoError(t, waitConnected(c.browser))
+	eventually(t, "our side is connected", func() bool { return c.leg.State() == media.PeerConnected })
 	return c
 }
 

@@ -116,7 +116,7 @@ func TestATransferThatTheCallDoesNotOutliveIsReported(t *testing.T) {
 	l.reported()
 	referral(t, asked)
 	require.NoError(t, call.Hangup(patient(t)))
-	m := a.next("NOTIFY before BYE")
+	m := a.nextRequest()
 	require.Contains(t, m.body, "SIP/2.0 487 ", m.start)
 	a.respond(m, 200, "OK", "")
 	a.respond(a.until("BYE"), 200, "OK", "")

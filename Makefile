@@ -52,14 +52,16 @@ web: ## build the agent page into the binary's sources
 web-check: ## the agent page's types, style, tests and size
 	@scripts/web-check.sh
 
-web-e2e: deps build ## the agent page in browsers, against Asterisk's own WebSocket
+web-e2e: deps build ## the agent page in browsers that call each other
 	@scripts/web-e2e.sh
 
 test: deps check web-check build ## everything, with the real parts and the race detector
 	$(GO_TEST) ./...
+	@scripts/web-e2e.sh
 
 e2e: deps build ## only the end-to-end tests
 	$(GO_TEST) ./e2e/...
+	@scripts/web-e2e.sh
 
 check: ## format, lint, module files, generated files, house rules
 	@scripts/check.sh
@@ -81,7 +83,7 @@ bench: build ## benchmarks with allocations, and the gateway's legs for a few se
 	@scripts/bench-gateway.sh --window 5s
 
 bench-gateway: build ## what a browser's leg costs, beside Asterisk and rtpengine; four minutes on an idle machine
-	@scripts/bench-gateway.sh --window 10s
+	@scripts/bench-gateway.sh --window 12s
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@scripts/fuzz.sh

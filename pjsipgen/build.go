@@ -111,7 +111,7 @@ func (b *builder) model() *Model {
 	m.Music = Music{Head: b.head, Classes: musicClasses(b.cfg.Calls.MusicClass)}
 	b.check.name("calls.music_class", m.Music.Classes[len(m.Music.Classes)-1])
 	m.Modules = Modules{Head: b.head, Modules: modules(len(b.mailboxes) > 0)}
-	m.Nginx = b.nginx(m)
+	m.Nginx = b.nginx()
 	m.Widget = b.widget()
 	return m
 }
@@ -158,19 +158,15 @@ func musicClasses(configured string) []string {
 	return []string{"default", configured}
 }
 
-func (b *builder) nginx(m *Model) Nginx {
+func (b *builder) nginx() Nginx {
 	b.check.hostPort("http.listen", b.cfg.HTTP.Listen)
-	site := Nginx{
+	return Nginx{
 		Head:       b.head,
 		Sidecar:    reachable(b.cfg.HTTP.Listen, "127.0.0.1"),
 		ServerName: "_",
 		// nginx must not cut a long poll that the feed still holds.
 		ReadTimeout: int(b.cfg.CTI.HoldTime.Seconds()) + 60,
 	}
-	if m.PJSIP.HasWebRTC {
-		site.AsteriskWS = net.JoinHostPort(m.HTTP.Address, m.HTTP.Port)
-	}
-	return site
 }
 
 func (b *builder) widget() Widget {

@@ -205,8 +205,8 @@ type Outbound struct {
 // Nginx is the site that puts TLS in front of the sidecar.
 type Nginx struct {
 	Head
-	Sidecar, AsteriskWS, ServerName string
-	ReadTimeout                     int
+	Sidecar, ServerName string
+	ReadTimeout         int
 }
 
 // Widget is what the agent desktop needs to show the softphone; the values are JSON.

@@ -21,4 +21,10 @@ cd "$top/web"
 if [[ -r dist/index.html && -z $(find src public index.html package-lock.json vite.config.ts -newer dist/index.html -print -quit) ]]; then
   exit 0
 fi
-npm run --silent build >&2
+# A go build at the same moment must find the old page or the new one.
+new=$(mktemp -d "$top/web/.dist-XXXXXX")
+trap 'rm -rf -- "$new"' EXIT
+npm run --silent build -- --outDir "$new" >&2
+chmod 755 "$new"
+rm -rf -- dist
+mv -- "$new" dist

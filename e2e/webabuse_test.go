@@ -193,47 +193,56 @@ func (g *siege) strangersCall() {
 	require.Equal(g.t, 1, count, "the page has its one call")
 }
 
-// strangersTalk: RTP to every port of ours, and to the browsers' port, from somewhere else.
+// strangersTalk: RTP to every port of ours, and to the browsers' port, from another host and from another port of Asterisk's.
 func (g *siege) strangersTalk() {
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)})
-	require.NoError(g.t, err)
-	defer func() { _ = conn.Close() }()
 	ctx, cancel := context.WithCancel(g.t.Context())
 	var sending sync.WaitGroup
-	sending.Go(func() {
-		var generator tone.Generator
-		samples := make([]int16, 160)
-		packet := rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 666}}
-		ticker := time.NewTicker(20 * time.Millisecond)
-		defer ticker.Stop()
-		for ctx.Err() == nil {
-			<-ticker.C
-			generator.Fill(samples, evilTone)
-			packet.Payload = packet.Payload[:0]
-			for _, sample := range samples {
-				packet.Payload = append(packet.Payload, g711.EncodeULaw(sample))
-			}
-			packet.SequenceNumber++
-			packet.Timestamp += 160
-			raw, err := packet.Marshal()
-			if err != nil {
-				return
-			}
-			for port := g.gateway.rtp; port < g.gateway.rtp+44; port++ {
-				_, _ = conn.WriteToUDP(raw, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-			}
-			_, _ = conn.WriteToUDP(raw, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: g.gateway.ice})
-		}
-	})
+	var strangers []*net.UDPConn
+	for i, host := range []net.IP{net.IPv4(127, 0, 0, 9), net.IPv4(127, 0, 0, 1)} {
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: host})
+		require.NoError(g.t, err)
+		strangers = append(strangers, conn)
+		sending.Go(func() { g.shout(ctx, conn, uint32(666+i)) })
+	}
 	g.page.hears(agentTone)
 	g.page.hearsNot(evilTone)
 	require.NoError(g.t, g.phone.WaitNoTone(soon(g.t), evilTone))
 	require.NoError(g.t, g.phone.WaitTone(soon(g.t), browserTone))
 	cancel()
 	sending.Wait()
-	require.NoError(g.t, conn.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
-	n, _, _ := conn.ReadFromUDP(make([]byte, 1500))
-	require.Zero(g.t, n, "a stranger hears nothing")
+	for _, conn := range strangers {
+		require.NoError(g.t, conn.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+		n, _, _ := conn.ReadFromUDP(make([]byte, 1500))
+		require.Zero(g.t, n, "a stranger hears nothing")
+		require.NoError(g.t, conn.Close())
+	}
+}
+
+// shout sends a tone in PCMU to all ports of ours until the context ends.
+func (g *siege) shout(ctx context.Context, conn *net.UDPConn, ssrc uint32) {
+	var generator tone.Generator
+	samples := make([]int16, 160)
+	packet := rtp.Packet{Header: rtp.Header{Version: 2, SSRC: ssrc}}
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		<-ticker.C
+		generator.Fill(samples, evilTone)
+		packet.Payload = packet.Payload[:0]
+		for _, sample := range samples {
+			packet.Payload = append(packet.Payload, g711.EncodeULaw(sample))
+		}
+		packet.SequenceNumber++
+		packet.Timestamp += 160
+		raw, err := packet.Marshal()
+		if err != nil {
+			return
+		}
+		for port := g.gateway.rtp; port < g.gateway.rtp+44; port++ {
+			_, _ = conn.WriteToUDP(raw, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		}
+		_, _ = conn.WriteToUDP(raw, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: g.gateway.ice})
+	}
 }
 
 func (g *siege) oversizedFrame() {

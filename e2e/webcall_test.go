@@ -77,6 +77,7 @@ func TestBrowserCalls(t *testing.T) {
 		{"transferred by REFER", (*webDay).refer},
 		{"transferred by REFER after a consultation", (*webDay).referReplaces},
 		{"no answer by REST", (*webDay).noAnswerByREST},
+		{"answered and held by REST", (*webDay).answeredByREST},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { d.step(t, step.run) }) {
 			return
@@ -267,6 +268,34 @@ func (d *webDay) noAnswerByREST() {
 	d.feed.saw("5001", "Ringing")
 	d.as("5001", http.MethodPost, "/api/v1/calls/"+d.onlyCall("Ringing").ID+"/answer", nil).want(http.StatusConflict)
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
+	a.ended()
+}
+
+// A phone that has said Allow-Events is answered, held and retrieved by its desktop.
+func (d *webDay) answeredByREST() {
+	with := d.webAccount("5007", otherTone)
+	with.AllowEvents = "talk, hold"
+	w := d.window(with)
+	require.Equal(d.t, "registered", w.start())
+	d.inService("5007")
+	desk := dial(d.t, d.desk, "5007", agentTone)
+	a := w.incoming()
+	d.feed.saw("5007", "Ringing")
+	command := func(verb string) {
+		d.t.Helper()
+		d.as("5007", http.MethodPost, "/api/v1/calls/"+d.system.calls("5007")[0].ID+"/"+verb, nil).want(http.StatusOK)
+	}
+	command("answer")
+	d.talk(desk, agentTone, a, otherTone)
+	d.feed.saw("5007", "Established")
+	command("hold")
+	d.feed.saw("5007", "Held")
+	require.NoError(d.t, desk.WaitNoTone(soon(d.t), otherTone))
+	a.its("waitLog", nil, "hold local")
+	command("retrieve")
+	d.feed.saw("5007", "Retrieved")
+	d.talk(desk, agentTone, a, otherTone)
+	require.NoError(d.t, desk.Hangup(soon(d.t)))
 	a.ended()
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +27,9 @@ func newServeCmd(o *options) *cobra.Command {
 			cfg, _, err := o.load()
 			if err != nil {
 				return err
+			}
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(gcPercent)
 			}
 			return serve(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()))
 		},

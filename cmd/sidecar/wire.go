@@ -226,6 +226,7 @@ func (d *daemon) checks() []api.Check {
 func (d *daemon) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	d.stop = cancel
+	d.wg.Go(func() { keepTrim(ctx) })
 	d.wg.Go(func() {
 		if err := d.feed.Run(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("feed_ended", "error", err)

@@ -49,11 +49,11 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 			return fmt.Errorf("%w: no target %q", errOption, name)
 		}
 		for _, legs := range o.legs {
-			rep.add(ctx, name, begin, legs, o.window, log)
+			rep.add(ctx, name, begin, plan{legs: legs, window: o.window}, log)
 		}
 		// rtpengine registers nobody, and what Asterisk's endpoints call matters to no registration.
 		if o.idle > 0 && name != rtpengineName && name != asteriskRTPName {
-			rep.add(ctx, name, begin, o.idle, 0, log)
+			rep.add(ctx, name, begin, plan{legs: o.idle, window: o.window, idle: true}, log)
 		}
 	}
 	if ctx.Err() != nil {
@@ -72,13 +72,13 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 }
 
 // add measures once. A target that fails has its row, too: that it does is a result.
-func (r *report) add(ctx context.Context, name string, begin start, legs int, window time.Duration, log io.Writer) {
+func (r *report) add(ctx context.Context, name string, begin start, what plan, log io.Writer) {
 	if ctx.Err() != nil {
 		return
 	}
-	fmt.Fprintf(log, "load: %s, %d legs\n", name, legs)
-	s, err := measure(ctx, name, begin, legs, window, log)
-	s.Target, s.Legs = name, legs
+	fmt.Fprintf(log, "load: %s, %d legs\n", name, what.legs)
+	s, err := measure(ctx, name, begin, what, log)
+	s.Target, s.Legs = name, what.legs
 	if err != nil {
 		s.Error = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}

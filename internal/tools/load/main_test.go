@@ -68,7 +68,7 @@ func inProcess(t *testing.T) start {
 
 func TestFourLegsTalkThroughTheGateway(t *testing.T) {
 	t.Parallel()
-	r, err := measure(t.Context(), sidecarName, inProcess(t), 4, time.Second, t.Output())
+	r, err := measure(t.Context(), sidecarName, inProcess(t), plan{legs: 4, window: time.Second}, t.Output())
 	require.NoError(t, err)
 	require.Empty(t, r.Error)
 	require.Equal(t, 4, r.Registered)
@@ -86,7 +86,7 @@ func TestFourLegsTalkThroughTheGateway(t *testing.T) {
 
 func TestLegsThatOnlyRegister(t *testing.T) {
 	t.Parallel()
-	r, err := measure(t.Context(), sidecarName, inProcess(t), 3, 0, t.Output())
+	r, err := measure(t.Context(), sidecarName, inProcess(t), plan{legs: 3, window: time.Millisecond, idle: true}, t.Output())
 	require.NoError(t, err)
 	require.Equal(t, 3, r.Registered)
 	require.NotZero(t, r.IdleRSS)
@@ -96,7 +96,7 @@ func TestLegsThatOnlyRegister(t *testing.T) {
 func TestATargetThatRefusesIsAResult(t *testing.T) {
 	t.Parallel()
 	rep := &report{}
-	rep.add(t.Context(), "broken", func(context.Context, *pbx.PBX, int) (target, error) { return nil, io.ErrUnexpectedEOF }, 4, time.Second, t.Output())
+	rep.add(t.Context(), "broken", func(context.Context, *pbx.PBX, int) (target, error) { return nil, io.ErrUnexpectedEOF }, plan{legs: 4, window: time.Second}, t.Output())
 	require.Len(t, rep.Results, 1)
 	require.Contains(t, rep.Results[0].Error, "start broken: unexpected EOF")
 }

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// settle passes between the last set-up and the measurement, for what set-up left behind.
+	// settle passes before the first and the second measurement, for what start and set-up left behind.
 	settle = 2 * time.Second
 	// linger is how long packets may take to come home before they are lost.
 	linger = 1500 * time.Millisecond
@@ -48,11 +48,17 @@ type member interface {
 // start makes a target; the PBX is what its calls lead to.
 type start func(ctx context.Context, p *pbx.PBX, legs int) (target, error)
 
-// bench is one run of one target with one number of legs.
+// plan is what one run does.
+type plan struct {
+	legs   int
+	window time.Duration // how long it measures
+	idle   bool          // the legs only register, and are left alone for the window
+}
+
+// bench is one run of one target.
 type bench struct {
+	plan
 	target  target
-	legs    int
-	window  time.Duration // 0: the legs only register
 	traffic *meter.Traffic
 	pbx     *pbx.PBX
 	factory *browser.Factory
@@ -75,8 +81,8 @@ type leg struct {
 }
 
 // measure starts the target, runs and ends everything.
-func measure(ctx context.Context, name string, begin start, legs int, window time.Duration, log io.Writer) (result, error) {
-	traffic := meter.NewTraffic(legs)
+func measure(ctx context.Context, name string, begin start, what plan, log io.Writer) (result, error) {
+	traffic := meter.NewTraffic(what.legs)
 	p, err := pbx.Start(traffic)
 	if err != nil {
 		return result{}, fmt.Errorf("start the PBX: %w", err)
@@ -86,11 +92,11 @@ func measure(ctx context.Context, name string, begin start, legs int, window tim
 	if err != nil {
 		return result{}, fmt.Errorf("prepare the legs: %w", err)
 	}
-	t, err := begin(ctx, p, legs)
+	t, err := begin(ctx, p, what.legs)
 	if err != nil {
 		return result{}, fmt.Errorf("start %s: %w", name, err)
 	}
-	b := &bench{target: t, legs: legs, window: window, traffic: traffic, pbx: p, factory: factory, log: log}
+	b := &bench{plan: what, target: t, traffic: traffic, pbx: p, factory: factory, log: log}
 	r, err := b.run(ctx)
 	r.Target = name
 	b.close(ctx)
@@ -99,11 +105,19 @@ func measure(ctx context.Context, name string, begin start, legs int, window tim
 
 func (b *bench) run(ctx context.Context) (result, error) {
 	r := result{Legs: b.legs}
+	if err := pause(ctx, settle); err != nil { // what starting took must not count as the legs' memory, nor hide it
+		return r, err
+	}
 	before, err := b.sample(ctx)
 	if err != nil {
 		return r, err
 	}
 	b.each(ctx, b.legs, b.join)
+	if b.idle {
+		if err = pause(ctx, b.window); err != nil {
+			return r, err
+		}
+	}
 	registered, err := b.sample(ctx)
 	if err != nil {
 		return r, err
@@ -111,7 +125,7 @@ func (b *bench) run(ctx context.Context) (result, error) {
 	r.Registered = len(b.joined)
 	r.RegisterTime = b.register.Summary()
 	r.IdleRSS, r.IdleKB = registered.rss, perLeg(registered.rss-before.rss, r.Registered)
-	if b.window == 0 {
+	if b.idle {
 		return r, b.failed()
 	}
 	pacing, stop := context.WithCancel(ctx)

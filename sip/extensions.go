@@ -11,7 +11,7 @@ const (
 	allow     = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY, REFER, PRACK, REGISTER"
 	supported = "100rel, timer, replaces, outbound"
 	// The SIP Server commands a phone by NOTIFY only when it says that it takes these.
-	allowEvents = "talk, hold, dtmf, refer"
+	allowEvents = "talk, hold, refer"
 )
 
 // unsupported lists what the request requires and nobody here knows (RFC 3261

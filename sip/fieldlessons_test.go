@@ -23,7 +23,7 @@ func TestFieldLesson01_NotifyTalkInTheEarlyDialogIsAnsweredAtOnce(t *testing.T) 
 		require.NoError(t, d.Ring(t.Context(), 180, "Ringing", sip.Body{}, nil))
 		ringing := b.until("SIP/2.0 180")
 		require.Empty(t, ringing.get("RSeq"), "no PRACK unless required")
-		for _, event := range []string{"talk", "hold", "hold"} {
+		for _, event := range []string{"talk", "hold"} {
 			require.Contains(t, ringing.get("Allow-Events"), event)
 		}
 		l.learn(ringing)

@@ -220,7 +220,7 @@ func (d *Dialog) Answer(ctx context.Context, body Body, headers Headers) (Messag
 	d.setStateLocked(Confirmed)
 	d.mu.Unlock()
 	d.session.start(d)
-	return d.awaitAck(ctx, d.serverTx, d.invite, res, acked, true)
+	return d.awaitAck(ctx, d.serverTx, d.invite, res, acked)
 }
 
 func (d *Dialog) restore487() {
@@ -287,8 +287,9 @@ func (d *Dialog) ackCame(seq uint32) chan Message {
 
 // awaitAck repeats a 2xx until its ACK is there (RFC 3261 section 13.3.1.4), also over
 // WebSocket and TCP: what is lost may be lost further on. The repetition goes on when the caller gave up waiting.
-func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Request, res *sip.Response, acked chan Message, first bool) (Message, error) {
+func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Request, res *sip.Response, acked chan Message) (Message, error) {
 	result, failed := make(chan Message, 1), make(chan struct{})
+	missing := false // read when failed is closed
 	started := d.e.background(func(life context.Context) {
 		defer close(failed)
 		deadline := time.Now().Add(t64)
@@ -316,6 +317,7 @@ func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Reques
 				d.log.Debug("response_failed", "status", 200, "error", err)
 			}
 		}
+		missing = true
 		d.ackCame(req.CSeq().SeqNo)
 		d.quit(life, ErrNoAck.Error())
 	})
@@ -334,10 +336,10 @@ func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Reques
 		return ack, nil
 	default:
 	}
-	if first || d.State() == Over {
+	if missing {
 		return Message{}, fmt.Errorf("%w within %s", ErrNoAck, t64)
 	}
-	return Message{}, ErrNoAck
+	return Message{}, fmt.Errorf("wait for the ACK: %w", ErrEnded) // a BYE may overtake it: no fault of the peer's
 }
 
 // onAck gives the ACK of a 2xx to who waits for it.

@@ -183,6 +183,23 @@ func TestACallWithoutAckIsHungUp(t *testing.T) {
 	})
 }
 
+// A caller that gives up while the answer is on its way sends ACK and BYE at once, and either may be first here: that is a
+// hang-up, and no missing ACK.
+func TestAHangupBeforeTheAckIsNoMissingAck(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
+		l := b.call2("5002", offer)
+		d := <-c
+		done := make(chan error, 1)
+		go func() { _, err := d.Answer(t.Context(), sip.SDP([]byte(reply)), nil); done <- err }()
+		l.learn(l.final("INVITE"))
+		require.Equal(t, 200, l.do("BYE", "").status)
+		err := <-done
+		require.ErrorIs(t, err, sip.ErrEnded)
+		require.NotErrorIs(t, err, sip.ErrNoAck)
+		require.Equal(t, "BYE", next[sip.Ended](t, d.Dialog).Method)
+	})
+}
+
 func TestDelayedOfferToABrowser(t *testing.T) {
 	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
 		d, err := w.Invite(t.Context(), sip.Invite{DN: "5001", FromUser: "1"})

@@ -45,7 +45,7 @@ func (o *Offer) Accept(ctx context.Context, body Body, headers Headers) (Message
 	if acked == nil {
 		return Message{}, nil
 	}
-	return o.d.awaitAck(ctx, o.tx, o.req, res, acked, false)
+	return o.d.awaitAck(ctx, o.tx, o.req, res, acked)
 }
 
 // Reject refuses: 488 when the description can't be met. The call goes on as it was.

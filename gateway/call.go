@@ -61,9 +61,10 @@ type callFacts struct {
 type callMedia struct {
 	web    *media.BrowserLeg
 	rtp    *media.RTPSession
-	relay  *media.Relay // nil until both sides are negotiated
-	answer []byte       // of web to a calling browser's offer; the 183 and the 200 carry the same one
-	early  []func()     // re-offers that came before the ACK of the call was worked off
+	relay  *media.Relay                  // nil until both sides are negotiated
+	answer []byte                        // of web to a calling browser's offer; the 183 and the 200 carry the same one
+	early  []func()                      // re-offers that came before the ACK of the call was worked off
+	digits []func(context.Context) error // by INFO, that wait to be sent; the first one is being sent
 
 	held    bool // by the browser
 	holding bool // a switch is being told

@@ -154,6 +154,26 @@ func TestDigitsOfAnINFOBecomeRTPEvents(t *testing.T) {
 	require.NoError(t, call.WaitDTMF(patient(t), "7"))
 }
 
+// Who types quickly presses the next digit while the one before is still being sent.
+func TestDigitsOfINFOsAreSentOneByOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	call, l, _ := outbound(t, w, w.agent("5001"))
+	w.wait(gateway.Answered)
+	press := func(digits string) {
+		for _, digit := range digits {
+			l.cseq++
+			l.request("INFO", l.cseq, randomName(), "Signal="+string(digit)+"\r\nDuration=200\r\n", "Content-Type: application/dtmf-relay")
+			require.Equal(t, 200, l.finalOf("INFO").status)
+		}
+		require.NoError(t, call.WaitDTMF(patient(t), digits))
+	}
+	press("123")
+	press("4")
+	press("5")
+	require.Equal(t, "12345", call.DTMF())
+}
+
 func TestBrowserRefuses(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]int{486: 486, 603: 603, 480: 480, 404: 480} {

@@ -50,15 +50,30 @@ type digits interface {
 	SendDigits(ctx context.Context, digits string, length time.Duration) error
 }
 
+// maxDigits bounds those of a call that wait; nobody types so far ahead.
+const maxDigits = 32
+
 // digit sends what one side asked for by INFO to the other one as RTP event (RFC 4733).
 func (c *call) digit(info sip.Info, to digits) {
 	digit, length, ok := digitOf(info.Body.Type, info.Body.Data)
-	if !ok || c.relay == nil {
+	if !ok || c.relay == nil || len(c.digits) == maxDigits {
 		return
 	}
-	c.outside(func(ctx context.Context) error { return to.SendDigits(ctx, digit, length) }, func(err error) {
+	c.digits = append(c.digits, func(ctx context.Context) error { return to.SendDigits(ctx, digit, length) })
+	if len(c.digits) == 1 {
+		c.sendDigit()
+	}
+}
+
+// sendDigit sends the digit that waits longest, and then the next: one takes longer to send than to type, and the far end
+// hears nothing but nonsense when they overlap.
+func (c *call) sendDigit() {
+	c.outside(c.digits[0], func(err error) {
 		if err != nil {
 			c.log.Info("digit_failed", "error", err)
+		}
+		if c.digits = c.digits[1:]; len(c.digits) > 0 {
+			c.sendDigit()
 		}
 	})
 }

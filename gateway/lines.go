@@ -62,13 +62,16 @@ func (g *Gateway) tellTaken(dn, page string) {
 func (g *Gateway) want(dn string, wanted bool, page string) (before string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.closed { // the DN will be back with the next process: its binding stays
+		return ""
+	}
 	l := g.lines[dn]
 	if l == nil {
 		l = &line{}
 		g.lines[dn] = l
 	}
 	before, l.wanted, l.page = l.page, wanted, page
-	if l.busy || g.closed { // when we close, the DN will be back with the next process: its binding stays
+	if l.busy {
 		return before
 	}
 	l.busy = true
@@ -149,7 +152,7 @@ func (g *Gateway) Refresh(within time.Duration, dns ...string) {
 	}
 }
 
-// keepLines ends the keeping and leaves the bindings. Nothing settles any more.
+// keepLines ends the keeping and leaves the bindings. Nothing settles any more, and nobody changes the lines.
 func (g *Gateway) keepLines() {
 	for dn, l := range g.lines {
 		if l.reg == nil {

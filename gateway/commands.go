@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -80,13 +81,14 @@ func (g *Gateway) Retrieve(ctx context.Context, leg string) error {
 // Hangup ends the call towards both sides; nobody has to agree. A leg that no call has is no error. It returns when the
 // end is decided.
 func (g *Gateway) Hangup(ctx context.Context, leg string) error {
-	if g.find(leg) == nil {
-		return nil
-	}
-	return g.ask(ctx, "hang up", leg, func(c *call, done func(error)) {
+	err := g.ask(ctx, "hang up", leg, func(c *call, done func(error)) {
 		c.end(603, "Decline", nil)
 		done(nil)
 	})
+	if errors.Is(err, ErrNoLeg) {
+		return nil
+	}
+	return err
 }
 
 // ReferResult tells the phone how the transfer of its Referral went. It returns when the phone has heard it, so that

@@ -68,6 +68,9 @@ type callMedia struct {
 
 	held    bool // by the browser
 	holding bool // a switch is being told
+
+	watchdog *time.Timer // see onWatch
+	probing  bool        // the upstream is being asked whether it is there
 }
 
 // presence is whether the browser is there.
@@ -130,6 +133,7 @@ func nudge(c chan struct{}) {
 func (c *call) run() {
 	defer c.release()
 	c.tell(Ringing, "")
+	c.watchdog = time.NewTimer(c.g.opts.RingLimit)
 	if c.inbound {
 		c.beginInbound()
 	} else {
@@ -168,6 +172,8 @@ func (c *call) step() {
 		c.onReturn()
 	case <-grace:
 		c.onGraceOver()
+	case <-c.watchdog.C:
+		c.onWatch()
 	case <-c.ctx.Done():
 		c.stopOnce.Do(func() { c.abandoned = "shutting down" })
 		c.end(480, "Temporarily Unavailable", reason("480", c.abandoned))

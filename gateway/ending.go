@@ -41,6 +41,7 @@ func (c *call) release() {
 	if c.grace != nil {
 		c.grace.Stop()
 	}
+	c.watchdog.Stop()
 	if c.relay != nil {
 		c.relay.Stop()
 	}

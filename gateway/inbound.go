@@ -134,6 +134,7 @@ func (c *call) acknowledged(err error) {
 	switch {
 	case err == nil:
 		c.established, c.picked = true, true
+		c.watchdog.Reset(c.g.opts.Silence)
 		c.tell(Answered, "")
 		for _, late := range c.early {
 			late()

@@ -2,9 +2,11 @@ package gateway_test
 
 import (
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/rtp"
@@ -82,4 +84,61 @@ func TestACutNetworkIsFollowedByAnICERestart(t *testing.T) {
 	requireTalk(t, m, call)
 	require.Zero(t, call.Reinvites())
 	require.NotContains(t, strings.Join(w.kinds(), " "), "ended")
+}
+
+// A PBX that says nothing is asked whether it is there. Silence alone ends no call.
+func TestASilentPBXIsAsked(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status int
+		want   []string
+	}{
+		"it has the call":  {status: 200, want: []string{"INVITE", "INVITE"}},
+		"it is busy":       {status: 500, want: []string{"INVITE", "INVITE"}},
+		"it was restarted": {status: 481, want: []string{"INVITE", "BYE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(s *settings) { s.gateway.Silence = 300 * time.Millisecond })
+			a := w.agent("5001")
+			p, line, _, _ := inboundOf(t, w, a, media.PCMU, media.PCMU)
+			w.wait(gateway.Answered)
+			line.muted.Store(true)
+			for _, method := range tt.want {
+				ask := p.until(method)
+				p.respond(ask, tt.status, "Whatever", line.sdp(1))
+			}
+			if tt.status != 481 {
+				require.NotContains(t, w.kinds(), "ended")
+				return
+			}
+			a.respond(a.until("BYE"), 200, "OK", "")
+			w.wait(gateway.Ended)
+		})
+	}
+}
+
+func TestAPBXThatIsHeardIsNotAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.gateway.Silence = 300 * time.Millisecond })
+	p, line, m, _ := inboundOf(t, w, w.agent("5001"), media.PCMU, media.PCMU)
+	w.wait(gateway.Answered)
+	requireSound(t, line, m)
+	require.NoError(t, p.conn.SetReadDeadline(time.Now().Add(time.Second)))
+	_, _, err := p.conn.ReadFrom(make([]byte, 2000))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+}
+
+func TestAPhoneDoesNotRingForEver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.gateway.RingLimit = 200 * time.Millisecond })
+	a := w.agent("5001")
+	call := w.dial("5001")
+	l := a.rung()
+	a.respond(l.invite, 180, "Ringing", "")
+	a.respond(a.until("CANCEL"), 200, "OK", "")
+	a.respond(l.invite, 487, "Request Terminated", "")
+	end, err := call.WaitEnd(patient(t))
+	require.NoError(t, err)
+	require.Equal(t, 480, end.Status)
 }

@@ -35,6 +35,10 @@ type Options struct {
 	CallLimit int
 	// MediaGrace is how long a call outlives its browser's media, or its browser; 20 s.
 	MediaGrace time.Duration
+	// Silence is how long neither RTP nor RTCP comes from an upstream before it is asked whether it still has the call; 30 s.
+	Silence time.Duration
+	// RingLimit is how long a phone rings whose caller doesn't give up; 5 minutes, longer than any PBX lets a DN ring.
+	RingLimit time.Duration
 	// OnEvent is told what happens to calls, in order per call, from the call's goroutine. It must not block.
 	OnEvent func(Event)
 	// OnLine is told when the registration of a DN at its upstream begins, fails or ends. It must not block.
@@ -118,8 +122,8 @@ func (o *Options) setDefaults() error {
 		return fmt.Errorf("%w: Ports is missing, it holds the RTP ports", ErrOptions)
 	case o.Upstream == nil:
 		return fmt.Errorf("%w: Upstream is missing, it says where DNs are registered", ErrOptions)
-	case o.CallLimit < 0 || o.MediaGrace < 0:
-		return fmt.Errorf("%w: CallLimit and MediaGrace can't be negative", ErrOptions)
+	case o.CallLimit < 0 || o.MediaGrace < 0 || o.Silence < 0 || o.RingLimit < 0:
+		return fmt.Errorf("%w: CallLimit, MediaGrace, Silence and RingLimit can't be negative", ErrOptions)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -135,6 +139,12 @@ func (o *Options) setDefaults() error {
 	}
 	if o.MediaGrace == 0 {
 		o.MediaGrace = 20 * time.Second
+	}
+	if o.Silence == 0 {
+		o.Silence = 30 * time.Second
+	}
+	if o.RingLimit == 0 {
+		o.RingLimit = 5 * time.Minute
 	}
 	if o.Pages == nil {
 		o.Pages = noPages{}

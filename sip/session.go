@@ -207,7 +207,7 @@ func (d *Dialog) refresh(life context.Context) {
 	ctx, stop := context.WithTimeout(life, giveUp(interval)-interval/2)
 	defer stop()
 	for {
-		err := d.refreshOnce(ctx)
+		err := d.Probe(ctx)
 		status, refused := errors.AsType[*StatusError](err)
 		switch {
 		case err == nil, d.State() != Confirmed:
@@ -223,7 +223,9 @@ func (d *Dialog) refresh(life context.Context) {
 	}
 }
 
-func (d *Dialog) refreshOnce(ctx context.Context) (err error) {
+// Probe asks the peer whether it has the dialog still, by a refresh of the session. A StatusError is an answer too; when it
+// says that there is no such call the dialog ends.
+func (d *Dialog) Probe(ctx context.Context) (err error) {
 	d.mu.Lock()
 	body := d.lastBody
 	d.mu.Unlock()

@@ -153,6 +153,10 @@ func (g *Gateway) start(c *call) *refusal {
 	return nil
 }
 
+// ownCalls is how many calls a phone may make at once, whatever may come in: no agent has so many, but a page that
+// runs wild would take all ports.
+const ownCalls = 8
+
 func (g *Gateway) refuseLocked(c *call) *refusal {
 	if g.closed {
 		return &refusal{503, "Shutting Down"}
@@ -170,8 +174,11 @@ func (g *Gateway) refuseLocked(c *call) *refusal {
 			others++
 		}
 	}
-	if c.inbound && others >= limit {
+	switch {
+	case c.inbound && others >= limit:
 		return &refusal{486, "Busy Here"}
+	case !c.inbound && others >= max(limit, ownCalls):
+		return &refusal{486, "Too Many Calls"}
 	}
 	return nil
 }

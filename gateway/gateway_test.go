@@ -311,6 +311,19 @@ func TestOptionsAreChecked(t *testing.T) {
 	require.ErrorIs(t, err, gateway.ErrOptions)
 }
 
+func TestAPhoneThatRunsWildTakesFewPorts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.agent("5001")
+	offer := newMicrophone(t).offer()
+	for range 8 {
+		a.call("5002", offer)
+		w.wait(gateway.Ringing)
+	}
+	require.Equal(t, 486, a.call("5002", offer).finalOf("INVITE").status)
+	require.Equal(t, 8, w.Calls())
+}
+
 func TestTheEndOfTheGraceEndsCallsAndRegistration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.gateway.SIP.Registrar.Grace = 50 * time.Millisecond })

@@ -287,10 +287,11 @@ func (s *step) failedLeg(p *Party, in LegFailed) bool {
 
 // phoneFailed ends a click-to-dial whose own phone can't be had.
 func (s *step) phoneFailed(p *Party, cause int, err error) {
-	s.tell(p, Event{Kind: EventError, Error: err.Error(), Cause: cause, Reference: s.i.MakeOp})
-	s.replyMake(err)
-	p.Told = false // the error is the last word: there was no call to release
+	p.Told = false // the error is the last word, and shows the DN's call as over: there was none to release
 	s.release(p, CallStateOK, cause)
+	s.tell(p, Event{Kind: EventError, Error: err.Error(), Cause: cause, Reference: s.i.MakeOp})
+	p.Told = false
+	s.replyMake(err)
 }
 
 // ringTimeout ends the ringing of a party that does not answer.

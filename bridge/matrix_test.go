@@ -313,6 +313,9 @@ func (w *walk) checkEvents(m *node, before int) {
 			m.began = with(m.began, id)
 		case EventReleased, EventAbandoned, EventError:
 			m.ended = with(m.ended, id)
+			if e.This.State != PartyReleased {
+				w.fail(*m, fmt.Sprintf("%s shows %s as %s", e.Kind, e.This.DN, e.This.State))
+			}
 			if e.Kind != EventError && !m.began[id] {
 				w.fail(*m, string(e.Kind)+" of what never began")
 			}

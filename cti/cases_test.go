@@ -132,7 +132,8 @@ func outboundCases() []callCase {
 	busy := happened(3, bridge.EventDestinationBusy, outbound(bridge.PartyDialing, dialing), dialing, callee)
 	busy.CallState, busy.Cause = bridge.CallStateBusy, 17
 
-	failed := happened(4, bridge.EventError, outbound(bridge.PartyDialing, dialing), dialing, bridge.PartyView{})
+	gone := dnParty(1, "5001", orig, bridge.PartyReleased)
+	failed := happened(4, bridge.EventError, outbound(bridge.PartyReleased, gone), gone, bridge.PartyView{})
 	failed.Reference, failed.Error = "op-18", "\"5099\" can't be called: no phone is registered there"
 	return []callCase{
 		{"Dialing", happened(1, bridge.EventDialing, outbound(bridge.PartyDialing, dialing, callee), dialing, callee)},

@@ -63,5 +63,5 @@ export const de: Texts = {
         refused_by_other: "Die andere Seite hat abgelehnt.",
         other: "Das hat nicht geklappt",
     },
-    failure: { 404: "Nummer unbekannt", 408: "keine Antwort", 480: "nicht erreichbar", 486: "besetzt", 600: "besetzt", 603: "abgelehnt", 503: "keine Leitung" },
+    failure: { 403: "nicht erlaubt", 404: "Nummer unbekannt", 408: "keine Antwort", 480: "nicht erreichbar", 484: "keine Rufnummer", 486: "besetzt", 488: "kein gemeinsamer Codec", 600: "besetzt", 603: "abgelehnt", 503: "keine Leitung" },
 };

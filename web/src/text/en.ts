@@ -62,7 +62,7 @@ export const en = {
         refused_by_other: "The other side refused.",
         other: "That did not work",
     },
-    failure: { 404: "number unknown", 408: "no answer", 480: "not available", 486: "busy", 600: "busy", 603: "declined", 503: "no line" } as Readonly<Record<number, string>>,
+    failure: { 403: "not allowed", 404: "number unknown", 408: "no answer", 480: "not available", 484: "that is no number", 486: "busy", 488: "no common codec", 600: "busy", 603: "declined", 503: "no line" } as Readonly<Record<number, string>>,
 };
 
 export type Texts = typeof en;

@@ -29,5 +29,5 @@ it("tells an error in our words, else in the server's", () => {
     expect(errorText(en, { code: "toString", message: "" })).toBe("That did not work.");
     expect(errorText(en, new Error("boom"))).toBe("That did not work: boom");
     expect(errorText(de, null)).toBe("Das hat nicht geklappt.");
-    expect([failureText(en, 486), failureText(en, 488), failureText(en, 0)]).toEqual(["busy", "SIP 488", ""]);
+    expect([failureText(en, 486), failureText(en, 420), failureText(en, 0)]).toEqual(["busy", "SIP 420", ""]);
 });

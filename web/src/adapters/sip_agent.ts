@@ -43,7 +43,8 @@ export class JsSipAgent implements SipAgent {
             user_agent: "sidecar page",
             register_expires: account.registerExpires,
             connection_recovery_min_interval: 1,
-            connection_recovery_max_interval: 20,
+            // There must be several tries within the time that the gateway keeps the call of a page that is gone (20 s).
+            connection_recovery_max_interval: 4,
             no_answer_timeout: 60,
             session_timers: true,
             // JsSIP writes the value as it is into the Authorization header (RFC 8898, section 2.2) of every request.

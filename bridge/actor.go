@@ -33,10 +33,12 @@ type actor struct {
 }
 
 func newActor(e *Engine, state Interaction) *actor {
-	return &actor{
-		e: e, id: state.ID, server: state.Server, loop: loop.New(mailboxSize), work: newEffectQueue(), ended: make(chan struct{}),
+	a := &actor{
+		e: e, id: state.ID, server: state.Server, loop: loop.New(mailboxSize), ended: make(chan struct{}),
 		state: state, waiting: map[int]chan error{}, timers: map[PartyID]*time.Timer{},
 	}
+	a.work = &effectQueue{pump: func() { e.wg.Go(a.runEffects) }}
+	return a
 }
 
 // feed hands an input to the actor; one that has ended ignores it.
@@ -145,16 +147,16 @@ func (a *actor) over() error {
 	return ErrCallNotFound
 }
 
-// runEffects runs the effects until the interaction has ended and its last effect is done, or the engine stops.
+// runEffects runs the effects that there are, and sees the interaction off behind its last one, or when the engine stops.
 func (a *actor) runEffects() {
-	defer close(a.ended)
-	for {
-		effect, ok := a.work.pop()
-		if !ok {
-			break
-		}
+	effect, last := a.work.pop()
+	for ; effect != nil; effect, last = a.work.pop() {
 		a.run(effect)
 	}
+	if !last {
+		return
+	}
+	defer close(a.ended)
 	a.loop.Stop()
 	<-a.loop.Done()
 	for _, timer := range a.timers {
@@ -165,57 +167,65 @@ func (a *actor) runEffects() {
 	}
 }
 
-// effectQueue holds the effects of one interaction. It has no bound of its own: an input makes a handful at most.
+// effectQueue holds the effects of one interaction, and has them run while there are any. It has no bound of its own: an
+// input makes a handful at most.
 type effectQueue struct {
-	mu        sync.Mutex
-	more      *sync.Cond
-	list      []Effect
-	closed    bool
-	abandoned bool
-}
+	pump func() // runs the effects in a goroutine of the engine
 
-func newEffectQueue() *effectQueue {
-	q := &effectQueue{}
-	q.more = sync.NewCond(&q.mu)
-	return q
+	mu      sync.Mutex
+	list    []Effect
+	running bool
+	closed  bool
 }
 
 func (q *effectQueue) push(e Effect) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.abandoned {
+	if q.closed {
 		return
 	}
 	q.list = append(q.list, e)
-	q.more.Signal()
+	q.runLocked()
 }
 
-// close lets pop end once the queue is empty.
+// close says that nothing is pushed any more.
 func (q *effectQueue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.closed = true
-	q.more.Signal()
+	q.closeLocked()
 }
 
-// abandon ends pop at once: what is queued stays undone, which a restart makes good.
+// abandon closes the queue and drops what is in it: that stays undone, which a restart makes good.
 func (q *effectQueue) abandon() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.list, q.closed, q.abandoned = nil, true, true
-	q.more.Signal()
+	q.list = nil
+	q.closeLocked()
 }
 
-func (q *effectQueue) pop() (Effect, bool) {
+func (q *effectQueue) closeLocked() {
+	if !q.closed {
+		q.closed = true
+		q.runLocked() // sees the interaction off
+	}
+}
+
+func (q *effectQueue) runLocked() {
+	if !q.running {
+		q.running = true
+		q.pump()
+	}
+}
+
+// pop takes the next effect. Without one the pump ends; last says that it is for good.
+func (q *effectQueue) pop() (effect Effect, last bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.list) == 0 && !q.closed {
-		q.more.Wait()
-	}
 	if len(q.list) == 0 {
-		return nil, false
+		q.running, q.list = false, nil
+		return nil, q.closed
 	}
-	e := q.list[0]
+	effect = q.list[0]
 	q.list = q.list[1:]
-	return e, true
+	return effect, false
 }

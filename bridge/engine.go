@@ -145,7 +145,6 @@ func (e *Engine) launch(i Interaction, arrived []arrivedLeg) *actor {
 		close(a.ended)
 		return a
 	}
-	e.wg.Go(a.runEffects)
 	e.actors[i.ID] = a
 	e.views[i.Call.ID] = &live{actor: a, state: i, view: i.view()} // nobody else may take the id from now on
 	for _, leg := range arrived {

@@ -223,7 +223,6 @@ func (e *Engine) restore(i Interaction) {
 	a.fresh = true
 	e.mu.Lock()
 	a.shown = i.view()
-	e.wg.Go(a.runEffects)
 	e.actors[i.ID] = a
 	e.views[i.Call.ID] = &live{actor: a, state: i, view: a.shown}
 	for _, p := range i.Call.Parties {

@@ -10,52 +10,66 @@ import (
 // ErrClosed says that the loop takes no more work.
 var ErrClosed = errors.New("loop is closed")
 
-// Loop runs functions one at a time, in the order in which they were posted.
+// Loop runs functions one at a time, in the order in which they were posted. While nothing is posted it costs no goroutine:
+// most of those who own a Loop have nothing to do for most of their lives.
 type Loop struct {
-	work chan func()
-	stop chan struct{} // closed by Stop: nothing more is taken
-	gone chan struct{} // closed when the goroutine has ended
-	once sync.Once
+	size int
+	gone chan struct{} // closed when the loop has ended
+
+	mu      sync.Mutex
+	room    *sync.Cond // for those who wait to post
+	list    []func()
+	running bool
+	stopped bool
 }
 
-// New starts a loop that holds up to size functions; Post waits while it is full.
+// New makes a loop that holds up to size functions; Post waits while it is full.
 func New(size int) *Loop {
-	l := &Loop{work: make(chan func(), size), stop: make(chan struct{}), gone: make(chan struct{})}
-	go l.run() // joined by whoever waits for Done
+	l := &Loop{size: size, gone: make(chan struct{})}
+	l.room = sync.NewCond(&l.mu)
 	return l
 }
 
+// run ends when there is nothing to do, or with the loop.
 func (l *Loop) run() {
-	defer close(l.gone)
-	for {
-		select {
-		case <-l.stop:
-			return
-		case fn := <-l.work:
-			fn()
-		}
-		// A stop from inside fn must win over work that is waiting.
-		select {
-		case <-l.stop:
-			return
-		default:
-		}
+	for fn := l.next(); fn != nil; fn = l.next() {
+		fn()
 	}
+}
+
+func (l *Loop) next() func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped || len(l.list) == 0 {
+		l.running, l.list = false, nil
+		if l.stopped {
+			close(l.gone)
+		}
+		return nil
+	}
+	fn := l.list[0]
+	l.list[0] = nil // what has run is not held
+	l.list = l.list[1:]
+	l.room.Signal()
+	return fn
 }
 
 // Post hands fn to the loop and does not wait for it to run. It reports false once the loop is stopped.
 func (l *Loop) Post(fn func()) bool {
-	select {
-	case <-l.stop:
-		return false
-	default:
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.list) >= l.size && !l.stopped {
+		l.room.Wait()
 	}
-	select {
-	case l.work <- fn:
-		return true
-	case <-l.stop:
+	if l.stopped {
 		return false
 	}
+	l.list = append(l.list, fn)
+	if !l.running {
+		l.running = true
+		go l.run() // joined by whoever waits for Done
+	}
+	return true
 }
 
 // Do runs fn in the loop and returns when it has run. It must not be called from inside the loop.
@@ -80,7 +94,18 @@ func (l *Loop) Do(ctx context.Context, fn func()) error {
 }
 
 // Stop ends the loop after the function that is running; work still queued is dropped. It may be called from inside the loop.
-func (l *Loop) Stop() { l.once.Do(func() { close(l.stop) }) }
+func (l *Loop) Stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return
+	}
+	l.stopped = true
+	l.room.Broadcast()
+	if !l.running {
+		close(l.gone)
+	}
+}
 
-// Done is closed when the loop's goroutine has ended.
+// Done is closed when the loop has ended and nothing of it runs any more.
 func (l *Loop) Done() <-chan struct{} { return l.gone }

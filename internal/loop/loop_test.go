@@ -2,7 +2,9 @@ package loop_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -51,4 +53,32 @@ func TestDoObeysItsContext(t *testing.T) {
 	close(hold)
 	l.Stop()
 	<-l.Done()
+}
+
+func TestAnIdleLoopHasNoGoroutine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := loop.New(4)
+		require.NoError(t, l.Do(t.Context(), func() {}))
+		// The bubble ends here: it would report a goroutine that waits for work.
+		require.True(t, l.Post(func() {}))
+	})
+}
+
+func TestPostWaitsWhileTheLoopIsFull(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := loop.New(1)
+		hold := make(chan struct{})
+		l.Post(func() { <-hold })
+		synctest.Wait()
+		l.Post(func() {})
+		var posted atomic.Bool
+		go func() { posted.Store(l.Post(func() {})) }() // joined by synctest
+		synctest.Wait()
+		require.False(t, posted.Load())
+		close(hold)
+		synctest.Wait()
+		require.True(t, posted.Load())
+	})
 }

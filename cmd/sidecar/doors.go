@@ -112,13 +112,13 @@ func addInterfaces(add func(string)) {
 }
 
 // serveHTTP serves until ctx ends, then lets running calls and requests finish.
-func (d *daemon) serveHTTP(ctx context.Context, ready func(addr string)) error {
+func (d *daemon) serveHTTP(ctx context.Context, ready func()) error {
 	ended := make(chan error, len(d.doors))
 	for i := range d.doors {
 		d.doors[i].server = d.newServer(d.doors[i])
 		d.wg.Go(func() { ended <- d.doors[i].serve() })
 	}
-	ready(d.door.Addr().String())
+	ready()
 	select {
 	case err := <-ended:
 		return err
@@ -133,6 +133,25 @@ func (d *daemon) serveHTTP(ctx context.Context, ready func(addr string)) error {
 		errs = append(errs, door.server.Shutdown(drain))
 	}
 	return errors.Join(errs...)
+}
+
+// listening is where clients find us, each address under the name of its setting, for the log.
+func (d *daemon) listening() []any {
+	list := []any{"version", version}
+	for _, door := range d.doors {
+		list = append(list, door.name, door.listener.Addr().String())
+	}
+	if d.gateway != nil {
+		g := d.cfg.Gateway
+		list = append(list, "gateway.ice.listen", g.ICE.Listen, "sip", d.gateway.AddrUDP().String())
+		turn := [][2]string{{"udp", g.TURN.ListenUDP}, {"tcp", g.TURN.ListenTCP}, {"tls", g.TURN.ListenTLS}}
+		for _, at := range turn {
+			if at[1] != "" {
+				list = append(list, "gateway.turn.listen_"+at[0], at[1])
+			}
+		}
+	}
+	return list
 }
 
 // drainCalls takes no new calls, and waits for those of browsers, whose media ends with us. All doors stay open

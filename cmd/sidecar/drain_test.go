@@ -27,7 +27,7 @@ func stopping(t *testing.T, cfg *config.Config) (w *window, invite string, calle
 	d.run(context.WithoutCancel(ctx))
 	up := make(chan struct{})
 	ended = make(chan error, 1)
-	go func() { ended <- d.serveHTTP(ctx, func(string) { close(up) }) }() // joined by who reads ended
+	go func() { ended <- d.serveHTTP(ctx, func() { close(up) }) }() // joined by who reads ended
 	<-up
 	t.Cleanup(func() { require.NoError(t, d.close(context.Background())) })
 

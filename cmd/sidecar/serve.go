@@ -42,7 +42,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 		return err
 	}
 	d.run(context.WithoutCancel(ctx)) // the doors close first, see serveHTTP
-	err = d.serveHTTP(ctx, func(addr string) { log.Info("listening", "http", addr, "version", version) })
+	err = d.serveHTTP(ctx, func() { log.Info("listening", d.listening()...) })
 	log.Info("stopping")
 	return errors.Join(err, d.close(context.WithoutCancel(ctx)))
 }

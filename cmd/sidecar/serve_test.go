@@ -49,7 +49,7 @@ func running(t *testing.T, cfg *config.Config) *daemon {
 	require.NoError(t, err)
 	d.run(context.WithoutCancel(ctx))
 	up, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- d.serveHTTP(ctx, func(string) { close(up) }) }()
+	go func() { ended <- d.serveHTTP(ctx, func() { close(up) }) }()
 	<-up
 	t.Cleanup(func() {
 		cancel()

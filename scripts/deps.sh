@@ -9,6 +9,7 @@ set -euo pipefail
 source "$(dirname "$0")/common.sh"
 
 readonly node_major=20
+PATH+=:/usr/sbin:/sbin # where ip and iptables may be
 
 check_go() {
   local want have
@@ -90,7 +91,8 @@ install_without_services() {
 
 test_dependencies() {
   local missing
-  mapfile -t missing < <(printf '%s\n' 'curl curl' 'gcc gcc' 'pkg-config pkg-config' 'sipp sip-tester' 'node nodejs' 'npm npm' 'chromium chromium' | missing_packages)
+  mapfile -t missing < <(printf '%s\n' 'curl curl' 'gcc gcc' 'pkg-config pkg-config' 'sipp sip-tester' 'node nodejs' 'npm npm' 'chromium chromium' 'ip iproute2' \
+    'iptables iptables' | missing_packages)
   # gcc without the C library's headers can't build the race detector's part.
   [[ -r /usr/include/stdlib.h ]] || missing+=(libc6-dev)
   pkg-config --exists opus 2>/dev/null || missing+=(libopus-dev)

@@ -259,6 +259,18 @@ func TestOfferInThe200AndMediaThatMoves(t *testing.T) {
 	w.wait(gateway.Ended)
 }
 
+// An INVITE with all codecs, credentials and what a page adds is longer than a datagram on the wire, and still one for UDP.
+func TestALongINVITEReachesThePBX(t *testing.T) {
+	t.Parallel()
+	w, p := withPBX(t, nil)
+	note := strings.Repeat("0123456789", 150)
+	w.agent("5001").call("5002", newMicrophone(t).offer(), "X-Note: "+note)
+	invite := p.taken()
+	require.Equal(t, note, invite.get("X-Note"))
+	p.respond(invite, 486, "Busy Here", "", "X-Note: "+note)
+	w.wait(gateway.Ended)
+}
+
 func TestOnlyThePBXMayCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) {

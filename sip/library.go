@@ -8,13 +8,19 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
+// longestDatagram is what pjsip, and so Asterisk, reads at least (PJSIP_MAX_PKT_LEN). RFC 3261 section 18.1.1 wants TCP for
+// more than 1300 octets, which an INVITE with credentials and four codecs has; but few PBXs listen there, all others send
+// fragments too, and a response can't change its transport anyway.
+const longestDatagram = 4000
+
 // library is where sipgo's default logger writes: to the log of the endpoint that was made last, or nowhere.
 //
 // sipgo has one such logger for the process and reads it without a lock, so the one safe moment to set it is before
-// anything runs. It counts references to connections there, with warnings that mean nothing to who operates the daemon.
+// anything runs; the same is true of its limit for datagrams. It counts references to connections there, with warnings that mean nothing to who operates the daemon.
 var library = redirectLibrary() //nolint:gochecknoglobals // as global as what it redirects
 
 func redirectLibrary() *demoted {
+	sip.UDPMTUSize = longestDatagram + 200 // it refuses what is within 200 octets of it
 	d := new(demoted)
 	sip.SetDefaultLogger(slog.New(d))
 	return d

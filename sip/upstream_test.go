@@ -134,7 +134,7 @@ func TestUpstreamOverTCP(t *testing.T) {
 	require.NoError(t, in.Hangup(t.Context(), nil))
 	next[sip.Ended](t, d)
 
-	_, err = w.Invite(t.Context(), sip.Invite{URI: "sip:5001@" + w.AddrUDP().String(), FromUser: "4711", Body: sip.SDP([]byte(strings.Repeat("x", 3000)))})
+	_, err = w.Invite(t.Context(), sip.Invite{URI: "sip:5001@" + w.AddrUDP().String(), FromUser: "4711", Body: sip.SDP([]byte(strings.Repeat("x", 5000)))})
 	require.ErrorContains(t, err, "use TCP")
 }
 

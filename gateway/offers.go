@@ -120,9 +120,9 @@ func (c *call) holdThere() {
 		}
 		if err != nil {
 			c.log.Warn("hold_not_told", "error", err)
-			return
+		} else {
+			upstreamSide{c}.changed()
 		}
-		upstreamSide{c}.changed()
 		if c.held != held {
 			c.holdThere()
 		}

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -167,6 +168,13 @@ func TestMusicOfTheUpstreamIsHeardByAHeldBrowser(t *testing.T) {
 
 func TestASwitchIsToldOfTheBrowsersHold(t *testing.T) {
 	t.Parallel()
+	for _, status := range []int{200, 500} { // also when it didn't take the hold, it is told of the end
+		t.Run(fmt.Sprint(status), func(t *testing.T) { t.Parallel(); holdAtASwitch(t, status) })
+	}
+}
+
+func holdAtASwitch(t *testing.T, status int) {
+	t.Helper()
 	w := newWorld(t, func(s *settings) {
 		inner := s.gateway.Upstream
 		s.gateway.Upstream = func(dn string) (gateway.Upstream, bool) {
@@ -191,7 +199,7 @@ func TestASwitchIsToldOfTheBrowsersHold(t *testing.T) {
 	require.Contains(t, told.body, "a=sendonly")
 	l.reinvite(offer) // taken back before the switch has answered
 	w.wait(gateway.Retrieved)
-	p.respond(told, 200, "OK", strings.Replace(line.sdp(2), "sendrecv", "recvonly", 1))
+	p.respond(told, status, "Whatever", strings.Replace(line.sdp(2), "sendrecv", "recvonly", 1))
 	p.until("ACK")
 	told = p.until("INVITE")
 	require.Contains(t, told.body, "a=sendrecv")

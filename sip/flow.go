@@ -30,7 +30,7 @@ func (id FlowID) addr() *net.TCPAddr {
 	return &net.TCPAddr{IP: ip[:], Port: syntheticPort}
 }
 
-// Flow is one WebSocket of a browser. One goroutine reads, one writes.
+// Flow is one WebSocket of a browser. One goroutine reads; one writes while there is something to write.
 type Flow struct {
 	id     FlowID
 	source string // the synthetic address, as sipgo prints it
@@ -44,7 +44,7 @@ type Flow struct {
 
 	admitted chan struct{} // closed when a REGISTER has succeeded: anything goes from then on
 	admit    func()        // closes it, once
-	out      *outbox
+	out      outbox
 	done     chan struct{}
 	closing  sync.Once
 	cause    error // why; set before done is closed
@@ -75,6 +75,7 @@ func (f *Flow) close(code int, cause error) {
 	f.closing.Do(func() {
 		f.code, f.cause = code, cause
 		close(f.done)
+		f.out.end()
 	})
 }
 
@@ -94,43 +95,42 @@ func (f *Flow) send(msg []byte) error {
 		return ErrFlowGone
 	default:
 	}
-	if !f.out.put(msg) {
+	if !f.out.put(msg) { // if the flow ended just now this close is no news
 		f.close(websocket.CloseTryAgainLater, errSlowClient)
 		return fmt.Errorf("%w: %w", ErrFlowGone, errSlowClient)
 	}
 	return nil
 }
 
-// write is the flow's one writer. It ends with the flow and closes the socket, which ends the reader.
+// write is the flow's writer. The last one closes the socket, which ends the reader.
 func (f *Flow) write() {
-	ping := time.NewTicker(f.opts.PingInterval)
-	defer ping.Stop()
-	defer func() {
-		if err := f.ws.Close(); err != nil {
-			f.log.Debug("websocket_close_failed", "error", err)
-		}
-	}()
 	for {
-		var err error
-		select {
-		case <-f.out.wake:
-			err = f.flush()
-		case <-ping.C:
-			err = f.ws.WriteControl(websocket.PingMessage, []byte(f.id.String()), f.writeDeadline())
-		case <-f.done:
-			f.farewell()
+		work, more := f.out.take()
+		switch {
+		case !more:
+			return
+		case work.over:
+			f.farewell(work.items)
+			if err := f.ws.Close(); err != nil {
+				f.log.Debug("websocket_close_failed", "error", err)
+			}
 			return
 		}
-		if err != nil {
+		if err := f.perform(work); err != nil {
 			f.close(websocket.CloseAbnormalClosure, fmt.Errorf("write: %w", err))
-			return
 		}
 	}
 }
 
-// flush writes what waits.
-func (f *Flow) flush() error {
-	for _, msg := range f.out.take() {
+func (f *Flow) perform(w work) error {
+	if err := f.flush(w.items); err != nil || !w.ping {
+		return err
+	}
+	return f.ws.WriteControl(websocket.PingMessage, []byte(f.id.String()), f.writeDeadline()) //nolint:wrapcheck // wrapped by write
+}
+
+func (f *Flow) flush(items [][]byte) error {
+	for _, msg := range items {
 		if err := f.writeMessage(msg); err != nil {
 			return err
 		}
@@ -146,11 +146,11 @@ func (f *Flow) writeMessage(msg []byte) error {
 }
 
 // farewell sends what is queued (the last responses among it) and says why the flow ends.
-func (f *Flow) farewell() {
+func (f *Flow) farewell(items [][]byte) {
 	if f.code == websocket.CloseAbnormalClosure || errors.Is(f.cause, errSlowClient) {
 		return
 	}
-	if err := f.flush(); err != nil {
+	if err := f.flush(items); err != nil {
 		return
 	}
 	text := ""

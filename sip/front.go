@@ -124,9 +124,10 @@ func (f *front) newFlow(ws *websocket.Conn, peer netip.Addr, cookie string) *Flo
 	id := FlowID(f.lastID.Add(1))
 	flow := &Flow{
 		id: id, source: id.addr().String(), peer: peer, cookie: cookie, ws: ws, opts: f.opts, bridge: f.bridge,
-		log: f.log.With("flow", id.String()),
-		out: newOutbox(f.opts.Queue), done: make(chan struct{}), admitted: make(chan struct{}),
+		log:  f.log.With("flow", id.String()),
+		done: make(chan struct{}), admitted: make(chan struct{}),
 	}
+	flow.out.open(f.opts.Queue, f.opts.PingInterval, flow.write)
 	flow.admit = sync.OnceFunc(func() { close(flow.admitted) })
 	flow.conn = &flowConn{flow}
 	return flow
@@ -135,7 +136,6 @@ func (f *front) newFlow(ws *websocket.Conn, peer netip.Addr, cookie string) *Flo
 // run serves the flow until it ends, and tells of it.
 func (f *front) run(flow *Flow, settled func()) {
 	var wg sync.WaitGroup
-	wg.Go(flow.write)
 	wg.Go(func() { f.awaitRegister(flow, settled) })
 	if err := f.add(flow); err != nil {
 		flow.close(websocket.CloseGoingAway, err)
@@ -143,6 +143,7 @@ func (f *front) run(flow *Flow, settled func()) {
 		flow.read()
 	}
 	f.remove(flow)
+	flow.out.wait()
 	wg.Wait()
 	flow.log.Info("flow_closed", "cause", fmt.Sprint(flow.cause), "code", flow.code)
 	f.lost(flow)

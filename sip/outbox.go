@@ -1,41 +1,93 @@
 package sip
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
-// outbox holds the messages that wait for one client. It is no channel because a
-// channel keeps room for all of them, and most clients most of the time wait for none.
+// outbox holds the messages that wait for one client, and runs a writer while there is something to write: most clients
+// most of the time wait for nothing, and a goroutine with its stack costs more than all else that is kept of them.
 type outbox struct {
-	limit int
-	wake  chan struct{} // has one when there are messages
+	limit  int
+	pause  time.Duration  // between pings
+	write  func()         // takes until nothing is left
+	writer sync.WaitGroup // at most one; begun under mu until the outbox is over
 
-	mu    sync.Mutex
-	items [][]byte
+	mu      sync.Mutex
+	items   [][]byte
+	ping    bool // is due
+	timer   *time.Timer
+	over    bool
+	writing bool
 }
 
-func newOutbox(limit int) *outbox {
-	return &outbox{limit: limit, wake: make(chan struct{}, 1)}
+// open starts the pings.
+func (o *outbox) open(limit int, pause time.Duration, write func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.limit, o.pause, o.write = limit, pause, write
+	o.timer = time.AfterFunc(pause, o.askPing)
 }
 
-// put appends a message, unless too many wait already.
+// put appends a message, unless too many wait already or the outbox is over.
 func (o *outbox) put(msg []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.items) >= o.limit {
+	if o.over || len(o.items) >= o.limit {
 		return false
 	}
 	o.items = append(o.items, msg)
-	select {
-	case o.wake <- struct{}{}:
-	default: // it is awake already
-	}
+	o.wakeLocked()
 	return true
 }
 
-// take returns what waits, oldest first.
-func (o *outbox) take() [][]byte {
+// askPing lets the writer ping.
+func (o *outbox) askPing() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	items := o.items
-	o.items = nil
-	return items
+	if !o.over {
+		o.ping = true
+		o.wakeLocked()
+	}
+}
+
+// end lets the writer say farewell. There is no other one after it.
+func (o *outbox) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.over {
+		o.wakeLocked()
+		o.timer.Stop()
+		o.over = true
+	}
+}
+
+func (o *outbox) wakeLocked() {
+	if !o.writing {
+		o.writing = true
+		o.writer.Go(o.write)
+	}
+}
+
+// wait returns when the last writer is gone; only after end.
+func (o *outbox) wait() { o.writer.Wait() }
+
+// work is what a writer has to do.
+type work struct {
+	items [][]byte // oldest first
+	ping  bool
+	over  bool // the outbox is: these are the last words
+}
+
+// take hands the writer its work. A writer that gets none must return.
+func (o *outbox) take() (w work, more bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	w = work{items: o.items, ping: o.ping, over: o.over}
+	if w.ping && !w.over {
+		o.timer.Reset(o.pause)
+	}
+	o.items, o.ping = nil, false
+	o.writing = len(w.items) > 0 || w.ping || w.over
+	return w, o.writing
 }

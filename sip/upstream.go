@@ -30,7 +30,7 @@ type Upstream struct {
 	// Lease is asked before every REGISTER: a DN has exactly one registration
 	// owner. An error means that it isn't ours now; it is asked again later. Nil: always ours.
 	Lease func(context.Context) error
-	// OnState is told of every change, from the registration's goroutine. It must not call Close.
+	// OnState is told of every change, while the registration waits. It must not call Close.
 	OnState func(UpstreamState)
 	Headers Headers
 }
@@ -43,19 +43,25 @@ type UpstreamState struct {
 	Err        error         // why not, when not registered
 }
 
-// Registration keeps a DN registered until it is closed.
+// Registration keeps a DN registered until it is closed. Between its attempts there is a timer and no goroutine: a daemon
+// keeps thousands of DNs, each of which has something to do twice an hour.
 type Registration struct {
 	e      *Endpoint
 	up     Upstream
-	log    *slog.Logger
 	callID string
 	tag    string
-	kick   chan time.Duration
-	cancel context.CancelFunc
-	gone   chan struct{}
 	once   sync.Once
+	wg     sync.WaitGroup // the attempt under way; begun under mu until closed
 
-	// Owned by the goroutine, and by Close when that has ended.
+	mu     sync.Mutex
+	closed bool
+	busy   bool        // an attempt is under way
+	timer  *time.Timer // of the next one; nil before the first
+	due    time.Time   // of the next one; Refresh while busy sets it too
+	cancel func()      // of the attempt under way
+
+	// Owned by the attempt under way, and by Close after the last one.
+	retry   *backoff.Backoff
 	seq     uint32
 	contact sip.Uri // as registered last
 	expires time.Duration
@@ -86,25 +92,30 @@ func (e *Endpoint) RegisterUpstream(up Upstream) (*Registration, error) {
 	if up.OnState == nil {
 		up.OnState = func(UpstreamState) {}
 	}
-	ctx, cancel := context.WithCancel(e.ctx)
 	r := &Registration{
-		e: e, up: up, log: e.log.With("dn", up.DN, "registrar", up.Registrar),
-		callID: sip.GenerateTagN(24), tag: sip.GenerateTagN(16), expires: up.Expires,
-		kick: make(chan time.Duration, 1), cancel: cancel, gone: make(chan struct{}),
+		e: e, up: up, callID: sip.GenerateTagN(24), tag: sip.GenerateTagN(16), expires: up.Expires,
+		retry: backoff.New(backoff.Policy{Min: upstreamFirst, Max: upstreamLongest}),
 	}
-	if !e.background(func(context.Context) { r.run(ctx) }) {
-		cancel()
+	if !r.try() {
 		return nil, fmt.Errorf("register DN %q: %w", up.DN, ErrClosed)
 	}
 	return r, nil
 }
 
+// log is made when it is needed, which is seldom.
+func (r *Registration) log() *slog.Logger {
+	return r.e.log.With("dn", r.up.DN, "registrar", r.up.Registrar)
+}
+
 // Refresh registers again within the time given, at a random moment of it: after
 // a restart of the registrar all DNs come back, but not all at once.
 func (r *Registration) Refresh(within time.Duration) {
-	select {
-	case r.kick <- within:
-	default: // it has been asked for already
+	due := time.Now().Add(time.Duration(rand.Float64() * float64(within))) //nolint:gosec // no secret
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.due.IsZero() || due.Before(r.due) { // the sooner one will do
+		r.due = due
+		r.armLocked()
 	}
 }
 
@@ -113,8 +124,7 @@ func (r *Registration) Refresh(within time.Duration) {
 func (r *Registration) Close(ctx context.Context, unregister bool) error {
 	var err error
 	r.once.Do(func() {
-		r.cancel()
-		<-r.gone
+		r.stop()
 		if !unregister || !r.bound {
 			return
 		}
@@ -129,48 +139,87 @@ func (r *Registration) Close(ctx context.Context, unregister bool) error {
 	return err
 }
 
-func (r *Registration) run(ctx context.Context) {
-	defer close(r.gone)
-	defer r.cancel()
-	retry := backoff.New(backoff.Policy{Min: upstreamFirst, Max: upstreamLongest})
-	for ctx.Err() == nil {
-		granted, least, err := r.attempt(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		r.tell(granted, err)
-		var pause time.Duration
-		if err == nil {
-			retry.Reset()
-			// Between 50 and 80 %: early enough for two more tries, and spread over many DNs.
-			pause = granted/2 + rand.N(granted*3/10) //nolint:gosec // no secret
-		} else {
-			pause = max(retry.Next(), least)
-		}
-		if !r.wait(ctx, pause) {
-			return
-		}
+// stop returns when no attempt is under way, and none comes any more.
+func (r *Registration) stop() {
+	r.mu.Lock()
+	r.closed = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.mu.Unlock()
+	r.wg.Wait()
+}
+
+// armLocked sets the timer to what is due. An attempt under way does that when it ends.
+func (r *Registration) armLocked() {
+	switch {
+	case r.closed || r.busy:
+	case r.timer == nil:
+		r.timer = time.AfterFunc(time.Until(r.due), func() { r.try() })
+	default:
+		r.timer.Reset(time.Until(r.due))
 	}
 }
 
-// wait pauses, or for as long as a Refresh allows.
-func (r *Registration) wait(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
+// try begins an attempt, unless one is under way. It reports false when the endpoint closes.
+func (r *Registration) try() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.busy {
 		return true
-	case within := <-r.kick:
-		return backoff.Sleep(ctx, time.Duration(rand.Float64()*float64(within))) == nil //nolint:gosec // no secret
-	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(r.e.ctx, upstreamTimeout)
+	r.wg.Add(1)
+	if !r.e.background(func(context.Context) {
+		defer r.wg.Done()
+		defer cancel()
+		r.run(ctx)
+	}) {
+		r.wg.Done()
+		cancel()
 		return false
 	}
+	r.busy, r.cancel, r.due = true, cancel, time.Time{}
+	return true
+}
+
+// run is one attempt and its consequences.
+func (r *Registration) run(ctx context.Context) {
+	granted, least, err := r.attempt(ctx)
+	if r.over() {
+		return
+	}
+	r.tell(granted, err)
+	var pause time.Duration
+	if err == nil {
+		r.retry.Reset()
+		// Between 50 and 80 %: early enough for two more tries, and spread over many DNs.
+		pause = granted/2 + rand.N(granted*3/10) //nolint:gosec // no secret
+	} else {
+		pause = max(r.retry.Next(), least)
+	}
+	due := time.Now().Add(pause)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.busy, r.cancel = false, nil
+	if r.due.IsZero() || due.Before(r.due) { // else a Refresh came meanwhile
+		r.due = due
+	}
+	r.armLocked()
+}
+
+// over reports whether nobody wants to know any more how the attempt went.
+func (r *Registration) over() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed || r.e.ctx.Err() != nil
 }
 
 // attempt registers once. least is the pause that the registrar asks for after a refusal.
 func (r *Registration) attempt(ctx context.Context) (granted, least time.Duration, err error) {
-	ctx, stop := context.WithTimeout(ctx, upstreamTimeout)
-	defer stop()
 	if r.up.Lease != nil {
 		if err = r.up.Lease(ctx); err != nil {
 			return 0, 0, fmt.Errorf("lease of DN %q: %w", r.up.DN, err)
@@ -225,7 +274,7 @@ func (r *Registration) register(ctx context.Context, expires time.Duration) (*si
 	}
 	r.e.learn(way, res)
 	if seen := r.e.contact(r.up.DN, way); contactKey(&seen) != contactKey(&r.contact) {
-		r.log.Info("contact_learned", "before", net.JoinHostPort(r.contact.Host, strconv.Itoa(r.contact.Port)), "contact", net.JoinHostPort(seen.Host, strconv.Itoa(seen.Port)))
+		r.log().Info("contact_learned", "before", net.JoinHostPort(r.contact.Host, strconv.Itoa(r.contact.Port)), "contact", net.JoinHostPort(seen.Host, strconv.Itoa(seen.Port)))
 		return r.registerAs(ctx, way, expires)
 	}
 	return res, nil
@@ -278,12 +327,12 @@ func (r *Registration) tell(granted time.Duration, err error) {
 	state := UpstreamState{DN: r.up.DN, Registered: err == nil, Expires: granted, Err: err}
 	switch {
 	case err != nil:
-		r.log.Warn("upstream_registration_failed", "error", err)
+		r.log().Warn("upstream_registration_failed", "error", err)
 		r.told = false
 	case r.told:
 		return
 	default:
-		r.log.Info("upstream_registered", "expires", granted)
+		r.log().Info("upstream_registered", "expires", granted)
 		r.told = true
 	}
 	r.up.OnState(state)

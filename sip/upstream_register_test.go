@@ -224,3 +224,30 @@ func TestUpstreamRegistrationOverUDP(t *testing.T) {
 	require.Equal(t, 30*time.Minute, state.Expires, "of our Contact")
 	require.NoError(t, r.Close(t.Context(), false))
 }
+
+func TestARefreshWhileItRegistersCounts(t *testing.T) {
+	inUpstream(t, granted(600), func(t *testing.T, w *world, u *upstreams) {
+		busy := func(ctx context.Context) error {
+			select {
+			case <-time.After(time.Second):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		r, err := w.RegisterUpstream(sip.Upstream{DN: "5001", Registrar: "192.0.2.5:5060", Lease: busy})
+		require.NoError(t, err)
+		time.Sleep(500 * time.Millisecond)
+		r.Refresh(0)
+		r.Refresh(time.Hour)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, 2, u.count(), "the registrar may have restarted right behind the first one")
+		time.Sleep(time.Minute)
+		require.Equal(t, 2, u.count())
+		r.Refresh(0)
+		synctest.Wait()
+		require.NoError(t, r.Close(t.Context(), true))
+		require.Equal(t, 3, u.count(), "closing gives up the attempt under way and un-registers")
+		require.Equal(t, "0", u.asked[2].get("Expires"))
+	})
+}

@@ -161,7 +161,7 @@ func sayChanged(cmd *cobra.Command, done string) error {
 
 // sayNext is needed since neither Asterisk nor a running daemon looks at the data directory by itself.
 func sayNext(cmd *cobra.Command) error {
-	return say(cmd, "next: 'sidecar generate --apply' for Asterisk, then restart the sidecar (its calls go on)")
+	return say(cmd, "next: 'sidecar generate --apply' for Asterisk, then restart the sidecar (calls of SIP phones go on, those of browsers end)")
 }
 
 func newDNRemoveCmd(o *options) *cobra.Command {

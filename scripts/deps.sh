@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Gets what this machine lacks. Idempotent: where everything is there it only looks.
 #   deps.sh run    what `make up` needs: Go, Asterisk, curl
-#   deps.sh test   besides: a C compiler (go test -race), libopus, SIPp, Chromium, Node.js with the packages of e2e/node and
-#                  web, the tools
+#   deps.sh test   besides: a C compiler (go test -race), libopus, SIPp, Chromium, ip and iptables, Node.js with the packages of
+#                  e2e/node and web, the tools
 #   deps.sh bench  besides: rtpengine, which the gateway is compared with; its service is kept from running
 set -euo pipefail
 # shellcheck source=scripts/common.sh

@@ -18,9 +18,13 @@ const (
 func (c *checker) gateway() {
 	g := &c.cfg.Gateway
 	c.hostPort("gateway.ice.listen", g.ICE.Listen, 0, isAddress, ruleListen)
+	listen, _ := netip.ParseAddrPort(g.ICE.Listen) // what is wrong with it has been said
 	for i, addr := range g.ICE.NAT1To1 {
-		if a, err := netip.ParseAddr(addr); err != nil || a.IsUnspecified() {
+		switch a, err := netip.ParseAddr(addr); {
+		case err != nil || a.IsUnspecified():
 			c.add(indexed("gateway.ice.nat_1to1", i), addr, "write the address under which gateway.ice.listen is seen from outside, such as 203.0.113.10")
+		case listen.IsValid() && !listen.Addr().IsUnspecified() && a.Is4() != listen.Addr().Is4():
+			c.add(indexed("gateway.ice.nat_1to1", i), addr, "is not of the IP version of gateway.ice.listen, "+g.ICE.Listen)
 		}
 	}
 	for i, name := range g.ICE.Interfaces {

@@ -17,6 +17,7 @@ func TestLoadRefusesGateways(t *testing.T) {
 		{"ice listen", "gateway: {ice: {listen: 'here:40000'}}", at + `ice.listen: "here:40000": ` + listen},
 		{"truth", "gateway: {ice: {tcp: 'on'}}", at + `ice.tcp: "on": must be true or false`},
 		{"nat", "gateway: {ice: {nat_1to1: [pbx]}}", at + `ice.nat_1to1[0]: "pbx": write the address under which gateway.ice.listen is seen from outside, such as 203.0.113.10`},
+		{"nat of the other version", "gateway: {ice: {nat_1to1: ['2001:db8::1']}}", at + `ice.nat_1to1[0]: "2001:db8::1": is not of the IP version of gateway.ice.listen, 127.0.0.1:40000`},
 		{"interface", "gateway: {ice: {interfaces: ['eth 0']}}", at + `ice.interfaces[0]: "eth 0": write the name of a network interface, such as eth0`},
 		{"rtp", "gateway: {rtp: {start: 80, end: 31999}}", at + `rtp.start: "80": must be from 1024 to 65535`},
 		{"rtp order", "gateway: {rtp: {start: 31000, end: 31000}}", at + `rtp: "31000-31000": start must be less than end: a call needs two ports`},

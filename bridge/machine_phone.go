@@ -85,7 +85,7 @@ func (s *step) reject(in doReject) {
 	case p == nil:
 		s.do(Reply{Token: in.Reply, Err: ErrNotAParty})
 	case p.State != PartyRinging && p.State != PartyAlerting || p.Leg.State == LegUp:
-		s.do(Reply{Token: in.Reply, Err: &StateError{Call: c.ID, Verb: "reject", State: p.State, Why: "only a call that rings can be rejected"}})
+		s.do(Reply{Token: in.Reply, Err: &StateError{Call: c.ID, Verb: "reject", State: p.State, Why: "only a DN that is called, and rings, can reject"}})
 	default:
 		s.failed(p, causeBusy, ErrBusy)
 		s.do(Reply{Token: in.Reply})

@@ -145,7 +145,7 @@ func TestReject(t *testing.T) {
 	require.Equal(t, []string{"5001: Released Busy other=030123 cause=17"}, s.events())
 	require.Equal(t, []string{"HangupLeg", "HangupLeg", "Reply"}, s.effects())
 	require.Contains(t, s.lines[2], "ID:cust} Cause:17")
-	require.Equal(t, map[int]string{7: "reject is not possible while the call is Established: only a call that rings can be rejected"},
+	require.Equal(t, map[int]string{7: "reject is not possible while the call is Established: only a DN that is called, and rings, can reject"},
 		talking(t).replies(doReject{By: "5001", Reply: 7}))
 	s = talking(t).in(doTransfer{By: "5001", Dest: toDN("5002")}, leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsRinging), doReject{By: "5002"})
 	require.Equal(t, DN("5001"), s.party(4).DN, "who transferred is called back, as if the phone had refused")

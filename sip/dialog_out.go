@@ -128,10 +128,34 @@ func (d *Dialog) follow(ctx context.Context, req *sip.Request, tx *sip.ClientTx)
 		case <-tx.Done():
 			d.end(Cause{Method: "INVITE", Status: 408, Reason: fmt.Sprint(tx.Err())})
 			return
-		case <-d.done: // given up by quit; the transaction ends by itself
+		case <-d.done:
+			d.seeOut(ctx, tx)
 			return
 		case <-ctx.Done():
 			d.end(Cause{Local: true, Reason: ErrClosed.Error()})
+			return
+		}
+	}
+}
+
+// seeOut ends the transaction of an INVITE whose call was given up. sipgo has no timer for one that got a provisional
+// response, and waits, with its timers, for somebody to take what comes.
+func (d *Dialog) seeOut(ctx context.Context, tx *sip.ClientTx) {
+	ctx, stop := context.WithTimeout(ctx, t64)
+	defer stop()
+	for {
+		select {
+		case res := <-tx.Responses():
+			if res.IsSuccess() {
+				d.dismiss(ctx, res)
+			}
+			if !res.IsProvisional() {
+				return
+			}
+		case <-tx.Done():
+			return
+		case <-ctx.Done():
+			tx.Terminate()
 			return
 		}
 	}

@@ -267,6 +267,24 @@ func TestAnAnswerThatCrossesTheCancelIsHungUp(t *testing.T) {
 	})
 }
 
+// A phone that wakes up after its call was given up must not wait for an ACK, nor for the end of what nobody knows.
+func TestAnAnswerAfterTheCallWasGivenUpIsHungUp(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
+		d, err := w.Invite(t.Context(), sip.Invite{DN: "5001", FromUser: "1", Body: sip.SDP([]byte(offer))})
+		require.NoError(t, err)
+		invite := b.until("INVITE")
+		b.answer(invite, 180, "Ringing", "")
+		next[sip.Progress](t, d)
+		done := hangup(t, d)
+		b.answer(b.until("CANCEL"), 200, "OK", "")
+		require.NoError(t, <-done)
+		require.Equal(t, sip.Over, d.State())
+		b.answer(invite, 200, "OK", reply)
+		b.until("ACK")
+		b.answer(b.until("BYE"), 200, "OK", "")
+	})
+}
+
 // CANCEL and our 200 meet: the caller sees one final response, and this side the call that belongs to it.
 func TestACancelMeetsTheAnswer(t *testing.T) {
 	t.Parallel()

@@ -177,8 +177,9 @@ func (s *Switch) Continue(ctx context.Context, ch bridge.ChannelID, to bridge.Tr
 	})
 }
 
-// referPatience is how long a phone has to hang up after it was told that its transfer worked.
-const referPatience = time.Second
+// referPatience is how long a phone has to hang up after it was told that its transfer worked. On a machine at its limit
+// Asterisk was seen to need more than a second for the NOTIFY alone.
+const referPatience = 2 * time.Second
 
 // ReferResult tells the phone the end of its transfer. After a success it waits for the phone's BYE: a BYE of ours
 // right behind the NOTIFY makes Asterisk drop the NOTIFY.

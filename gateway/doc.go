@@ -19,6 +19,7 @@
 // A browser's hold is answered here and reported: the upstream's description stays as it is, and it hears Options.Sound
 // instead of the browser. Only a switch that mixes by itself is told by re-INVITE, because no engine of ours commands it.
 // The same sound covers a browser whose media is lost, until it is back or the grace is over.
+// An upstream that says nothing, not even by RTCP, is asked whether it still has the call (watchdog.go).
 // A DN is un-registered upstream only when its browser has left for good, never because this process ends. A browser that
 // vanishes leaves its calls behind for a grace period (presence.go).
 //

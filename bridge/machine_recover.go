@@ -51,6 +51,9 @@ func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 		s.recreate(p)
 		return
 	case !there:
+		if p.Leg.Name != "" { // a PBX that died said no BYE: the phone would wait for sound
+			s.do(HangupLeg{Channel: p.Leg.Channel, Phone: p.Leg.Name, Cause: causeNormal})
+		}
 		s.legGone(p, 0)
 		return
 	case p.Leg.State == LegLeaving:

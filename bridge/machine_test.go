@@ -405,6 +405,7 @@ func TestReconciled(t *testing.T) {
 		t.Parallel()
 		s := talking(t).in(Reconciled{})
 		require.Equal(t, []string{"5001: Released OK other=030123 cause=16"}, s.events())
+		require.Contains(t, s.lines, "HangupLeg {Channel:{Server:pbx1 ID:n1-x.1} Cause:16 Phone:n1-x.1}", "its browser would wait for sound")
 		require.True(t, s.state.Finished)
 	})
 	t.Run("answered meanwhile", func(t *testing.T) {

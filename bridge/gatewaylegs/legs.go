@@ -81,9 +81,13 @@ func (l *Legs) Retrieve(ctx context.Context, leg string) error {
 	return l.ask(func(g Gateway) error { return g.Retrieve(ctx, leg) })
 }
 
-// Hangup ends a leg on both sides.
+// Hangup ends a leg on both sides. Without a gateway there is none.
 func (l *Legs) Hangup(ctx context.Context, leg string) error {
-	return l.ask(func(g Gateway) error { return g.Hangup(ctx, leg) })
+	err := l.ask(func(g Gateway) error { return g.Hangup(ctx, leg) })
+	if errors.Is(err, ErrNotAttached) {
+		return nil
+	}
+	return err
 }
 
 // ReferResult tells a phone what became of its transfer.

@@ -93,6 +93,7 @@ func TestWithoutAGateway(t *testing.T) {
 	l := gatewaylegs.New(w, slog.New(slog.DiscardHandler))
 	require.Zero(t, l.Abilities("g-1"))
 	require.ErrorIs(t, l.Answer(t.Context(), "g-1"), gatewaylegs.ErrNotAttached)
+	require.NoError(t, l.Hangup(t.Context(), "g-1"), "what is not there is over")
 	l.OnEvent(gateway.Event{Kind: gateway.Held, Leg: "g-1"})
 	l.OnRefer(gateway.Referral{Leg: "g-1"})
 	require.Empty(t, w.lines)

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -144,9 +145,35 @@ func TestFieldLesson08_CandidatesAreConfiguredAddresses(t *testing.T) {
 		require.NotContains(t, string(offer), ".local", "no mDNS")
 		require.Contains(t, string(offer), "c=IN IP4 "+c.want[0]+"\r\n")
 		require.Contains(t, string(offer), " udp ")
-		// Pion looks for TCP candidates among the addresses that an interface has by name.
-		require.Equal(t, slices.Contains(c.opts.Listen, netip.MustParseAddrPort("127.0.0.1:0")), strings.Contains(string(offer), " tcp "), name)
+		requireTCPBesideUDP(t, offer)
 	}
+}
+
+// requireTCPBesideUDP looks for the same places by TCP, each with a priority of its own below all of UDP.
+func requireTCPBesideUDP(t *testing.T, text []byte) {
+	t.Helper()
+	places, priorities, foundations := map[string][]string{}, map[string][]int{}, map[string]string{}
+	for l := range strings.Lines(string(text)) {
+		value, ok := strings.CutPrefix(strings.TrimSpace(l), "a=candidate:")
+		if !ok {
+			continue
+		}
+		fields := strings.Fields(value)
+		priority, err := strconv.Atoi(fields[3])
+		require.NoError(t, err)
+		places[fields[2]] = append(places[fields[2]], fields[4]+" "+fields[5])
+		priorities[fields[2]] = append(priorities[fields[2]], priority)
+		require.Contains(t, []string{"", fields[2]}, foundations[fields[0]], "foundations differ by protocol (RFC 8445 section 5.1.1.3): %s", text)
+		foundations[fields[0]] = fields[2]
+		if fields[2] == "tcp" {
+			require.Equal(t, "typ host tcptype passive", strings.Join(fields[6:], " "))
+			require.Equal(t, "1", fields[1])
+		}
+	}
+	require.NotEmpty(t, places["tcp"])
+	require.Equal(t, places["udp"], places["tcp"])
+	require.Less(t, slices.Max(priorities["tcp"]), slices.Min(priorities["udp"]))
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(priorities["tcp"]))), len(places["tcp"]))
 }
 
 // An unspecified address stands for those of the interfaces that are wanted, and with a NAT for those that are seen outside.

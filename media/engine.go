@@ -26,10 +26,7 @@ const (
 	iceKeepalive    = 2 * time.Second
 	// socketBuffer of the one UDP socket: 400 legs with 50 packets of 200 octets a second fill 1 MiB in a quarter of a second.
 	socketBuffer = 4 << 20
-	// tcpBuffer and tcpPackets bound what a slow TCP candidate may hold back; beyond it media is dropped.
-	tcpBuffer  = 256 << 10
-	tcpPackets = 64
-	receiveMTU = 1500
+	receiveMTU   = 1500
 )
 
 // EngineOptions are the settings that all browser legs share.
@@ -55,7 +52,7 @@ type Engine struct {
 	codecs   *webrtc.MediaEngine
 	config   webrtc.Configuration
 	lite     bool
-	sockets  []*net.UDPConn
+	tcp      bool
 	muxes    []*udpMux
 	closers  []func() error
 
@@ -69,7 +66,7 @@ func NewEngine(opts EngineOptions) (*Engine, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{log: opts.Logger, lite: opts.Lite, peers: map[*pionPeer]struct{}{}}
+	e := &Engine{log: opts.Logger, lite: opts.Lite, tcp: opts.TCP, peers: map[*pionPeer]struct{}{}}
 	if err := e.setUp(opts); err != nil {
 		return nil, errors.Join(err, e.closeSockets())
 	}
@@ -85,18 +82,11 @@ func (e *Engine) setUp(opts EngineOptions) error {
 	if err != nil {
 		return err
 	}
-	udp, err := e.listenUDP(addrs)
+	mux, err := e.listen(addrs)
 	if err != nil {
 		return err
 	}
-	settings.SetICEUDPMux(udp)
-	if opts.TCP {
-		tcp, errTCP := e.listenTCP()
-		if errTCP != nil {
-			return errTCP
-		}
-		settings.SetICETCPMux(tcp)
-	}
+	settings.SetICEUDPMux(mux)
 	codecs := &webrtc.MediaEngine{}
 	for _, f := range offeredFormats(DefaultCodecs()) {
 		if err = codecs.RegisterCodec(pionCodec(f), webrtc.RTPCodecTypeAudio); err != nil {
@@ -124,18 +114,13 @@ func newSettings(opts EngineOptions, addrs []netip.AddrPort) (*webrtc.SettingEng
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
 	s.SetReceiveMTU(receiveMTU)
-	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
-	if opts.TCP {
-		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
-	}
-	s.SetNetworkTypes(networks)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	// One look at the interfaces for all legs: which addresses count was settled when the sockets were opened.
 	network, err := stdnet.NewNet()
 	if err != nil {
 		return nil, fmt.Errorf("list the network interfaces: %w", err)
 	}
 	s.SetNet(network)
-	s.DisableActiveTCP(true)
 	s.SetIPFilter(func(ip net.IP) bool {
 		addr, ok := netip.AddrFromSlice(ip)
 		return ok && slices.ContainsFunc(addrs, func(a netip.AddrPort) bool { return a.Addr() == addr.Unmap() })
@@ -162,11 +147,10 @@ func newSettings(opts EngineOptions, addrs []netip.AddrPort) (*webrtc.SettingEng
 
 // Addrs returns the addresses of the UDP sockets.
 func (e *Engine) Addrs() []netip.AddrPort {
-	addrs := make([]netip.AddrPort, 0, len(e.sockets))
-	for _, conn := range e.sockets {
-		if addr, ok := conn.LocalAddr().(*net.UDPAddr); ok {
-			addrs = append(addrs, netip.AddrPortFrom(addr.AddrPort().Addr().Unmap(), addr.AddrPort().Port()))
-		}
+	addrs := make([]netip.AddrPort, 0, len(e.muxes))
+	for _, mux := range e.muxes {
+		addr := mux.local.AddrPort()
+		addrs = append(addrs, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()))
 	}
 	return addrs
 }

@@ -64,40 +64,34 @@ func interfaceAddrs(keep func(string) bool) ([]netip.Addr, error) {
 	return found, nil
 }
 
-func (e *Engine) listenUDP(addrs []netip.AddrPort) (ice.UDPMux, error) {
+func (e *Engine) listen(addrs []netip.AddrPort) (ice.UDPMux, error) {
 	var muxes []ice.UDPMux
 	for _, addr := range addrs {
-		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+		mux, err := e.listenAt(addr)
 		if err != nil {
-			return nil, fmt.Errorf("listen for the browsers' media on udp %s: %w", addr, err)
+			return nil, err
 		}
-		if err = conn.SetReadBuffer(socketBuffer); err != nil {
-			e.log.Warn("media_socket_buffer_refused", "addr", addr, "error", err)
-		}
-		mux, err := newUDPMux(conn)
-		if err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-		e.sockets, e.muxes = append(e.sockets, conn), append(e.muxes, mux)
-		e.closers = append(e.closers, mux.Close)
+		e.muxes, e.closers = append(e.muxes, mux), append(e.closers, mux.Close)
 		muxes = append(muxes, mux)
 	}
 	return ice.NewMultiUDPMuxDefault(muxes...), nil
 }
 
-// listenTCP takes the ports that listenUDP got, which matters where it asked for any.
-func (e *Engine) listenTCP() (ice.TCPMux, error) {
-	var muxes []ice.TCPMux
-	for _, addr := range e.Addrs() {
-		listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
-		if err != nil {
-			return nil, fmt.Errorf("listen for the browsers' media on tcp %s: %w", addr, err)
-		}
-		mux := ice.NewTCPMuxDefault(ice.TCPMuxParams{
-			Listener: listener, Logger: pionLogs{log: e.log}.NewLogger("tcpmux"), ReadBufferSize: tcpPackets, WriteBufferSize: tcpBuffer,
-		})
-		e.closers = append(e.closers, mux.Close)
-		muxes = append(muxes, mux)
+func (e *Engine) listenAt(addr netip.AddrPort) (*udpMux, error) {
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, fmt.Errorf("listen for the browsers' media on udp %s: %w", addr, err)
 	}
-	return ice.NewMultiTCPMuxDefault(muxes...), nil
+	if err = conn.SetReadBuffer(socketBuffer); err != nil {
+		e.log.Warn("media_socket_buffer_refused", "addr", addr, "error", err)
+	}
+	var listener *net.TCPListener
+	if e.tcp {
+		// The port that UDP got, which matters where any was asked for.
+		place := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+		if listener, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(place)); err != nil {
+			return nil, errors.Join(fmt.Errorf("listen for the browsers' media on tcp %s: %w", place, err), conn.Close())
+		}
+	}
+	return newUDPMux(conn, listener), nil
 }

@@ -165,7 +165,7 @@ func (p *pionPeer) gather(ctx context.Context, d webrtc.SessionDescription) (Tra
 }
 
 func (p *pionPeer) local() (Transport, error) {
-	local, err := readPionSDP(p.pc.LocalDescription())
+	local, err := readPionSDP(p.pc.LocalDescription(), p.engine.tcp)
 	if err != nil {
 		return Transport{}, err
 	}

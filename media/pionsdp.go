@@ -8,6 +8,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// tcpTypePreference is below that of relayed UDP's rivals, 126 for a host's and 100 for what is seen from outside.
+const tcpTypePreference = 99
+
 // pionSDP writes the description that the PeerConnection reads in place of the browser's. The first m-line carries the
 // call; lines beyond it are refused. The direction is always sendrecv: hold is none of the PeerConnection's business.
 func pionSDP(remote *Transport, formats []Format, lines int, version uint64) string {
@@ -46,8 +49,8 @@ func pionSDP(remote *Transport, formats []Format, lines int, version uint64) str
 	return b.String()
 }
 
-// readPionSDP takes our transport out of the PeerConnection's own description.
-func readPionSDP(d *webrtc.SessionDescription) (Transport, error) {
+// readPionSDP takes our transport out of the PeerConnection's own description; tcp adds our TCP candidates.
+func readPionSDP(d *webrtc.SessionDescription, tcp bool) (Transport, error) {
 	parsed, err := d.Unmarshal()
 	if err != nil {
 		return Transport{}, fmt.Errorf("read the local description: %w", err)
@@ -57,13 +60,19 @@ func readPionSDP(d *webrtc.SessionDescription) (Transport, error) {
 	}
 	local := readTransport(parsed, parsed.MediaDescriptions[0])
 	local.Candidates = ownCandidates(local.Candidates)
+	if tcp {
+		local.Candidates = append(local.Candidates, tcpCandidates(local.Candidates)...)
+	}
 	return local, nil
 }
 
 // ownCandidates leaves out what tells a browser nothing: the RTCP component, for RTCP goes with RTP in all our descriptions,
-// and places that two of our addresses share behind a NAT.
+// and places that two of our addresses share behind a NAT. IPv4 goes first, whose first place stands in the c= line: Pion
+// orders the families by chance.
 func ownCandidates(candidates []string) []string {
 	seen := map[string]bool{}
+	family := func(candidate string) int { return min(strings.Count(strings.Fields(candidate)[4], ":"), 1) }
+	slices.SortStableFunc(candidates, func(a, b string) int { return family(a) - family(b) })
 	return slices.DeleteFunc(candidates, func(candidate string) bool {
 		fields := strings.Fields(candidate)
 		place := strings.Join([]string{fields[2], fields[4], fields[5]}, " ")
@@ -73,4 +82,17 @@ func ownCandidates(candidates []string) []string {
 		seen[place] = true
 		return false
 	})
+}
+
+// tcpCandidates are the same places by TCP, of which no PeerConnection knows (tcpMux).
+func tcpCandidates(candidates []string) []string {
+	var passive []string
+	for i, candidate := range candidates {
+		fields := strings.Fields(candidate)
+		// RFC 6544 section 4.2: 4 is the preference of a passive one, and no two addresses share theirs. The type counts
+		// less than that of any of UDP, which is the better path for sound.
+		priority := tcpTypePreference<<24 | uint32(4<<13+8191-min(i, 8191))<<8 | 255
+		passive = append(passive, fmt.Sprintf("tcp%s 1 tcp %d %s %s typ host tcptype passive", fields[0], priority, fields[4], fields[5]))
+	}
+	return passive
 }

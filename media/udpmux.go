@@ -27,6 +27,7 @@ const waiting = 64
 type udpMux struct {
 	conn    *net.UDPConn
 	local   *net.UDPAddr
+	tcp     *tcpMux // connections at the same address; nil without
 	reader  sync.WaitGroup
 	buffers sync.Pool // of *datagram
 
@@ -51,20 +52,22 @@ type muxLeg struct {
 	queue chan *datagram
 	opens int // guarded by the mux
 
-	addrs   []netip.AddrPort // that it owns, guarded by the mux
-	claimed netip.AddrPort   // where the last request for it came from, guarded by the mux
+	addrs   []netip.AddrPort        // that it owns, guarded by the mux
+	claimed netip.AddrPort          // where the last request for it came from, guarded by the mux
+	streams map[*tcpStream]struct{} // guarded by the mux
 	last    atomic.Pointer[netip.AddrPort]
 }
 
-func newUDPMux(conn *net.UDPConn) (*udpMux, error) {
-	local, ok := conn.LocalAddr().(*net.UDPAddr)
-	if !ok {
-		return nil, fmt.Errorf("%w: %s is no UDP address", ErrConfig, conn.LocalAddr())
-	}
-	m := &udpMux{conn: conn, local: local, byUfrag: map[string]*muxLeg{}, byAddr: map[netip.AddrPort]*muxLeg{}}
+// newUDPMux takes the socket, and the listener of connections to the same address if there is one.
+func newUDPMux(conn *net.UDPConn, listener *net.TCPListener) *udpMux {
+	m := &udpMux{conn: conn, local: conn.LocalAddr().(*net.UDPAddr), byUfrag: map[string]*muxLeg{}, byAddr: map[netip.AddrPort]*muxLeg{}}
 	m.buffers.New = func() any { return new(datagram) }
+	if listener != nil {
+		m.tcp = newTCPMux(m, listener)
+		m.tcp.routines.Go(m.tcp.accept)
+	}
 	m.reader.Go(m.read)
-	return m, nil
+	return m
 }
 
 func (m *udpMux) read() {
@@ -78,17 +81,26 @@ func (m *udpMux) read() {
 			continue
 		}
 		d.size, d.from = size, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		leg := m.owner(d)
+		var leg *muxLeg
+		if !m.tcp.stands(d.from) {
+			leg = m.owner(d)
+		}
 		if leg == nil {
 			m.strangers.Add(1)
 			continue
 		}
-		select {
-		case leg.queue <- d:
-			d, _ = m.buffers.Get().(*datagram)
-		default:
-			m.dropped.Add(1)
-		}
+		m.deliver(leg, d)
+		d, _ = m.buffers.Get().(*datagram)
+	}
+}
+
+// deliver puts a datagram among those that a leg has to read; it is the leg's from then on.
+func (m *udpMux) deliver(leg *muxLeg, d *datagram) {
+	select {
+	case leg.queue <- d:
+	default:
+		m.dropped.Add(1)
+		m.buffers.Put(d)
 	}
 }
 
@@ -166,12 +178,15 @@ func (m *udpMux) forgetLocked(leg *muxLeg) {
 		}
 	}
 	leg.addrs = nil
+	for s := range leg.streams {
+		m.tcp.forgetLocked(s)
+	}
 }
 
 // GetListenAddresses implements ice.UDPMux.
 func (m *udpMux) GetListenAddresses() []net.Addr { return []net.Addr{m.local} }
 
-// Close implements ice.UDPMux; it returns when the reader is gone.
+// Close implements ice.UDPMux; it returns when the readers are gone.
 func (m *udpMux) Close() error {
 	m.mu.Lock()
 	was := m.closed
@@ -182,6 +197,9 @@ func (m *udpMux) Close() error {
 	}
 	err := m.conn.Close()
 	m.reader.Wait()
+	if m.tcp != nil {
+		err = errors.Join(err, m.tcp.close())
+	}
 	return err
 }
 
@@ -228,7 +246,11 @@ func (c *muxConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 
 // WriteToAddrPort implements ice.AddrPortReaderWriter.
 func (c *muxConn) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
-	c.mux.own(c.leg, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()))
+	plain := netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	if c.mux.tcp.stands(plain) {
+		return c.mux.tcp.write(c.leg, b, plain)
+	}
+	c.mux.own(c.leg, plain)
 	return c.mux.conn.WriteToUDPAddrPort(b, addr)
 }
 

@@ -46,8 +46,7 @@ func newTestMux(t *testing.T) *udpMux {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	m, err := newUDPMux(conn)
-	require.NoError(t, err)
+	m := newUDPMux(conn, nil)
 	t.Cleanup(func() { require.NoError(t, m.Close()) })
 	return m
 }

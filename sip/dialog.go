@@ -54,7 +54,7 @@ func (s State) String() string {
 }
 
 // eventRoom is how far the owner of a dialog may lag behind. A dialog that nobody listens to is hung up.
-const eventRoom = 64
+const eventRoom = 24
 
 // Dialog is one call with one peer, a browser or an upstream. All methods may be called from any goroutine.
 type Dialog struct {
@@ -67,8 +67,6 @@ type Dialog struct {
 	auth     *Auth
 	own      sip.Uri // our Contact
 
-	invite   *sip.Request // the INVITE that opened it: the peer's, or our last try
-	serverTx *sip.ServerTx
 	reliable bool // the caller requires 100rel
 	events   chan Event
 	done     chan struct{}
@@ -76,6 +74,9 @@ type Dialog struct {
 	turn sync.Mutex // one incoming request at a time, in order
 
 	mu            sync.Mutex
+	invite        *sip.Request  // that opened it: the peer's, or our last try; nil once it is answered and acknowledged
+	inviteSeq     uint32        // its CSeq
+	serverTx      *sip.ServerTx // of the peer's invite, as long
 	changed       chan struct{} // closed and replaced when something below changes
 	state         State
 	cause         Cause
@@ -89,19 +90,18 @@ type Dialog struct {
 	remoteSeq     uint32 // 0: none seen yet
 	answered      bool   // the final response to the INVITE is decided
 	acks          map[uint32]chan Message
-	offerOpen     bool         // an ACK is due that brings the answer to our offer
-	ackSent       *sip.Request // for retransmitted 2xx
-	ackDue        bool         // our INVITE had no body: Ack must be called
-	offering      bool         // an INVITE or UPDATE of ours is under way
-	offered       *Offer       // the peer's, not answered yet
-	lastBody      Body         // session description that we sent last, for a refresh by re-INVITE
+	offerOpen     bool   // an ACK is due that brings the answer to our offer
+	ackBody       Body   // of the ACK of the first INVITE, for retransmitted 2xx
+	ackDue        bool   // our INVITE had no body: Ack must be called
+	offering      bool   // an INVITE or UPDATE of ours is under way
+	offered       *Offer // the peer's, not answered yet
+	lastBody      Body   // session description that we sent last, for a refresh by re-INVITE
 	peerAllows    []string
 	peerEvents    []string
 	cancelling    bool
 	cancelHeaders Headers
 	provisional   bool // a 1xx came: CANCEL may be sent
-	clientTx      *sip.ClientTx
-	challenges    int // answered for the INVITE
+	challenges    int  // answered for the INVITE
 	rel           reliability
 	session       session
 }

@@ -110,7 +110,7 @@ func (d *Dialog) watchInvite(ctx context.Context, tx *sip.ServerTx) {
 func (e *Endpoint) fromInvite(req *sip.Request, tx *sip.ServerTx, flow *Flow, called string) *Dialog {
 	from, to := req.From(), req.To()
 	d := e.newDialog(req.CallID().Value(), to.Params.GetOr("tag", ""), true)
-	d.invite, d.serverTx, d.flow = req, tx, flow
+	d.invite, d.inviteSeq, d.serverTx, d.flow = req, req.CSeq().SeqNo, tx, flow
 	d.remote = party{name: from.DisplayName, uri: *from.Address.Clone(), tag: from.Params.GetOr("tag", "")}
 	d.local = party{name: to.DisplayName, uri: *to.Address.Clone(), tag: d.localTag}
 	d.remoteSeq = req.CSeq().SeqNo
@@ -167,15 +167,25 @@ func (d *Dialog) Ring(ctx context.Context, status int, reason string, body Body,
 		d.rel.startLocked(d, res)
 	}
 	d.setStateLocked(Early)
+	tx := d.serverTx
 	d.mu.Unlock()
-	if err := d.serverTx.Respond(res); err != nil {
+	if err := tx.Respond(res); err != nil {
 		return fmt.Errorf("send %d: %w", status, err)
 	}
 	return nil
 }
 
 func (d *Dialog) prepare(status int, reason string, body Body, headers Headers) (*sip.Response, error) {
-	res := d.response(d.invite, status, reason)
+	d.mu.Lock()
+	invite, over := d.invite, d.state == Over
+	d.mu.Unlock()
+	switch {
+	case invite == nil && over:
+		return nil, ErrEnded
+	case invite == nil:
+		return nil, fmt.Errorf("%w: already answered", ErrState)
+	}
+	res := d.response(invite, status, reason)
 	if err := carry(res, headers, body); err != nil {
 		return nil, err
 	}
@@ -201,14 +211,15 @@ func (d *Dialog) Answer(ctx context.Context, body Body, headers Headers) (Messag
 	if err != nil {
 		return Message{}, fmt.Errorf("answer: %w", err)
 	}
-	if err = d.claim(); err != nil {
+	invite, tx, err := d.claim()
+	if err != nil {
 		return Message{}, fmt.Errorf("answer: %w", err)
 	}
 	d.session.describe(d, res)
-	acked := d.expectAck(d.invite)
-	if err = d.serverTx.Respond(res); err != nil {
+	acked := d.expectAck(invite)
+	if err = tx.Respond(res); err != nil {
 		// A CANCEL was first: sipgo must repeat the 487, not what came too late.
-		d.restore487()
+		d.restore487(invite, tx)
 		cause := Cause{Reason: err.Error()}
 		if errors.Is(err, sip.ErrTransactionCanceled) {
 			cause.Method, cause.Status = "CANCEL", sip.StatusRequestTerminated
@@ -220,12 +231,12 @@ func (d *Dialog) Answer(ctx context.Context, body Body, headers Headers) (Messag
 	d.setStateLocked(Confirmed)
 	d.mu.Unlock()
 	d.session.start(d)
-	return d.awaitAck(ctx, d.serverTx, d.invite, res, acked)
+	return d.awaitAck(ctx, tx, invite, res, acked)
 }
 
-func (d *Dialog) restore487() {
-	res := d.response(d.invite, sip.StatusRequestTerminated, "Request Terminated")
-	if err := d.serverTx.Respond(res); err != nil {
+func (d *Dialog) restore487(invite *sip.Request, tx *sip.ServerTx) {
+	res := d.response(invite, sip.StatusRequestTerminated, "Request Terminated")
+	if err := tx.Respond(res); err != nil {
 		d.log.Debug("response_failed", "status", 487, "error", err)
 	}
 }
@@ -239,10 +250,11 @@ func (d *Dialog) Reject(status int, reason string, headers Headers) error {
 	if err != nil {
 		return fmt.Errorf("reject: %w", err)
 	}
-	if err = d.claim(); err != nil {
+	_, tx, err := d.claim()
+	if err != nil {
 		return fmt.Errorf("reject: %w", err)
 	}
-	err = d.serverTx.Respond(res)
+	err = tx.Respond(res)
 	d.end(Cause{Local: true, Method: "INVITE", Status: status, Reason: reason})
 	if err != nil {
 		return fmt.Errorf("reject: send %d: %w", status, err)
@@ -250,19 +262,32 @@ func (d *Dialog) Reject(status int, reason string, headers Headers) error {
 	return nil
 }
 
-// claim reserves the right to send the one final response.
-func (d *Dialog) claim() error {
+// claim reserves the right to send the one final response, and gives what it takes.
+func (d *Dialog) claim() (*sip.Request, *sip.ServerTx, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case d.state == Over:
-		return fmt.Errorf("%w %s", ErrEnded, d.cause)
+		return nil, nil, fmt.Errorf("%w %s", ErrEnded, d.cause)
 	case d.answered || !d.incoming:
-		return fmt.Errorf("%w: already answered", ErrState)
+		return nil, nil, fmt.Errorf("%w: already answered", ErrState)
 	}
 	d.answered = true
 	d.rel.stopLocked()
-	return nil
+	return d.invite, d.serverTx, nil
+}
+
+// settle lets go of an INVITE whose 2xx was acknowledged: with its description and its answer it is most of what a call
+// would keep. Nobody repeats it over a reliable transport; by UDP sipgo keeps it for 32 seconds (RFC 6026, timer L).
+func (d *Dialog) settle(req *sip.Request, tx *sip.ServerTx) {
+	if sip.IsReliable(req.Transport()) {
+		tx.Terminate()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.serverTx == tx {
+		d.invite, d.serverTx = nil, nil
+	}
 }
 
 func (d *Dialog) expectAck(req *sip.Request) chan Message {
@@ -298,10 +323,12 @@ func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Reques
 			select {
 			case ack := <-acked:
 				timer.Stop()
+				d.settle(req, tx)
 				result <- ack
 				return
 			case ack := <-tx.Acks(): // an ACK with the INVITE's branch
 				timer.Stop()
+				d.settle(req, tx)
 				d.ackCame(req.CSeq().SeqNo)
 				result <- describe(ack, "ACK")
 				return

@@ -85,21 +85,12 @@ func (d *Dialog) aimAt(ctx context.Context, in Invite) error {
 // try sends one INVITE of ours and follows its transaction.
 func (d *Dialog) try(ctx context.Context, req *sip.Request) error {
 	d.mu.Lock()
-	d.invite = req
+	d.invite, d.inviteSeq = req, req.CSeq().SeqNo
 	d.mu.Unlock()
 	tx, err := d.e.request(ctx, req)
 	if err != nil {
 		return err
 	}
-	// Repeated 2xx, and those of other branches of a forked call, come only this way (RFC 6026), under the transaction's lock.
-	tx.OnRetransmission(func(res *sip.Response) {
-		if res.IsSuccess() {
-			d.e.background(func(ctx context.Context) { d.again(ctx, res) })
-		}
-	})
-	d.mu.Lock()
-	d.clientTx = tx
-	d.mu.Unlock()
 	if !d.e.background(func(ctx context.Context) { d.follow(ctx, req, tx) }) {
 		tx.Terminate()
 		return ErrClosed
@@ -120,6 +111,8 @@ func (d *Dialog) follow(ctx context.Context, req *sip.Request, tx *sip.ClientTx)
 				d.onProgress(ctx, res)
 			case res.IsSuccess():
 				d.onAnswer(ctx, res)
+				// It would hold request and answer for 32 seconds to match what comes once more, which onStray does.
+				tx.Terminate()
 				return
 			default:
 				d.onRefusal(ctx, req, res)
@@ -206,7 +199,7 @@ func (d *Dialog) onAnswer(_ context.Context, res *sip.Response) {
 	slices.Reverse(routes)
 	d.routes = routes
 	d.learnLocked(res)
-	d.answered = true
+	d.answered, d.invite = true, nil
 	cancelled := d.cancelling
 	d.setStateLocked(Confirmed)
 	due := d.ackDue && !cancelled
@@ -243,30 +236,44 @@ func (d *Dialog) Ack(body Body) error {
 // sendAck acknowledges the 2xx of the first INVITE.
 func (d *Dialog) sendAck(body Body) error {
 	d.mu.Lock()
-	ack := d.requestLocked(sip.ACK, d.invite.CSeq().SeqNo)
+	ack := d.requestLocked(sip.ACK, d.inviteSeq)
+	d.ackBody = body
+	d.mu.Unlock()
 	if err := carry(ack, nil, body); err != nil {
-		d.mu.Unlock()
 		return err
 	}
-	d.ackSent = ack
-	d.mu.Unlock()
 	return d.e.writeAck(ack)
 }
 
-// again answers a 2xx that came once more: with the same ACK, or, when it comes from
+// onStray takes a response that belongs to no transaction. Repeated 2xx, and those of other branches of a forked call, come
+// this way (RFC 3261 section 13.2.2.4).
+func (e *Endpoint) onStray(res *sip.Response) {
+	var d *Dialog
+	if res.IsSuccess() && res.CallID() != nil && res.From() != nil && res.To() != nil && res.CSeq().MethodName == sip.INVITE {
+		d = e.find(res.CallID().Value(), res.From().Params.GetOr("tag", ""))
+	}
+	if d == nil || !e.background(func(ctx context.Context) { d.again(ctx, res) }) {
+		e.log.Debug("late_response", "response", res.StartLine())
+	}
+}
+
+// again answers a 2xx that came once more: with another ACK, or, when it comes from
 // another branch of a forked call, with an ACK and a BYE of that branch's own.
 func (d *Dialog) again(ctx context.Context, res *sip.Response) {
 	d.mu.Lock()
-	ack, tag := d.ackSent, d.remote.tag
+	ours := !d.incoming && d.answered && res.CSeq().SeqNo == d.inviteSeq && (d.flow != nil) == (res.Transport() == transportWS)
+	due, tag, body := d.ackDue, d.remote.tag, d.ackBody
 	d.mu.Unlock()
-	if other := res.To().Params.GetOr("tag", ""); other != tag {
+	switch other := res.To().Params.GetOr("tag", ""); {
+	case !ours:
+		return
+	case other != tag:
 		d.dismiss(ctx, res)
 		return
-	}
-	if ack == nil {
+	case due:
 		return // the owner is not ready to acknowledge yet
 	}
-	if err := d.e.writeAck(ack.Clone()); err != nil {
+	if err := d.sendAck(body); err != nil {
 		d.log.Debug("ack_failed", "error", err)
 	}
 }
@@ -277,7 +284,7 @@ func (d *Dialog) dismiss(ctx context.Context, res *sip.Response) {
 	other := d.e.newDialog(d.callID, d.localTag, false)
 	other.flow, other.route, other.own, other.state = d.flow, d.route, d.own, Confirmed
 	other.local, other.remote, other.target = d.local, d.remote, d.target
-	other.remote.tag, other.localSeq, other.invite, other.auth = res.To().Params.GetOr("tag", ""), d.localSeq, d.invite, d.auth
+	other.remote.tag, other.localSeq, other.inviteSeq, other.auth = res.To().Params.GetOr("tag", ""), d.localSeq, d.inviteSeq, d.auth
 	d.mu.Unlock()
 	other.mu.Lock()
 	routes := recordRoutes(res)

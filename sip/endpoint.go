@@ -44,7 +44,7 @@ func New(opts Options) (*Endpoint, error) {
 	e.registrar = newRegistrar(&e.opts.Registrar, e.log, e.moveDialogs)
 	e.front = newFront(&e.opts.WebSocket, e.log, e.flowLost)
 	var err error
-	if e.stack, err = newStack(&e.opts, e.front, e.handle); err != nil {
+	if e.stack, err = newStack(&e.opts, e.front, e.handle, e.onStray); err != nil {
 		cancel()
 		e.registrar.close()
 		return nil, err

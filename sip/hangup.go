@@ -36,7 +36,7 @@ func (d *Dialog) bye(ctx context.Context, headers Headers) error {
 	if d.incoming {
 		patience, stop := context.WithTimeout(ctx, ackPatience)
 		defer stop()
-		if err := d.await(patience, "wait for the ACK", func() bool { return d.acks[d.invite.CSeq().SeqNo] == nil }); err != nil {
+		if err := d.await(patience, "wait for the ACK", func() bool { return d.acks[d.inviteSeq] == nil }); err != nil {
 			d.log.Debug("bye_before_ack", "error", err)
 		}
 	}
@@ -93,6 +93,9 @@ func (d *Dialog) sendCancel(ctx context.Context) {
 	d.mu.Lock()
 	invite, headers := d.invite, d.cancelHeaders
 	d.mu.Unlock()
+	if invite == nil {
+		return // the answer was first
+	}
 	req := sip.NewRequest(sip.CANCEL, *invite.Recipient.Clone())
 	req.AppendHeader(sip.HeaderClone(invite.Via()))
 	for _, hop := range invite.GetHeaders("Route") {

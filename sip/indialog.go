@@ -118,9 +118,10 @@ func (d *Dialog) onBye(req *sip.Request, tx *sip.ServerTx) {
 	d.mu.Lock()
 	open := d.incoming && !d.answered
 	d.answered = true
+	invite, inviteTx := d.invite, d.serverTx
 	d.mu.Unlock()
 	if open { // RFC 3261 section 15.1.2
-		d.restore487()
+		d.restore487(invite, inviteTx)
 	}
 	d.end(Cause{Method: "BYE", Headers: describe(req, "BYE").Headers})
 }

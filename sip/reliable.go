@@ -21,7 +21,7 @@ type reliability struct {
 // startLocked numbers the response and repeats it until it is acknowledged or the call is decided.
 func (r *reliability) startLocked(d *Dialog, res *sip.Response) {
 	r.sent++
-	open := make(chan struct{})
+	open, tx := make(chan struct{}), d.serverTx
 	r.open = open
 	res.AppendHeader(sip.NewHeader("Require", "100rel"))
 	res.AppendHeader(sip.NewHeader("RSeq", strconv.FormatUint(uint64(r.sent), 10)))
@@ -31,7 +31,7 @@ func (r *reliability) startLocked(d *Dialog, res *sip.Response) {
 			timer := time.NewTimer(min(pause, time.Until(deadline)))
 			select {
 			case <-timer.C:
-				d.respond(d.serverTx, res)
+				d.respond(tx, res)
 				continue
 			case <-open:
 			case <-d.done:
@@ -64,7 +64,7 @@ func (d *Dialog) onPrack(req *sip.Request, tx *sip.ServerTx) {
 	d.mu.Lock()
 	matches := len(fields) == 3 && d.rel.open != nil &&
 		fields[0] == strconv.FormatUint(uint64(d.rel.sent), 10) &&
-		fields[1] == strconv.FormatUint(uint64(d.invite.CSeq().SeqNo), 10) && fields[2] == "INVITE"
+		fields[1] == strconv.FormatUint(uint64(d.inviteSeq), 10) && fields[2] == "INVITE"
 	if matches {
 		d.rel.stopLocked()
 		d.bumpLocked()

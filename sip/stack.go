@@ -33,8 +33,9 @@ type stack struct {
 	over    bool
 }
 
-// newStack opens the sockets and builds the layers; serve starts them. handle gets every request that opens a server transaction, each on a goroutine of its own.
-func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.ServerTx)) (*stack, error) {
+// newStack opens the sockets and builds the layers; serve starts them. handle gets every request that opens a server transaction, each on a goroutine of its own, and stray the
+// responses that belong to no transaction.
+func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.ServerTx), stray func(*sip.Response)) (*stack, error) {
 	s := &stack{log: opts.Log, front: front, refusals: newBucket(refusalRate, refusalBurst)}
 	front.attach, front.detach = s.attach, s.detach
 	var config net.ListenConfig
@@ -55,11 +56,11 @@ func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.Server
 		}
 		s.tcp = newDoor(listener)
 	}
-	s.build(opts.TLS, handle)
+	s.build(opts.TLS, handle, stray)
 	return s, nil
 }
 
-func (s *stack) build(trust *tls.Config, handle func(*sip.Request, *sip.ServerTx)) {
+func (s *stack) build(trust *tls.Config, handle func(*sip.Request, *sip.ServerTx), stray func(*sip.Response)) {
 	// sipgo logs whole messages, credentials included, when it can't parse them.
 	quiet := slog.New(slog.DiscardHandler)
 	// Addresses are resolved before a request gets here; what sipgo would look up is the host of somebody's Via.
@@ -84,9 +85,7 @@ func (s *stack) build(trust *tls.Config, handle func(*sip.Request, *sip.ServerTx
 	s.tx = sip.NewTransactionLayer(s.transport,
 		sip.WithTransactionLayerLogger(quiet),
 		sip.WithTransactionLayerTerminateOnConnClose(),
-		sip.WithTransactionLayerUnhandledResponseHandler(func(res *sip.Response) {
-			s.log.Debug("late_response", "response", res.StartLine())
-		}))
+		sip.WithTransactionLayerUnhandledResponseHandler(stray))
 	s.tx.OnRequest(handle)
 }
 

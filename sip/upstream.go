@@ -208,7 +208,7 @@ func (r *Registration) run(ctx context.Context) {
 	if r.due.IsZero() || due.Before(r.due) { // else a Refresh came meanwhile
 		r.due = due
 	}
-	r.armLocked()
+	r.armLocked() //nolint:contextcheck // the next attempt has a context of its own
 }
 
 // over reports whether nobody wants to know any more how the attempt went.

@@ -94,12 +94,13 @@ func (g *Gateway) settle(dn string, l *line) {
 		}
 		g.mu.Unlock()
 		if wanted {
+			g.mu.Lock() // a Refresh must not miss a line whose first REGISTER is out
 			reg = g.register(dn)
 		} else {
 			g.unregister(dn, reg)
 			reg = nil
+			g.mu.Lock()
 		}
-		g.mu.Lock()
 		l.reg = reg
 		if reg == nil {
 			l.wanted = l.wanted && !wanted // what can't be registered now can't be registered a moment later
@@ -108,7 +109,7 @@ func (g *Gateway) settle(dn string, l *line) {
 	}
 }
 
-// register begins to register a DN; nil for one that can't be.
+// register begins to register a DN, and waits for nobody; nil for one that can't be.
 func (g *Gateway) register(dn string) *sip.Registration {
 	up, ok := g.opts.Upstream(dn)
 	if !ok {

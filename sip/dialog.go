@@ -59,7 +59,6 @@ const eventRoom = 24
 // Dialog is one call with one peer, a browser or an upstream. All methods may be called from any goroutine.
 type Dialog struct {
 	e        *Endpoint
-	log      *slog.Logger
 	incoming bool
 	callID   string
 	localTag string
@@ -122,11 +121,13 @@ type route struct {
 func (e *Endpoint) newDialog(callID, localTag string, incoming bool) *Dialog {
 	return &Dialog{
 		e: e, incoming: incoming, callID: callID, localTag: localTag,
-		log:    e.log.With("call_id", callID),
 		events: make(chan Event, eventRoom), done: make(chan struct{}), changed: make(chan struct{}),
 		acks: make(map[uint32]chan Message),
 	}
 }
+
+// log is made when it is needed, which is seldom.
+func (d *Dialog) log() *slog.Logger { return d.e.log.With("call_id", d.callID) }
 
 // CallID and the tag of our side name the dialog on the wire.
 func (d *Dialog) CallID() string { return d.callID }
@@ -205,7 +206,7 @@ func (d *Dialog) post(e Event) {
 	}
 	d.mu.Unlock()
 	if overflow {
-		d.log.Error("dialog_has_no_listener", "waiting", eventRoom)
+		d.log().Error("dialog_has_no_listener", "waiting", eventRoom)
 		d.e.background(func(ctx context.Context) { d.quit(ctx, "nobody takes its events") })
 	}
 }
@@ -240,7 +241,7 @@ func (d *Dialog) end(cause Cause) {
 		d.e.background(func(context.Context) { offered.drop() })
 	}
 	d.e.forget(d)
-	d.log.Info("dialog_ended", "cause", cause.String())
+	d.log().Info("dialog_ended", "cause", cause.String())
 }
 
 // nextRequest builds the next request of the dialog and finds its way.

@@ -237,7 +237,7 @@ func (d *Dialog) Answer(ctx context.Context, body Body, headers Headers) (Messag
 func (d *Dialog) restore487(invite *sip.Request, tx *sip.ServerTx) {
 	res := d.response(invite, sip.StatusRequestTerminated, "Request Terminated")
 	if err := tx.Respond(res); err != nil {
-		d.log.Debug("response_failed", "status", 487, "error", err)
+		d.log().Debug("response_failed", "status", 487, "error", err)
 	}
 }
 
@@ -341,7 +341,7 @@ func (d *Dialog) awaitAck(ctx context.Context, tx *sip.ServerTx, req *sip.Reques
 			case <-timer.C:
 			}
 			if err := tx.Respond(res); err != nil {
-				d.log.Debug("response_failed", "status", 200, "error", err)
+				d.log().Debug("response_failed", "status", 200, "error", err)
 			}
 		}
 		missing = true

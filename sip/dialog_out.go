@@ -206,7 +206,7 @@ func (d *Dialog) onAnswer(_ context.Context, res *sip.Response) {
 	d.mu.Unlock()
 	if !due {
 		if err := d.sendAck(Body{}); err != nil {
-			d.log.Info("ack_failed", "error", err)
+			d.log().Info("ack_failed", "error", err)
 		}
 	}
 	if cancelled {
@@ -274,7 +274,7 @@ func (d *Dialog) again(ctx context.Context, res *sip.Response) {
 		return // the owner is not ready to acknowledge yet
 	}
 	if err := d.sendAck(body); err != nil {
-		d.log.Debug("ack_failed", "error", err)
+		d.log().Debug("ack_failed", "error", err)
 	}
 }
 
@@ -293,10 +293,10 @@ func (d *Dialog) dismiss(ctx context.Context, res *sip.Response) {
 	other.learnLocked(res)
 	other.mu.Unlock()
 	if err := other.sendAck(Body{}); err != nil {
-		d.log.Debug("ack_failed", "error", err)
+		d.log().Debug("ack_failed", "error", err)
 	}
 	if _, err := other.roundTrip(ctx, other.nextRequest(sip.BYE)); err != nil {
-		d.log.Debug("bye_failed", "error", err)
+		d.log().Debug("bye_failed", "error", err)
 	}
 }
 

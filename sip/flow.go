@@ -36,7 +36,7 @@ type Flow struct {
 	source string // the synthetic address, as sipgo prints it
 	peer   netip.Addr
 	cookie string // credential of the upgrade request; never logged
-	log    *slog.Logger
+	front  *front
 	ws     *websocket.Conn
 	bridge *bridge
 	conn   *flowConn // for sipgo
@@ -50,6 +50,9 @@ type Flow struct {
 	cause    error // why; set before done is closed
 	code     int
 }
+
+// log is made when it is needed, which is seldom.
+func (f *Flow) log() *slog.Logger { return f.front.log.With("flow", f.id.String()) }
 
 // ID returns the flow's name.
 func (f *Flow) ID() FlowID { return f.id }
@@ -112,7 +115,7 @@ func (f *Flow) write() {
 		case work.over:
 			f.farewell(work.items)
 			if err := f.ws.Close(); err != nil {
-				f.log.Debug("websocket_close_failed", "error", err)
+				f.log().Debug("websocket_close_failed", "error", err)
 			}
 			return
 		}
@@ -159,7 +162,7 @@ func (f *Flow) farewell(items [][]byte) {
 	}
 	frame := websocket.FormatCloseMessage(f.code, text[:min(len(text), 120)]) // RFC 6455 section 5.5: 125 bytes with the code
 	if err := f.ws.WriteControl(websocket.CloseMessage, frame, f.writeDeadline()); err != nil {
-		f.log.Debug("websocket_close_frame_failed", "error", err)
+		f.log().Debug("websocket_close_frame_failed", "error", err)
 	}
 }
 
@@ -189,7 +192,7 @@ func (f *Flow) read() {
 			return
 		}
 		if err := f.take(msg); err != nil {
-			f.log.Debug("message_refused", "error", err)
+			f.log().Debug("message_refused", "error", err)
 			if !spoilt.take(time.Now()) {
 				f.close(websocket.ClosePolicyViolation, errBadMessages)
 				return

@@ -101,7 +101,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the upgrader has answered
 	}
 	flow := f.newFlow(ws, peer, f.cookie(r))
-	flow.log.Info("flow_opened", "peer", peer.String(), "origin", r.Header.Get("Origin"))
+	flow.log().Info("flow_opened", "peer", peer.String(), "origin", r.Header.Get("Origin"))
 	f.wg.Go(func() {
 		defer release()
 		f.run(flow, release)
@@ -124,8 +124,8 @@ func (f *front) newFlow(ws *websocket.Conn, peer netip.Addr, cookie string) *Flo
 	id := FlowID(f.lastID.Add(1))
 	flow := &Flow{
 		id: id, source: id.addr().String(), peer: peer, cookie: cookie, ws: ws, opts: f.opts, bridge: f.bridge,
-		log:  f.log.With("flow", id.String()),
-		done: make(chan struct{}), admitted: make(chan struct{}),
+		front: f,
+		done:  make(chan struct{}), admitted: make(chan struct{}),
 	}
 	flow.out.open(f.opts.Queue, f.opts.PingInterval, flow.write)
 	flow.admit = sync.OnceFunc(func() { close(flow.admitted) })
@@ -145,7 +145,7 @@ func (f *front) run(flow *Flow, settled func()) {
 	f.remove(flow)
 	flow.out.wait()
 	wg.Wait()
-	flow.log.Info("flow_closed", "cause", fmt.Sprint(flow.cause), "code", flow.code)
+	flow.log().Info("flow_closed", "cause", fmt.Sprint(flow.cause), "code", flow.code)
 	f.lost(flow)
 }
 

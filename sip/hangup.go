@@ -37,7 +37,7 @@ func (d *Dialog) bye(ctx context.Context, headers Headers) error {
 		patience, stop := context.WithTimeout(ctx, ackPatience)
 		defer stop()
 		if err := d.await(patience, "wait for the ACK", func() bool { return d.acks[d.inviteSeq] == nil }); err != nil {
-			d.log.Debug("bye_before_ack", "error", err)
+			d.log().Debug("bye_before_ack", "error", err)
 		}
 	}
 	req := d.nextRequest(sip.BYE)
@@ -109,11 +109,11 @@ func (d *Dialog) sendCancel(ctx context.Context) {
 		req.AppendHeader(header)
 	}
 	if err := carry(req, headers, Body{}); err != nil {
-		d.log.Debug("cancel_failed", "error", err)
+		d.log().Debug("cancel_failed", "error", err)
 	}
 	d.e.aim(req, route{transport: invite.Transport(), destination: invite.Destination()})
 	if _, err := d.e.roundTrip(ctx, req); err != nil {
-		d.log.Debug("cancel_failed", "error", err)
+		d.log().Debug("cancel_failed", "error", err)
 	}
 	// RFC 3261 section 9.1: a peer that never answers the INVITE is given up after 64*T1.
 	d.e.background(func(life context.Context) {
@@ -135,7 +135,7 @@ func (d *Dialog) quit(ctx context.Context, reason string) {
 	defer stop()
 	err := d.Hangup(ctx, Headers{{Name: "Reason", Value: `SIP;cause=408;text="` + reason + `"`}})
 	if err != nil {
-		d.log.Info("hangup_failed", "reason", reason, "error", err)
+		d.log().Info("hangup_failed", "reason", reason, "error", err)
 	}
 	d.end(Cause{Local: true, Reason: reason})
 }

@@ -68,7 +68,7 @@ func (d *Dialog) admit(req *sip.Request) bool {
 	if err := d.await(ctx, "order", func() bool {
 		return d.remoteSeq == 0 || seq <= d.remoteSeq+1 && !(req.Method == sip.INVITE && len(d.acks) > 0)
 	}); err != nil {
-		d.log.Debug("cseq_gap", "cseq", seq, "error", err)
+		d.log().Debug("cseq_gap", "cseq", seq, "error", err)
 	}
 	d.turn.Lock()
 	d.mu.Lock()
@@ -109,7 +109,7 @@ func (d *Dialog) ok(req *sip.Request, tx *sip.ServerTx) { d.respond(tx, d.respon
 
 func (d *Dialog) respond(tx *sip.ServerTx, res *sip.Response) {
 	if err := tx.Respond(res); err != nil {
-		d.log.Debug("response_failed", "status", res.StatusCode, "error", err)
+		d.log().Debug("response_failed", "status", res.StatusCode, "error", err)
 	}
 }
 

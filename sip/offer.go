@@ -77,7 +77,7 @@ func (o *Offer) settle() error {
 // drop answers an offer that the end of the dialog left open.
 func (o *Offer) drop() {
 	if err := o.tx.Respond(o.d.response(o.req, sip.StatusRequestTerminated, "Request Terminated")); err != nil {
-		o.d.log.Debug("response_failed", "method", o.Method, "error", err)
+		o.d.log().Debug("response_failed", "method", o.Method, "error", err)
 	}
 }
 
@@ -258,7 +258,7 @@ func (d *Dialog) inviteOnce(ctx context.Context, req *sip.Request, makeAck func(
 			sent <- again
 			d.e.background(func(context.Context) {
 				if err := d.e.writeAck(again.Clone()); err != nil {
-					d.log.Debug("ack_failed", "error", err)
+					d.log().Debug("ack_failed", "error", err)
 				}
 			})
 		default:
@@ -309,7 +309,7 @@ func (d *Dialog) finishLate(ctx context.Context, tx *sip.ClientTx, req *sip.Requ
 				ack := d.requestLocked(sip.ACK, req.CSeq().SeqNo)
 				d.mu.Unlock()
 				if err := d.e.writeAck(ack); err != nil {
-					d.log.Debug("ack_failed", "error", err)
+					d.log().Debug("ack_failed", "error", err)
 				}
 			}
 			if !res.IsProvisional() {

@@ -42,7 +42,7 @@ func (r *reliability) startLocked(d *Dialog, res *sip.Response) {
 		}
 		// RFC 3262 section 3: 5xx when no PRACK came.
 		if err := d.Reject(504, "No PRACK Came", nil); err != nil {
-			d.log.Debug("reject_failed", "error", err)
+			d.log().Debug("reject_failed", "error", err)
 		}
 	})
 }
@@ -86,7 +86,7 @@ func (d *Dialog) sendPrack(_ context.Context, res *sip.Response, rseq uint32) {
 	req.AppendHeader(sip.NewHeader("RAck", fmt.Sprintf("%d %d INVITE", rseq, res.CSeq().SeqNo)))
 	d.e.background(func(ctx context.Context) {
 		if _, err := d.roundTrip(ctx, req); err != nil {
-			d.log.Info("prack_failed", "error", err)
+			d.log().Info("prack_failed", "error", err)
 		}
 	})
 }

@@ -217,7 +217,7 @@ func (d *Dialog) refresh(life context.Context) {
 		case refused && after(ctx, refreshPause) == nil:
 			continue
 		}
-		d.log.Info("session_refresh_failed", "error", err)
+		d.log().Info("session_refresh_failed", "error", err)
 		d.quit(life, "session refresh failed")
 		return
 	}

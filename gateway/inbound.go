@@ -140,6 +140,7 @@ func (c *call) acknowledged(err error) {
 			late()
 		}
 		c.early = nil
+		c.in.Body, c.answer = sip.Body{}, nil // the descriptions have done their duty
 	case errors.Is(err, sip.ErrNoAck):
 		c.end(408, "No ACK Came", reason("408", "no ACK came"))
 	default: // the dialog is over, and its Ended says why

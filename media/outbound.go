@@ -16,6 +16,8 @@ type outbound struct {
 	lastIn    uint16 // highest number of the source
 	floor     uint16 // older numbers of the source are dropped: they would be taken for others
 	floored   bool
+	resumed   uint16 // the number that would prove that the source began anew
+	jumped    bool
 
 	lastSeq uint16
 	lastTS  uint32
@@ -28,10 +30,19 @@ type outbound struct {
 // frameTicks is 20 ms, the step to the first packet of a new source when no time has passed.
 func frameTicks(clock uint32) uint32 { return clock / 50 }
 
-// next rewrites a header of a source for this stream; it reports false for a packet that is too old to have a place.
+// next rewrites a header of a source for this stream; it reports false for a packet that is too old to have a place, and
+// for the first one of a jump. The second one in a row says that the source began anew under its old SSRC: another branch of
+// a fork, a peer that was started again. Its numbers mean nothing then.
 func (o *outbound) next(source uint64, h *rtp.Header, clock uint32, now time.Time) bool {
 	switch {
 	case source != o.source || !o.begun:
+		o.follow(source, h, clock, now)
+		h.Marker = true
+	case jumps(h.SequenceNumber - o.lastIn):
+		if !o.jumped || h.SequenceNumber != o.resumed {
+			o.jumped, o.resumed = true, h.SequenceNumber+1
+			return false
+		}
 		o.follow(source, h, clock, now)
 		h.Marker = true
 	case int16(h.SequenceNumber-o.lastIn) > 0: //nolint:gosec // serial number arithmetic of RFC 1982
@@ -47,6 +58,9 @@ func (o *outbound) next(source uint64, h *rtp.Header, clock uint32, now time.Tim
 	return true
 }
 
+// jumps reports whether a step between two numbers is neither loss nor disorder (RFC 3550 appendix A.1).
+func jumps(step uint16) bool { return step >= maxDropout && step <= 0xffff-maxMisorder }
+
 // follow joins a new source to the stream: the next number, and a timestamp as much later as time has passed.
 func (o *outbound) follow(source uint64, h *rtp.Header, clock uint32, now time.Time) {
 	if !o.begun {
@@ -54,7 +68,7 @@ func (o *outbound) follow(source uint64, h *rtp.Header, clock uint32, now time.T
 		o.begun, o.lastSeq, o.lastTS, o.lastAt = true, uint16(rand.Uint32()), rand.Uint32(), now //nolint:gosec // unpredictable enough beside SRTP
 	}
 	step := max(uint32(now.Sub(o.lastAt).Milliseconds())*(clock/1000), frameTicks(clock)) //nolint:gosec // wraps after a day, as timestamps do
-	o.source, o.lastIn, o.floor, o.floored = source, h.SequenceNumber, h.SequenceNumber-1, true
+	o.source, o.lastIn, o.floor, o.floored, o.jumped = source, h.SequenceNumber, h.SequenceNumber-1, true, false
 	o.seqOffset = o.lastSeq + 1 - h.SequenceNumber
 	o.tsOffset = o.lastTS + step - h.Timestamp
 }

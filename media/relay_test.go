@@ -207,6 +207,43 @@ func (e *capturedEnd) Forward(_ uint64, codec media.Codec, h *rtp.Header, p []by
 	return nil
 }
 
+func TestSourceThatBeginsAnewUnderItsSSRCIsHeardAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]uint16{"lower": 20000 - 300, "much lower": 100, "higher": 30000} {
+		pool := newPool(t, 20, 0)
+		session, far := newSession(t, pool, nil), newSession(t, pool, nil)
+		join(t, session, far)
+		got := make(chan rtp.Header, 100)
+		far.SetSink(func(_ media.Codec, packet *rtp.Packet) { got <- packet.Header })
+		send := func(seq uint16, ts uint32) {
+			require.NoError(t, session.Forward(1<<32, media.PCMU, &rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts}, make([]byte, frame)))
+		}
+		next := func() rtp.Header {
+			t.Helper()
+			select {
+			case h := <-got:
+				return h
+			case <-time.After(patience):
+				require.Fail(t, "the packet does not arrive", name)
+			}
+			return rtp.Header{}
+		}
+		send(20000, 1_000_000)
+		before := next()
+		send(7, 1) // a stray one moves nothing
+		send(20001, 1_000_000+frame)
+		require.Equal(t, before.SequenceNumber+1, next().SequenceNumber, name)
+		for i := range uint16(4) {
+			send(first+i, 5_000+uint32(i)*frame)
+		}
+		after := next()
+		require.Equal(t, before.SequenceNumber+2, after.SequenceNumber, name)
+		require.Less(t, after.Timestamp-before.Timestamp, uint32(frame*1000), "%s: the time of the stream goes on", name)
+		require.Equal(t, before.SequenceNumber+3, next().SequenceNumber, name)
+		require.Equal(t, before.SequenceNumber+4, next().SequenceNumber, name)
+	}
+}
+
 // A digit beside opus, where one side knows events at 48 kHz and the other one at 8 kHz only.
 func TestDigitsChangeTheirClock(t *testing.T) {
 	t.Parallel()

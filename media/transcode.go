@@ -112,7 +112,7 @@ func (t *transcoder) renew() {
 
 // take decodes a packet; next then yields what came of it. It reports false for a packet that has no place any more.
 func (t *transcoder) take(packet *rtp.Packet) bool {
-	if t.begun && packet.SSRC != t.ssrc {
+	if t.begun && (packet.SSRC != t.ssrc || jumps(packet.SequenceNumber-t.lastSeq)) {
 		t.renew()
 	}
 	if !t.begun {

@@ -33,7 +33,7 @@ func (l *BrowserLeg) Forward(source uint64, codec Codec, header *rtp.Header, pay
 	if !l.sends.Load() {
 		return nil
 	}
-	if !l.stamp(source, header, codec, len(payload), time.Now()) {
+	if !l.stamp(source, header, codec, payload, time.Now()) {
 		l.unsent.Add(1)
 		return nil
 	}

@@ -57,7 +57,8 @@ func rescale(payload []byte, from, to uint32) {
 	binary.BigEndian.PutUint16(payload[2:], uint16(min(duration, 0xffff)))
 }
 
-// sendDigits sends digits as RFC 4733 events between the packets of the sound and returns when they are out.
+// sendDigits sends digits as RFC 4733 events between the packets of the sound and returns when they are out. They wait
+// until no other digit is on its way.
 func (s *stream) sendDigits(ctx context.Context, digits string, length time.Duration, write func(*rtp.Header, []byte) error) error {
 	for _, digit := range digits {
 		if !strings.ContainsRune(dtmfDigits, digit) {
@@ -77,9 +78,18 @@ func (s *stream) sendDigits(ctx context.Context, digits string, length time.Dura
 	}
 	ticker := time.NewTicker(eventStep)
 	defer ticker.Stop()
+	if err := s.takeTurn(ctx, &digits, ticker.C); err != nil {
+		return fmt.Errorf("send DTMF: %w", err)
+	}
+	defer s.leaveTurn(&digits)
 	for i := range len(digits) {
 		if err := s.sendDigit(ctx, digits[i], event, length, ticker.C, write); err != nil {
 			return fmt.Errorf("send DTMF: %w", err)
+		}
+	}
+	for digit, ok := s.nextWaiting(&digits); ok; digit, ok = s.nextWaiting(&digits) {
+		if err := s.sendDigit(ctx, digit, event, length, ticker.C, write); err != nil {
+			return fmt.Errorf("send DTMF that came in between: %w", err)
 		}
 	}
 	return nil

@@ -20,6 +20,8 @@ var (
 	ErrBadDigit = errors.New("no DTMF digit")
 	// ErrNoDTMF means that the other side did not negotiate telephone-event.
 	ErrNoDTMF = errors.New("telephone-event is not negotiated")
+	// ErrTooManyDigits means that more digits wait to be sent than anybody presses.
+	ErrTooManyDigits = errors.New("too many DTMF digits wait")
 	// ErrTooLong means that a packet doesn't fit into a datagram.
 	ErrTooLong = errors.New("packet is too long")
 	// ErrNoTranscoder means that two legs have no codec in common and this program can't convert between theirs.

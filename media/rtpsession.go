@@ -160,7 +160,7 @@ func (s *RTPSession) Forward(source uint64, codec Codec, header *rtp.Header, pay
 	if !s.sends.Load() {
 		return nil
 	}
-	if !s.stamp(source, header, codec, len(payload), time.Now()) {
+	if !s.stamp(source, header, codec, payload, time.Now()) {
 		s.unsent.Add(1)
 		return nil
 	}

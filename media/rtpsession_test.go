@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -354,6 +355,62 @@ func TestDTMF(t *testing.T) {
 	_, err := none.Answer(plainSDP(a.LocalAddr(), "sendrecv", "0"))
 	require.NoError(t, err)
 	require.ErrorIs(t, none.SendDigits(t.Context(), "1", 0), media.ErrNoDTMF)
+}
+
+// Digits that are asked for and digits that the other side sends itself go to the same phone: each arrives once.
+func TestDigitsOfOneStreamDoNotInterleave(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t, 20, 0)
+	a, b := newSession(t, pool, nil), newSession(t, pool, nil)
+	join(t, a, b)
+	var mu sync.Mutex
+	var pressed string
+	b.OnDigit(func(d media.Digit) {
+		mu.Lock()
+		defer mu.Unlock()
+		pressed += string(d.Digit)
+	})
+	passes := func(seq uint16, ts uint32, code, flags byte) {
+		header := rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts}
+		require.NoError(t, a.Forward(1<<32, media.Event8k, &header, []byte{code, flags, 1, 64}))
+	}
+	is := func(want string) func() bool {
+		return func() bool { mu.Lock(); defer mu.Unlock(); return pressed == want }
+	}
+	passes(1, 1000, 1, 10) // the other side holds 1 down
+	eventually(t, "the digit that passes through", is("1"))
+	var wg sync.WaitGroup
+	for _, digits := range []string{"7", "89"} { // asked for meanwhile
+		wg.Go(func() { require.NoError(t, a.SendDigits(patient(t), digits, 100*time.Millisecond)) })
+	}
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	seq := uint16(2)
+	for range 15 {
+		<-ticker.C
+		passes(seq, 1000, 1, 10)
+		seq++
+	}
+	require.True(t, is("1")(), pressed)
+	passes(seq, 1000, 1, 0x80|10)
+	eventually(t, "ours begin", func() bool { mu.Lock(); defer mu.Unlock(); return len(pressed) > 1 })
+	passes(seq+1, 1000, 1, 0x80|10) // its end comes again, late
+	for i := range uint16(6) {
+		<-ticker.C
+		passes(seq+2+i, 5000, 5, 10) // and the other side presses 5 while ours go out
+	}
+	wg.Wait()
+	passes(seq+8, 5000, 5, 0x80|10)
+	passes(seq+9, 9000, 6, 10)
+	eventually(t, "the last one", func() bool { mu.Lock(); defer mu.Unlock(); return strings.HasSuffix(pressed, "6") })
+	require.Contains(t, []string{"175896", "189576"}, pressed)
+	require.Zero(t, b.Quality().Lost, "what is held back leaves no gap")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	passes(seq+10, 9000, 6, 10)
+	require.ErrorIs(t, a.SendDigits(ctx, "1", 0), context.Canceled)
+	require.NoError(t, a.SendDigits(patient(t), "3", 0))
+	eventually(t, "the turn is free again", func() bool { mu.Lock(); defer mu.Unlock(); return strings.HasSuffix(pressed, "63") })
 }
 
 // A port that has just been used may still be sent to.

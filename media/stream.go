@@ -35,6 +35,7 @@ type stream struct {
 	far     rtcp.ReceptionReport
 	reports uint64
 	event   eventState
+	turns   turns
 }
 
 // formatTable answers both questions about a payload type without a search.
@@ -106,13 +107,17 @@ func (s *stream) receive(packet *rtp.Packet, now time.Time) {
 }
 
 // stamp turns the header of a source's packet into the next one of our stream.
-func (s *stream) stamp(source uint64, h *rtp.Header, codec Codec, octets int, now time.Time) bool {
+func (s *stream) stamp(source uint64, h *rtp.Header, codec Codec, payload []byte, now time.Time) bool {
 	table := s.formats.Load()
 	if table == nil || !table.has[codec] {
 		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if codec.IsEvent() && !s.turns.admit(event{source, h.Timestamp}, payload, now) {
+		s.out.skip(source, h.SequenceNumber)
+		return false
+	}
 	if !s.out.next(source, h, codec.ClockRate(), now) {
 		return false
 	}
@@ -120,7 +125,7 @@ func (s *stream) stamp(source uint64, h *rtp.Header, codec Codec, octets int, no
 	// Extensions, contributors and padding belong to the leg that they came from.
 	h.Extension, h.Padding, h.PaddingSize = false, false, 0
 	h.Extensions, h.CSRC = h.Extensions[:0], h.CSRC[:0]
-	s.out.sent(octets)
+	s.out.sent(len(payload))
 	return true
 }
 

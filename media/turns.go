@@ -1,0 +1,109 @@
+package media
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// eventQuiet is how long nothing must come of a digit that passes through before the next one: its end may be lost,
+	// and its last packets come again after it.
+	eventQuiet = 5 * eventStep
+	// mostDigits bounds the digits that wait for their turn, and whoever waits to send some.
+	mostDigits = 32
+)
+
+// turns lets the digits of one outgoing stream go one after the other, those that pass through and those of our own. A
+// receiver knows a digit by its timestamp: where two alternate it counts one at each packet.
+type turns struct {
+	queue   []*string // who sends digits or waits to; the first one has the turn once sending
+	sending bool
+
+	passing, held event
+	last          time.Time // when a packet of passing went through
+	waiting       []byte    // digits that came while ours went out: ours to send then
+}
+
+// event names a digit that passes through.
+type event struct {
+	source    uint64
+	timestamp uint32
+}
+
+// admit reports whether a packet of a digit may pass now. One that begins in between is sent by us, when ours are out.
+func (t *turns) admit(e event, payload []byte, now time.Time) bool {
+	switch {
+	case len(payload) < eventOctets:
+		return true
+	case e == t.held || t.sending && e == t.passing:
+		return false
+	case t.sending:
+		t.held = e
+		if code := int(payload[0]); code < len(dtmfDigits) && len(t.waiting) < mostDigits {
+			t.waiting = append(t.waiting, dtmfDigits[code])
+		}
+		return false
+	}
+	t.passing, t.last = e, now
+	return true
+}
+
+// takeTurn waits until whoever came before is done and no digit passes through.
+func (s *stream) takeTurn(ctx context.Context, digits *string, tick <-chan time.Time) error {
+	s.mu.Lock()
+	if len(s.turns.queue) >= mostDigits {
+		s.mu.Unlock()
+		return fmt.Errorf("%w: %d others wait", ErrTooManyDigits, mostDigits)
+	}
+	s.turns.queue = append(s.turns.queue, digits)
+	s.mu.Unlock()
+	for !s.myTurn(digits, time.Now()) {
+		select {
+		case <-ctx.Done():
+			s.leaveTurn(digits)
+			return context.Cause(ctx)
+		case <-tick:
+		}
+	}
+	return nil
+}
+
+func (s *stream) myTurn(digits *string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := &s.turns
+	t.sending = t.sending || t.queue[0] == digits && now.Sub(t.last) >= eventQuiet
+	return t.sending && t.queue[0] == digits
+}
+
+// nextWaiting takes a digit that came in between; without one the turn is over.
+func (s *stream) nextWaiting(digits *string) (byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.turns.waiting) == 0 {
+		s.leaveTurnLocked(digits)
+		return 0, false
+	}
+	digit := s.turns.waiting[0]
+	s.turns.waiting = s.turns.waiting[1:]
+	return digit, true
+}
+
+func (s *stream) leaveTurn(digits *string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaveTurnLocked(digits)
+}
+
+func (s *stream) leaveTurnLocked(digits *string) {
+	t := &s.turns
+	i := slices.Index(t.queue, digits)
+	if i == 0 && t.sending {
+		t.sending, t.waiting = false, nil
+	}
+	if i >= 0 {
+		t.queue = slices.Delete(t.queue, i, i+1)
+	}
+}

@@ -82,8 +82,9 @@ bench: build ## benchmarks with allocations, and the gateway's legs for a few se
 	go test $(if $(OPUS),-tags opus$(comma)nolibopusfile) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	@scripts/bench-gateway.sh --window 5s
 
-bench-gateway: build ## what a browser's leg costs, beside Asterisk and rtpengine; four minutes on an idle machine
+bench-gateway: build ## what a browser's leg costs, beside Asterisk and rtpengine; five to twelve minutes
 	@scripts/bench-gateway.sh --window 12s
+	@scripts/bench-gateway.sh --targets sidecar --legs 400 --window 45s --json bin/load-400.json
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@scripts/fuzz.sh

@@ -3,6 +3,7 @@ package ariswitch
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"sidecar/ari"
@@ -15,6 +16,9 @@ type Engine interface {
 	Arrive(in bridge.Arrival)
 	Leg(change bridge.LegChanged)
 	Refer(in bridge.Referral)
+	Played(server bridge.ServerID, in bridge.Played)
+	Recorded(server bridge.ServerID, in bridge.Recorded)
+	Digit(in bridge.Digit)
 	Gap(server bridge.ServerID)
 	Recovered(snap bridge.Snapshot)
 	Lost(server bridge.ServerID)
@@ -118,7 +122,7 @@ func (f *Feeder) resync(ctx context.Context) bool {
 }
 
 // feed turns one event into a fact. Of the end of a channel only ChannelDestroyed counts: StasisEnd comes before it
-// and without the cause.
+// and without the cause. Snoop channels have StasisEnd alone.
 func (f *Feeder) feed(event ari.Event) {
 	switch e := event.(type) {
 	case *ari.StasisStart:
@@ -142,17 +146,41 @@ func (f *Feeder) feed(event ari.Event) {
 	case *ari.ChannelDestroyed:
 		delete(f.refers, e.Channel.ID)
 		f.leg(e.Channel.ID, bridge.LegIsGone, e.Cause)
+	case *ari.StasisEnd:
+		if strings.HasPrefix(e.Channel.Name, "Snoop/") {
+			f.leg(e.Channel.ID, bridge.LegIsGone, 0)
+		}
 	case *ari.ChannelTransfer:
 		if e.State == "" { // with a state it is the echo of our own answer
 			f.refer(e)
 		}
 	case *ari.EndpointStateChange:
 		f.endpoint(e.Endpoint)
+	default:
+		f.heard(event)
 	}
 }
 
+// heard turns an event about sound into a fact.
+func (f *Feeder) heard(event ari.Event) {
+	switch e := event.(type) {
+	case *ari.PlaybackFinished:
+		f.engine.Played(f.server, bridge.Played{ID: string(e.Playback.ID), Failed: e.Playback.State == ari.PlaybackStateFailed})
+	case *ari.RecordingFinished:
+		f.engine.Recorded(f.server, bridge.Recorded{Name: string(e.Recording.Name)})
+	case *ari.RecordingFailed:
+		f.engine.Recorded(f.server, bridge.Recorded{Name: string(e.Recording.Name), Failed: true, Why: e.Recording.Cause})
+	case *ari.ChannelDtmfReceived:
+		f.engine.Digit(bridge.Digit{Channel: f.channel(e.Channel.ID), Digit: e.Digit})
+	}
+}
+
+func (f *Feeder) channel(id ari.ChannelID) bridge.ChannelID {
+	return bridge.ChannelID{Server: f.server, ID: string(id)}
+}
+
 func (f *Feeder) leg(id ari.ChannelID, c bridge.LegChange, cause int) {
-	f.engine.Leg(bridge.LegChanged{Channel: bridge.ChannelID{Server: f.server, ID: string(id)}, Change: c, Cause: cause})
+	f.engine.Leg(bridge.LegChanged{Channel: f.channel(id), Change: c, Cause: cause})
 }
 
 func (f *Feeder) refer(e *ari.ChannelTransfer) {
@@ -163,7 +191,7 @@ func (f *Feeder) refer(e *ari.ChannelTransfer) {
 	}
 	f.refers[source.ID] = e.At()
 	f.engine.Refer(bridge.Referral{
-		Channel:  bridge.ChannelID{Server: f.server, ID: string(source.ID)},
+		Channel:  f.channel(source.ID),
 		From:     bridge.DN(endpointOf(source.Name)),
 		To:       e.ReferTo.RequestedDestination.Destination,
 		Attended: e.ReferTo.DestinationChannel != nil || e.ReferTo.RequestedDestination.ProtocolID != "",

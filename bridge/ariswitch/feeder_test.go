@@ -39,6 +39,17 @@ func (f *facts) Leg(c bridge.LegChanged) {
 func (f *facts) Refer(in bridge.Referral) {
 	f.lines <- fmt.Sprintf("refer %s %s %s %t", in.Channel.ID, in.From, in.To, in.Attended)
 }
+func (f *facts) Played(server bridge.ServerID, in bridge.Played) {
+	f.lines <- fmt.Sprintf("%s played %s %t", server, in.ID, in.Failed)
+}
+
+func (f *facts) Recorded(server bridge.ServerID, in bridge.Recorded) {
+	f.lines <- fmt.Sprintf("%s recorded %s %t %s", server, in.Name, in.Failed, in.Why)
+}
+
+func (f *facts) Digit(in bridge.Digit) {
+	f.lines <- fmt.Sprintf("%s %s digit %s", in.Channel.Server, in.Channel.ID, in.Digit)
+}
 func (f *facts) Gap(server bridge.ServerID)     { f.lines <- "gap " + string(server) }
 func (f *facts) Recovered(snap bridge.Snapshot) { f.snaps <- snap }
 func (f *facts) Lost(server bridge.ServerID)    { f.lines <- "lost " + string(server) }

@@ -10,10 +10,12 @@ import (
 
 // MakeCall rings From's phone first, then calls To.
 type MakeCall struct {
-	From  DN
-	To    string
-	Class string // class of the dial rules; empty: that of From
-	Op    OpID
+	From     DN
+	To       string
+	Class    string // class of the dial rules; empty: that of From
+	CallerID string // number to show instead of the DN's own; one that the DN may show
+	UserData UserData
+	Op       OpID
 }
 
 // Hangup ends a call for everybody.

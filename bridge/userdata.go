@@ -1,0 +1,19 @@
+package bridge
+
+import "sidecar/internal/userdata"
+
+// UserData is what business programs attach to a call. It has its own package because its JSON is needed by many, and
+// the engine speaks none.
+type UserData = userdata.Data
+
+// Pair is a key of user data with its value.
+type Pair = userdata.Pair
+
+// Value is a text, a whole number or a list of pairs.
+type Value = userdata.Value
+
+// UserDataError is user data that can't be taken: it names the key and the rule.
+type UserDataError = userdata.Error
+
+// UserDataOf makes user data of texts, ordered by key.
+func UserDataOf(texts map[string]string) UserData { return userdata.FromMap(texts) }

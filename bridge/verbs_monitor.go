@@ -1,0 +1,97 @@
+package bridge
+
+import (
+	"context"
+	"time"
+)
+
+// MonitorID names a supervision.
+type MonitorID string
+
+// MonitorMode is what a supervisor's voice reaches.
+type MonitorMode string
+
+// The modes.
+const (
+	MonitorMute    MonitorMode = "mute"    // nobody: the supervisor listens
+	MonitorCoach   MonitorMode = "coach"   // the agent only
+	MonitorConnect MonitorMode = "connect" // everybody
+)
+
+// MonitorScope says whether supervision follows the agent or the call.
+type MonitorScope string
+
+// The scopes.
+const (
+	ScopeCall  MonitorScope = "call"
+	ScopeAgent MonitorScope = "agent"
+)
+
+// MonitorNext says how many calls of the agent are supervised.
+type MonitorNext string
+
+// The numbers of calls.
+const (
+	MonitorOne MonitorNext = "one"
+	MonitorAll MonitorNext = "all"
+)
+
+// MonitorState is where a supervision stands.
+//
+//	waiting ──> ringing ──> active ──> ended
+//	   ^                      │
+//	   └──────────────────────┘ (all calls)
+type MonitorState string
+
+// The states of a supervision.
+const (
+	MonitorWaiting MonitorState = "waiting" // for the next call of the target
+	MonitorRinging MonitorState = "ringing" // the supervisor's phone rings
+	MonitorActive  MonitorState = "active"
+	MonitorEnded   MonitorState = "ended"
+)
+
+// Monitor supervises a DN or a call.
+type Monitor struct {
+	Supervisor       DN     // whose phone is called, or
+	SupervisorNumber string // the number that is called
+	Target           DN     // the agent, or
+	Call             CallID // the call that goes on
+	Mode             MonitorMode
+	Scope            MonitorScope
+	Next             MonitorNext
+	By               string // the user, for the audit
+	Op               OpID
+}
+
+// MonitorView is a supervision as it stands.
+type MonitorView struct {
+	ID         MonitorID
+	Supervisor string // DN or number
+	Target     DN
+	Mode       MonitorMode
+	Scope      MonitorScope
+	Next       MonitorNext
+	Call       CallID // empty while it waits for one
+	State      MonitorState
+	By         string
+	Since      time.Time
+}
+
+// Monitor returns once the supervisor's phone is being called, or at once when there is no call yet.
+func (e *Engine) Monitor(context.Context, Monitor) (MonitorView, error) {
+	return MonitorView{}, ErrNotBuilt
+}
+
+// SwitchMonitor changes the mode while it goes on. The mode that it has already is no error.
+func (e *Engine) SwitchMonitor(context.Context, MonitorID, MonitorMode) (MonitorView, error) {
+	return MonitorView{}, ErrNotBuilt
+}
+
+// StopMonitor ends a supervision; the supervisor leaves the call.
+func (e *Engine) StopMonitor(context.Context, MonitorID) (MonitorView, error) {
+	return MonitorView{}, ErrNotBuilt
+}
+
+// Monitors lists the supervisions that have not ended, in the order in which they began.
+func (e *Engine) Monitors() []MonitorView { return nil }

@@ -21,6 +21,7 @@ type Options struct {
 	Servers       []ServerID // all that are configured; empty: only Server
 	Switch        Switch
 	Phones        Phones // nil: there is no gateway
+	Queues        Queues // nil: nothing holds calls at route points
 	Plan          Plan
 	Agents        Agents
 	Journal       Journal
@@ -76,6 +77,9 @@ func New(o Options) *Engine {
 	}
 	if o.Phones == nil {
 		o.Phones = noPhones{}
+	}
+	if o.Queues == nil {
+		o.Queues = noQueues{}
 	}
 	down := map[ServerID]bool{}
 	for _, server := range o.Servers {

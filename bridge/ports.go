@@ -98,6 +98,8 @@ type Plan interface {
 type Destination struct {
 	Endpoint  Endpoint  // zero when Treatment is set
 	Treatment Treatment // done by the switch's own plan: messages, voicemail
+	Queue     string    // the route point that the number leads to; Endpoint and Treatment are zero then
+	Music     string    // class of the music that callers hear there
 	Dialled   string    // the number as it was dialled
 	Number    string    // shown to other parties
 	CallerID  string    // number to show instead of the caller's own, empty: the caller's own

@@ -20,6 +20,8 @@ type Config struct {
 	Trunks    []Trunk             `mapstructure:"trunks"`
 	Routes    []Route             `mapstructure:"routes"`
 	Schedules map[string]Schedule `mapstructure:"schedules"`
+	Queues    map[string]Queue    `mapstructure:"queues"`
+	Skills    map[string]Levels   `mapstructure:"skills"` // by agent id or DN
 	DialRules DialRules           `mapstructure:"dial_rules"`
 	Calls     Calls               `mapstructure:"calls"`
 	CTI       CTI                 `mapstructure:"cti"`

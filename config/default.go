@@ -41,6 +41,8 @@ func Default() *Config {
 		Trunks:    []Trunk{},
 		Routes:    []Route{},
 		Schedules: map[string]Schedule{},
+		Queues:    map[string]Queue{},
+		Skills:    map[string]Levels{},
 		DialRules: defaultDialRules(),
 		Calls:     Calls{RingTimeout: 30 * time.Second, DialTimeout: time.Minute, MusicClass: "default"},
 		CTI: CTI{

@@ -67,6 +67,8 @@ func startValue(t reflect.Type) reflect.Value {
 		v.Set(reflect.ValueOf(defaultAsterisk()))
 	case reflect.TypeFor[Trunk]():
 		v.Set(reflect.ValueOf(defaultTrunk()))
+	case reflect.TypeFor[Queue]():
+		v.Set(reflect.ValueOf(DefaultQueue()))
 	}
 	return v
 }

@@ -36,6 +36,7 @@ func (c *Config) check() []Problem {
 	k.trunks()
 	k.reachesUpstreams()
 	k.schedules()
+	k.queues()
 	k.dialRules()
 	k.routes()
 	k.positive("calls.ring_timeout", c.Calls.RingTimeout)
@@ -173,6 +174,8 @@ func (c *checker) target(key string, t Target, allowed ...TargetKind) {
 	case TargetQueue:
 		if !c.is.name.MatchString(t.Value) {
 			c.add(key, t.String(), ruleName)
+		} else {
+			c.known(key, t.Value, "queue", slices.Collect(maps.Keys(c.cfg.Queues)))
 		}
 	case TargetVoicemail:
 		if !c.is.mailbox.MatchString(t.Value) {

@@ -117,7 +117,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	}
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
-		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls},
+		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls, queues: d.cfg.Queues},
 		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: feedPort{d.feed},
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,

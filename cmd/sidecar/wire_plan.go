@@ -12,8 +12,9 @@ import (
 
 // planPort lets the engine ask the numbering plan.
 type planPort struct {
-	plan  *numbering.Plan
-	calls config.Calls
+	plan   *numbering.Plan
+	calls  config.Calls
+	queues map[string]config.Queue
 }
 
 func (p planPort) Inbound(trunk, called string, at time.Time) (bridge.Destination, error) {
@@ -55,7 +56,10 @@ func (p planPort) destination(asked string, t numbering.Target) bridge.Destinati
 		if !t.Emergency {
 			d.Caps = caps(t)
 		}
-	case config.TargetQueue, config.TargetVoicemail, config.TargetMessage, config.TargetHangup, config.TargetNone:
+	case config.TargetQueue:
+		d.Queue, d.Music, d.Number = t.Name, p.queues[t.Name].MusicClass, t.Number
+		d.Fallback = bridge.Treatment{Context: pjsipgen.ContextFallback, Extension: asked}
+	case config.TargetVoicemail, config.TargetMessage, config.TargetHangup, config.TargetNone:
 		d.Treatment = bridge.Treatment{Context: pjsipgen.ContextFallback, Extension: asked}
 	}
 	return d

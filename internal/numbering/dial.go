@@ -34,6 +34,9 @@ func (p *Plan) Dial(className, caller, number string) (Target, error) {
 			}
 			return dnTarget(dn), nil
 		}
+		if name, ok := p.queues[candidate]; ok {
+			return queueTarget(name, candidate), nil
+		}
 	}
 	if !known {
 		return Target{}, refuse(number, RuleClass, "the caller's class %q is not defined, outside calls need one", className)

@@ -7,7 +7,7 @@ import (
 )
 
 // Inbound gives the target of a number that a trunk delivers: that of the first route which matches, open or closed
-// at that moment, else the DN with this number. The error is a *RefusedError.
+// at that moment, else the DN or the queue with this number. The error is a *RefusedError.
 func (p *Plan) Inbound(trunk, called string, now time.Time) (Target, error) {
 	number, err := clean(called)
 	if err != nil {
@@ -32,6 +32,9 @@ func (p *Plan) Inbound(trunk, called string, now time.Time) (Target, error) {
 	if dn, ok := p.dns[number]; ok {
 		return dnTarget(dn), nil
 	}
+	if name, ok := p.queues[number]; ok {
+		return queueTarget(name, number), nil
+	}
 	return Target{}, refuse(called, RuleUnknown, "no route and no DN for this number: add a route for it")
 }
 
@@ -54,13 +57,24 @@ func (p *Plan) resolve(asked string, t config.Target) (Target, error) {
 			return Target{}, refuse(t.Value, RuleNoTrunk, "no trunk carries outside calls: name one in dial_rules.default_trunk")
 		}
 		return outside(t.Value, t.Value, p.fallback)
-	case config.TargetQueue, config.TargetVoicemail, config.TargetMessage:
+	case config.TargetQueue:
+		for number, name := range p.queues {
+			if name == t.Value {
+				return queueTarget(name, number), nil
+			}
+		}
+		return Target{}, refuse(t.Value, RuleUnknown, "is not a queue")
+	case config.TargetVoicemail, config.TargetMessage:
 		return Target{Kind: t.Kind, Name: t.Value}, nil
 	case config.TargetHangup:
 		return Target{Kind: t.Kind}, nil
 	case config.TargetNone:
 	}
 	return Target{}, refuse(asked, RuleUnknown, "the route has no destination")
+}
+
+func queueTarget(name, number string) Target {
+	return Target{Kind: config.TargetQueue, Name: name, Number: number, Dialled: number}
 }
 
 func dnTarget(dn config.DN) Target {

@@ -27,6 +27,9 @@ func site() *config.Config {
 	cfg.Schedules = map[string]config.Schedule{"office": {
 		Timezone: "Europe/Berlin", Weekly: []string{"mon-fri 08:00-18:00"}, Holidays: []string{"2026-12-25"},
 	}}
+	sales := config.DefaultQueue()
+	sales.Number = "6000"
+	cfg.Queues["sales"] = sales
 	cfg.Routes = []config.Route{
 		{Number: "+4930111", Trunk: "carrier", To: config.Target{Kind: config.TargetDN, Value: "5001"}, Fallback: config.Target{Kind: config.TargetDN, Value: "5900"}},
 		{
@@ -85,7 +88,7 @@ func TestInbound(t *testing.T) {
 		}},
 		"open queue": {"genesys", "+4930222", "2026-11-23 10:00", func(t *testing.T, got numbering.Target) {
 			t.Helper()
-			require.Equal(t, numbering.Target{Kind: config.TargetQueue, Name: "sales"}, got)
+			require.Equal(t, queue(), got)
 		}},
 		"closed queue": {"genesys", "+4930222", "2026-11-22 10:00", func(t *testing.T, got numbering.Target) {
 			t.Helper()
@@ -346,4 +349,25 @@ func TestNewRefusesUnknownSchedule(t *testing.T) {
 	_, err := numbering.New(cfg, nil)
 	require.ErrorIs(t, err, config.ErrInvalid)
 	require.ErrorContains(t, err, `routes[1].schedule: "office"`)
+}
+
+func queue() numbering.Target {
+	return numbering.Target{Kind: config.TargetQueue, Name: "sales", Number: "6000", Dialled: "6000"}
+}
+
+func TestTheNumberOfARoutePointLeadsToItsQueue(t *testing.T) {
+	t.Parallel()
+	p := plan(t, site())
+	got, err := p.Dial("inside", "5001", "60 00")
+	require.NoError(t, err)
+	require.Equal(t, queue(), got)
+	got, err = p.Inbound("carrier", "6000", time.Now())
+	require.NoError(t, err)
+	require.Equal(t, queue(), got)
+	got, err = p.Resolve(config.Target{Kind: config.TargetQueue, Value: "sales"})
+	require.NoError(t, err)
+	require.Equal(t, queue(), got)
+	_, err = p.Resolve(config.Target{Kind: config.TargetQueue, Value: "support"})
+	require.ErrorIs(t, err, numbering.ErrRefused)
+	require.ErrorContains(t, err, `"support": is not a queue`)
 }

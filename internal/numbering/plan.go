@@ -11,6 +11,7 @@ import (
 // Plan answers for one configuration. It does not change; it may be asked from several goroutines.
 type Plan struct {
 	dns       map[string]config.DN
+	queues    map[string]string // name by number of the route point
 	routes    []route
 	rewrites  []config.Rewrite
 	emergency map[string]bool
@@ -38,6 +39,7 @@ type class struct {
 func New(cfg *config.Config, dns []config.DN) (*Plan, error) {
 	p := &Plan{
 		dns:       make(map[string]config.DN, len(dns)),
+		queues:    make(map[string]string, len(cfg.Queues)),
 		rewrites:  slices.Clone(cfg.DialRules.Normalise),
 		emergency: make(map[string]bool, len(cfg.DialRules.Emergency)),
 		classes:   make(map[string]class, len(cfg.DialRules.Classes)),
@@ -46,6 +48,9 @@ func New(cfg *config.Config, dns []config.DN) (*Plan, error) {
 	p.fallback, p.hasTrunk = cfg.OutboundTrunk("")
 	for _, dn := range dns {
 		p.dns[dn.Number] = dn
+	}
+	for name := range cfg.Queues {
+		p.queues[cfg.Queues[name].Number] = name
 	}
 	for _, number := range cfg.DialRules.Emergency {
 		p.emergency[number] = true

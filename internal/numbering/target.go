@@ -7,7 +7,7 @@ type Target struct {
 	Kind config.TargetKind // dn, number, queue, voicemail, message or hangup
 
 	DN       config.DN     // of a dn
-	Number   string        // of a dn; for an outside number what is sent to the trunk
+	Number   string        // of a dn or queue; for an outside number what is sent to the trunk
 	Dialled  string        // the number normalised, before the trunk's prefixes: what people are shown
 	Trunk    string        // that carries an outside number
 	CallerID string        // number shown there; empty: the caller's own

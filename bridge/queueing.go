@@ -1,0 +1,82 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNoQueueing says that the engine can't hold calls at route points.
+var ErrNoQueueing = errors.New("this engine holds no calls at route points")
+
+// ErrNotWaiting says that a call does not wait at a route point any more: it was answered, routed away or has ended.
+var ErrNotWaiting = errors.New("the call does not wait in a queue")
+
+// Queues is told of the calls that wait at route points. Its methods must not wait.
+type Queues interface {
+	// Waiting tells of a call that began to wait, waits again after an offer that failed, or was found waiting at a restart.
+	Waiting(w Waiting)
+	// Gone tells that a call waits no more.
+	Gone(call CallID, why GoneReason)
+	// Digit tells of a key that a waiting caller has pressed: 0-9, *, #, A-D.
+	Digit(call CallID, digit string)
+}
+
+// Waiting is a call at a route point.
+type Waiting struct {
+	Call    CallView
+	Queue   string
+	Since   time.Time // kept through offers and restarts
+	Offered DN        // the last offer, which failed; empty at first
+	Failed  error     // why: wraps ErrNoAnswer, ErrBusy, ErrUnreachable or ErrPhoneRefused
+}
+
+// GoneReason says why a call waits no more.
+type GoneReason string
+
+// The reasons.
+const (
+	GoneAnswered  GoneReason = "answered"  // by the DN that it was offered to
+	GoneAbandoned GoneReason = "abandoned" // the caller hung up
+	GoneRouted    GoneReason = "routed"    // elsewhere: Engine.Route, or a transfer
+	GoneEnded     GoneReason = "ended"     // by a command, or with the switch
+)
+
+// Offer rings a DN for a waiting call.
+type Offer struct {
+	Call    CallID
+	To      DN
+	Timeout time.Duration // zero: that of the DN
+	Op      OpID
+}
+
+// Route takes a waiting call out of its queue.
+type Route struct {
+	Call  CallID
+	To    string // a DN, the number of another queue, or an outside number
+	Class string // of the dial rules
+	Op    OpID
+}
+
+// Announce plays to a waiting caller, whose music goes on afterwards.
+type Announce struct {
+	Call  CallID
+	Media []string // one after the other: sound:queue-youarenext, number:12
+}
+
+// Offer returns when the DN rings, or can't: the call waits on then. While it rings the caller hears the music. What
+// becomes of the ringing is told to Queues: Gone when it was answered, else Waiting with the same Since.
+func (e *Engine) Offer(context.Context, Offer) error { return ErrNoQueueing }
+
+// Route returns when the call has left the queue. After a failure it waits on.
+func (e *Engine) Route(context.Context, Route) error { return ErrNoQueueing }
+
+// Announce returns when everything was played, or with ErrNotWaiting when the call is gone or is being offered.
+func (e *Engine) Announce(context.Context, Announce) error { return ErrNoQueueing }
+
+// noQueues stands for the queues of an engine that has none.
+type noQueues struct{}
+
+func (noQueues) Waiting(Waiting)         {}
+func (noQueues) Gone(CallID, GoneReason) {}
+func (noQueues) Digit(CallID, string)    {}

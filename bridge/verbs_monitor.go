@@ -2,8 +2,12 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// ErrMonitorNotFound is a supervision that has ended or never was.
+var ErrMonitorNotFound = errors.New("no such supervision")
 
 // MonitorID names a supervision.
 type MonitorID string
@@ -55,6 +59,7 @@ const (
 type Monitor struct {
 	Supervisor       DN     // whose phone is called, or
 	SupervisorNumber string // the number that is called
+	Class            string // class of the dial rules for it; empty: that of Supervisor, or of Target
 	Target           DN     // the agent, or
 	Call             CallID // the call that goes on
 	Mode             MonitorMode

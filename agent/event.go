@@ -7,16 +7,44 @@ type EventKind string
 
 // What a DN reports.
 const (
-	InService    EventKind = "InService"
-	OutOfService EventKind = "OutOfService"
+	InService           EventKind = "InService"
+	OutOfService        EventKind = "OutOfService"
+	Login               EventKind = "LoggedIn"
+	Logout              EventKind = "LoggedOut"
+	BecameReady         EventKind = "Ready"
+	BecameNotReady      EventKind = "NotReady"
+	BecameAfterCallWork EventKind = "AfterCallWork"
+	Reserved            EventKind = "Reserved" // a call is offered to the agent
+	DNDOn               EventKind = "DndOn"
+	DNDOff              EventKind = "DndOff"
+	ForwardSet          EventKind = "ForwardSet"
+	ForwardCanceled     EventKind = "ForwardCancel"
+	// ActivityChanged is a change that T-Library has no event for: of the calls of a DN and of what it does in them.
+	ActivityChanged EventKind = "ActivityChanged"
 )
 
 // Event is a change of one DN. Events of one DN come in order.
 type Event struct {
-	ID   string // unique; consumers drop an id they have seen
-	Time time.Time
-	Kind EventKind
-	DN   View // the DN after the change
+	ID      string // unique; consumers drop an id they have seen
+	Time    time.Time
+	Kind    EventKind
+	AgentID string // whom it concerns: for Logout the one who was logged in
+	DN      View   // the DN after the change
+}
+
+// Sink takes the events of all DNs; those of one DN come in order. It must not wait, and must not call the registry.
+type Sink interface {
+	PublishDN(e Event)
+}
+
+// Fanout gives each event to several sinks, one after the other.
+type Fanout []Sink
+
+// PublishDN implements Sink.
+func (f Fanout) PublishDN(e Event) {
+	for _, sink := range f {
+		sink.PublishDN(e)
+	}
 }
 
 // View is a DN as it stands.
@@ -25,4 +53,38 @@ type View struct {
 	InService bool
 	Since     time.Time // of the present service state
 	Calls     int       // calls it is in
+
+	Agent       Status // who works there and how
+	DND         bool
+	Forward     string // number that calls are forwarded to, empty: none
+	Reserved    bool   // a call is offered to the agent who is logged in
+	Activity    Activity
+	ReadySince  time.Time // idle since, for who waited longest: ready, or the last call's end; zero unless Ready
+	LastCallEnd time.Time // end of the last call that was answered
 }
+
+// Activity is what a DN does in its calls.
+type Activity string
+
+// The activities, by the names that desktops know.
+const (
+	Idle                 Activity = "Idle"
+	InitiatingCall       Activity = "InitiatingCall"
+	ReceivingCall        Activity = "ReceivingCall"
+	HandlingInboundCall  Activity = "HandlingInboundCall"
+	HandlingInternalCall Activity = "HandlingInternalCall"
+	HandlingOutboundCall Activity = "HandlingOutboundCall"
+	HandlingConsultCall  Activity = "HandlingConsultCall"
+	CallOnHold           Activity = "CallOnHold"
+)
+
+// CallKind is what a call is for the DN.
+type CallKind string
+
+// The kinds of calls.
+const (
+	Inbound  CallKind = "Inbound"
+	Internal CallKind = "Internal"
+	Outbound CallKind = "Outbound"
+	Consult  CallKind = "Consult"
+)

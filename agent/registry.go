@@ -2,54 +2,63 @@ package agent
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// Why a DN can't take a call. Test with errors.Is.
-var (
-	ErrUnknownDN    = errors.New("not a DN of ours")
-	ErrOutOfService = errors.New("no phone is registered on the DN")
-	ErrMaxCalls     = errors.New("the DN has as many calls as it may have")
-)
-
-// Sink takes the events of all DNs; those of one DN come in order. It must not wait.
-type Sink interface {
-	PublishDN(e Event)
-}
-
-// Registry holds the state of every DN. Its methods return at once.
+// Registry holds the state of every DN and of the agents on them. Its methods return at once.
 type Registry struct {
-	node string
-	sink Sink
+	node   string
+	sink   Sink
+	policy Policy // constant once DNs are there
 
-	mu  sync.Mutex
-	dns map[string]*dn
-	n   int // events published
+	work sync.WaitGroup // timers that run
+
+	mu     sync.Mutex
+	dns    map[string]*dn
+	agents map[string]*dn // by agent, without regard to case
+	n      int            // events published
+	closed bool
 }
 
-// dn is one DN; guarded by Registry.mu.
-type dn struct {
-	number   string
-	maxCalls int
-	online   map[string]bool // servers that a phone is registered at
-	since    time.Time
-	calls    map[string]bool
-}
-
-// NewRegistry makes a registry without DNs. Node goes into the ids of its events.
+// NewRegistry makes a registry without DNs and with the zero Policy. Node goes into the ids of its events.
 func NewRegistry(node string, sink Sink) *Registry {
-	return &Registry{node: fmt.Sprintf("%s-dn-%x", node, time.Now().UnixMilli()), sink: sink, dns: map[string]*dn{}}
+	return &Registry{
+		node: fmt.Sprintf("%s-dn-%x", node, time.Now().UnixMilli()), sink: sink, dns: map[string]*dn{}, agents: map[string]*dn{},
+	}
 }
 
-// Add makes a DN known. It begins out of service. maxCalls is how many calls it may have at once.
+// SetPolicy says how agents work. It comes before Restore and all use.
+func (r *Registry) SetPolicy(p Policy) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.policy = p
+}
+
+// Add makes a DN known. It begins out of service, with nobody logged in. maxCalls is how many calls it may have at once.
 func (r *Registry) Add(number string, maxCalls int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dns[number] = &dn{number: number, maxCalls: maxCalls, since: time.Now(), online: map[string]bool{}, calls: map[string]bool{}}
+	now := time.Now()
+	r.dns[number] = &dn{
+		number: number, maxCalls: maxCalls, since: now, online: map[string]bool{},
+		status: Status{State: LoggedOut, Since: now},
+	}
+}
+
+// Close stops the timers and waits for those that run. What is asked for afterwards is still done, but nothing ends by
+// time any more.
+func (r *Registry) Close() {
+	r.mu.Lock()
+	r.closed = true
+	for _, d := range r.dns {
+		r.disarm(d)
+	}
+	r.mu.Unlock()
+	r.work.Wait()
 }
 
 // SetService takes the registration state that a DN's phone has at one server. The DN is in service while a phone is
@@ -62,58 +71,22 @@ func (r *Registry) SetService(server, number string, inService bool) {
 	if d == nil {
 		return
 	}
-	before := d.inService()
-	if inService {
-		d.online[server] = true
-	} else {
-		delete(d.online, server)
-	}
-	if d.inService() == before {
-		return
-	}
-	d.since = time.Now()
-	kind := OutOfService
-	if inService {
-		kind = InService
-	}
-	r.n++
-	// Published under the lock: that is what keeps the events of a DN in order.
-	r.sink.PublishDN(Event{ID: fmt.Sprintf("%s-%d", r.node, r.n), Time: d.since, Kind: kind, DN: d.view()})
-}
-
-// Reserve counts a call at the DN, unless it can't take one.
-func (r *Registry) Reserve(number, call string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	d := r.dns[number]
-	switch {
-	case d == nil:
-		return fmt.Errorf("%s: %w", number, ErrUnknownDN)
-	case !d.inService():
-		return fmt.Errorf("%s: %w", number, ErrOutOfService)
-	case len(d.calls) >= d.maxCalls && !d.calls[call]:
-		return fmt.Errorf("%s: %w", number, ErrMaxCalls)
-	}
-	d.calls[call] = true
-	return nil
-}
-
-// Occupy counts a call that the DN has already.
-func (r *Registry) Occupy(number, call string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if d := r.dns[number]; d != nil {
-		d.calls[call] = true
-	}
-}
-
-// Free ends what Reserve or Occupy counted; a second time does nothing.
-func (r *Registry) Free(number, call string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if d := r.dns[number]; d != nil {
-		delete(d.calls, call)
-	}
+	r.change(d, func(now time.Time) []EventKind {
+		before := d.inService()
+		if inService {
+			d.online[server] = true
+		} else {
+			delete(d.online, server)
+		}
+		if d.inService() == before {
+			return nil
+		}
+		d.since = now
+		if inService {
+			return []EventKind{InService}
+		}
+		return []EventKind{OutOfService}
+	})
 }
 
 // All lists the DNs by number.
@@ -128,8 +101,102 @@ func (r *Registry) All() []View {
 	return list
 }
 
-func (d *dn) inService() bool { return len(d.online) > 0 }
+// View gives one DN, and false for a number that is none.
+func (r *Registry) View(number string) (View, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := r.dns[number]
+	if d == nil {
+		return View{}, false
+	}
+	return d.view(), true
+}
 
-func (d *dn) view() View {
-	return View{Number: d.number, InService: d.inService(), Since: d.since, Calls: len(d.calls)}
+// AgentOf is who is logged in on the DN, empty if nobody is.
+func (r *Registry) AgentOf(number string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.dns[number]; d != nil {
+		return d.status.AgentID
+	}
+	return ""
+}
+
+// change is the one door through which a DN changes: it publishes what fn names, and what only shows. The lock is held.
+func (r *Registry) change(d *dn, fn func(now time.Time) []EventKind) {
+	now := time.Now()
+	before := d.view()
+	kinds := fn(now)
+	r.arm(d, now)
+	after := d.view()
+	r.index(d, before.Agent.AgentID)
+	if after.Reserved && !before.Reserved {
+		kinds = append(kinds, Reserved)
+	}
+	if len(kinds) == 0 && after != before {
+		kinds = []EventKind{ActivityChanged}
+	}
+	for _, kind := range kinds {
+		e := Event{Time: now, Kind: kind, AgentID: after.Agent.AgentID, DN: after}
+		if kind == Logout {
+			e.AgentID = before.Agent.AgentID
+		}
+		r.n++
+		e.ID = fmt.Sprintf("%s-%d", r.node, r.n)
+		r.sink.PublishDN(e)
+	}
+}
+
+// index keeps the way from an agent to the DN.
+func (r *Registry) index(d *dn, before string) {
+	if before == d.status.AgentID {
+		return
+	}
+	if before != "" {
+		delete(r.agents, strings.ToLower(before))
+	}
+	if d.status.AgentID != "" {
+		r.agents[strings.ToLower(d.status.AgentID)] = d
+	}
+}
+
+// arm lets the timer of after-call work fit the state.
+func (r *Registry) arm(d *dn, now time.Time) {
+	r.disarm(d)
+	if r.closed || d.status.State != AfterCallWork || d.status.Until.IsZero() {
+		return
+	}
+	until := d.status.Until
+	r.work.Add(1)
+	d.timer = time.AfterFunc(until.Sub(now), func() {
+		defer r.work.Done()
+		r.timeout(d, until)
+	})
+}
+
+func (r *Registry) disarm(d *dn) {
+	if d.timer != nil && d.timer.Stop() {
+		r.work.Done()
+	}
+	d.timer = nil
+}
+
+// timeout ends after-call work, unless it was extended or left meanwhile.
+func (r *Registry) timeout(d *dn, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || !d.status.Until.Equal(until) {
+		return
+	}
+	r.change(d, func(now time.Time) []EventKind { return d.next(Input{Kind: InputTimeout, At: now}) })
+}
+
+// next runs the machine with an input that no state refuses.
+func (d *dn) next(in Input) []EventKind {
+	status, kinds, err := Next(d.status, in)
+	if err != nil {
+		return nil
+	}
+	d.status = status
+	return kinds
 }

@@ -78,8 +78,13 @@ func NewFeed(o FeedOptions) *Feed {
 // PublishCall takes an event of the call engine. It never blocks.
 func (f *Feed) PublishCall(e bridge.Event) { f.publish(item{call: &e}) }
 
-// PublishDN takes an event of a DN. It never blocks.
-func (f *Feed) PublishDN(e agent.Event) { f.publish(item{dn: &e}) }
+// PublishDN takes an event of a DN. It never blocks. What T-Library has no event for is left out: the calls' own events
+// tell it.
+func (f *Feed) PublishDN(e agent.Event) {
+	if e.Kind != agent.ActivityChanged {
+		f.publish(item{dn: &e})
+	}
+}
 
 func (f *Feed) publish(it item) {
 	f.published.Add(1)

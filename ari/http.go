@@ -48,13 +48,30 @@ func basicAuth(user string, password Secret) string {
 func (t *httpTransport) close() { t.client.CloseIdleConnections() }
 
 func (t *httpTransport) roundTrip(ctx context.Context, r *request) (reply, error) {
-	path, err := r.path()
+	resp, err := t.open(ctx, r)
 	if err != nil {
 		return reply{}, err
 	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return reply{}, fmt.Errorf("ari: %s: %s %s: answer: %w", r.op, r.method, resp.Request.URL.Path, err)
+	}
+	if len(body) > maxBody {
+		return reply{}, fmt.Errorf("ari: %s: %w: over %d bytes", r.op, ErrTooLarge, maxBody)
+	}
+	return reply{status: resp.StatusCode, reason: reason(resp.Status), body: body}, nil
+}
+
+// open sends the request and leaves the answer's body to be read, and closed, by the caller.
+func (t *httpTransport) open(ctx context.Context, r *request) (*http.Response, error) {
+	path, err := r.path()
+	if err != nil {
+		return nil, err
+	}
 	payload, err := r.payload()
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
 	target := t.base + path
 	if len(r.query) > 0 {
@@ -62,7 +79,7 @@ func (t *httpTransport) roundTrip(ctx context.Context, r *request) (reply, error
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(payload))
 	if err != nil {
-		return reply{}, fmt.Errorf("ari: %s: %s %s: %w", r.op, r.method, path, withoutURL(err))
+		return nil, fmt.Errorf("ari: %s: %s %s: %w", r.op, r.method, path, withoutURL(err))
 	}
 	req.Header.Set("Authorization", t.auth)
 	if payload != nil {
@@ -70,17 +87,9 @@ func (t *httpTransport) roundTrip(ctx context.Context, r *request) (reply, error
 	}
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return reply{}, fmt.Errorf("ari: %s: %s %s: %w", r.op, r.method, path, withoutURL(err))
+		return nil, fmt.Errorf("ari: %s: %s %s: %w", r.op, r.method, path, withoutURL(err))
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err != nil {
-		return reply{}, fmt.Errorf("ari: %s: %s %s: answer: %w", r.op, r.method, path, err)
-	}
-	if len(body) > maxBody {
-		return reply{}, fmt.Errorf("ari: %s: %w: over %d bytes", r.op, ErrTooLarge, maxBody)
-	}
-	return reply{status: resp.StatusCode, reason: reason(resp.Status), body: body}, nil
+	return resp, nil
 }
 
 // reason is the text of a status line without its number.

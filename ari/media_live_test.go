@@ -4,6 +4,7 @@ package ari_test
 
 import (
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -96,6 +97,12 @@ func liveRecordings(t *testing.T, tp *tap) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(file), 44, "a WAV header at least")
 	require.Equal(t, "RIFF", string(file[:4]))
+	streamed, err := tp.Recordings().OpenStoredFile(ctx, name)
+	require.NoError(t, err)
+	same, err := io.ReadAll(streamed)
+	require.NoError(t, err)
+	require.NoError(t, streamed.Close())
+	require.Equal(t, file, same)
 	require.NoError(t, stored.DeleteStored(ctx))
 
 	_, err = ch.Record(ctx, ari.ChannelRecordParams{Name: name, Format: "wav"})

@@ -212,7 +212,48 @@ func dnCases() []dnCase {
 	in := agent.Event{ID: "dn-5001-1", Time: noon(0), Kind: agent.InService, DN: view}
 	view.InService, view.Since = false, noon(time.Hour)
 	out := agent.Event{ID: "dn-5001-2", Time: noon(time.Hour), Kind: agent.OutOfService, DN: view}
-	return []dnCase{{"InService", in}, {"OutOfService", out}}
+	return append([]dnCase{{"InService", in}, {"OutOfService", out}}, agentCases()...)
+}
+
+// agentCases is a morning of alice at 5001.
+func agentCases() []dnCase {
+	var cases []dnCase
+	v := agent.View{Number: "5001", InService: true, Since: noon(0), Activity: agent.Idle}
+	v.Agent = agent.Status{State: agent.NotReady, AgentID: "alice", Login: agent.AutoIn, Mode: agent.AuxWork}
+	add := func(kind agent.EventKind) {
+		at := noon(time.Duration(len(cases)+1) * time.Minute)
+		if v.Agent.Since.IsZero() {
+			v.Agent.Since = at
+		}
+		e := agent.Event{ID: "dn-5001-" + string(rune('a'+len(cases))), Time: at, Kind: kind, AgentID: "alice", DN: v}
+		cases = append(cases, dnCase{string(kind), e})
+	}
+	become := func(s agent.Status) {
+		s.AgentID, s.Login = "alice", agent.AutoIn
+		v.Agent = s
+	}
+	add(agent.Login)
+	become(agent.Status{State: agent.NotReady, Mode: agent.AuxWork, Reason: "briefing"})
+	add(agent.BecameNotReady)
+	become(agent.Status{State: agent.Ready, Mode: agent.AutoIn})
+	v.ReadySince = noon(3 * time.Minute)
+	add(agent.BecameReady)
+	v.Calls, v.Reserved, v.Activity = 1, true, agent.ReceivingCall
+	add(agent.Reserved)
+	v.Calls, v.Reserved, v.Activity, v.ReadySince = 0, false, agent.Idle, time.Time{}
+	become(agent.Status{State: agent.AfterCallWork, Mode: agent.ModeAfterCallWork, Until: noon(5*time.Minute + 30*time.Second)})
+	add(agent.BecameAfterCallWork)
+	v.DND = true
+	add(agent.DNDOn)
+	v.DND = false
+	add(agent.DNDOff)
+	v.Forward = "5002"
+	add(agent.ForwardSet)
+	v.Forward = ""
+	add(agent.ForwardCanceled)
+	v.Agent = agent.Status{State: agent.LoggedOut, Reason: agent.ReasonAbsence}
+	add(agent.Logout)
+	return cases
 }
 
 // stand is a switch at rest, for snapshots.

@@ -1,9 +1,6 @@
 package cti
 
-import (
-	"sidecar/agent"
-	"sidecar/bridge"
-)
+import "sidecar/bridge"
 
 // MessageID is T-Library's number of a message.
 type MessageID int
@@ -47,12 +44,6 @@ type callKind struct {
 	of bridge.EventKind
 }
 
-type dnKind struct {
-	Kind
-
-	of agent.EventKind
-}
-
 // callKinds gives an array, not a slice, so that looking a row up costs no allocation.
 func callKinds() [13]callKind {
 	return [...]callKind{
@@ -74,19 +65,8 @@ func callKinds() [13]callKind {
 	}
 }
 
-func dnKinds() [2]dnKind {
-	return [...]dnKind{
-		ofDN(agent.InService, "EventDNBackInService", 148, "the DN's phone is registered, it can be called"),
-		ofDN(agent.OutOfService, "EventDNOutOfService", 147, "the DN's phone is no longer registered"),
-	}
-}
-
 func ofCall(of bridge.EventKind, messageType string, id MessageID, meaning string) callKind {
 	return callKind{of: of, Kind: Kind{string(of), messageType, id, TopicAgent, meaning}}
-}
-
-func ofDN(of agent.EventKind, messageType string, id MessageID, meaning string) dnKind {
-	return dnKind{of: of, Kind: Kind{string(of), messageType, id, TopicAgent, meaning}}
 }
 
 // callChanged and callDeleted are T-Library's call-based notifications. The first stands for any change of a
@@ -121,16 +101,6 @@ func kindOfChange(c *bridge.CallView) Kind {
 
 func kindNamed(name bridge.EventKind) Kind {
 	rows := callKinds()
-	for i := range rows {
-		if rows[i].of == name {
-			return rows[i].Kind
-		}
-	}
-	return Kind{Name: string(name), MessageType: "Event" + string(name), Topic: TopicAgent}
-}
-
-func kindOfDN(name agent.EventKind) Kind {
-	rows := dnKinds()
 	for i := range rows {
 		if rows[i].of == name {
 			return rows[i].Kind

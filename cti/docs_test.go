@@ -51,7 +51,7 @@ long-polling) at ` + "`/cometd`" + `; names and numbers of the messages are thos
 
 | channel | what comes | who sees it |
 |---|---|---|
-| ` + "`/user/agent/events`" + ` | what happens to a DN: its calls, and whether its phone is registered | an agent: the own DNs; a supervisor: the team's too |
+| ` + "`/user/agent/events`" + ` | what happens to a DN: its calls, whether its phone is registered, and the agent who works there | an agent: the own DNs; a supervisor: the team's too |
 | ` + "`/call/state`" + ` | a call as a whole, one message for each change; ` + "`event`" + ` is the call's new state | whoever sees one of the DNs in the call |
 
 Both are subscribed to by name; patterns (` + "`/**`" + `) are refused, and so is publishing (403). Who sees what is decided anew for
@@ -81,8 +81,8 @@ not to come back. Log in and shake hands anew.
 ## Snapshot
 
 The answer to a subscription is how things stand, in messages that carry ` + "`\"snapshot\": true`" + `. For ` + "`/user/agent/events`" + `: for each DN
-its own state (` + "`InService`" + ` or ` + "`OutOfService`" + `, with the number of its calls in ` + "`dnState.calls`" + `), then a message for each call that it is in,
-named by the state it has there. For ` + "`/call/state`" + `: one message for each living call. A call that is not in the snapshot has ended; for calls that ended in the last
+its own state (` + "`InService`" + ` or ` + "`OutOfService`" + `, with the number of its calls in ` + "`dnState.calls`" + `), if an agent is logged in there one named by
+the agent's state (` + "`Ready`, `NotReady` or `AfterCallWork`" + `), then a message for each call that it is in, named by the state it has there. For ` + "`/call/state`" + `: one message for each living call. A call that is not in the snapshot has ended; for calls that ended in the last
 two minutes their ` + "`Released`" + ` or ` + "`Abandoned`" + ` comes before the snapshot, under its old ` + "`eventId`" + `, since a client without a
 cursor may have missed it. Whatever
 changes after the snapshot comes as an event; a change that happens while it is taken may come twice, in the
@@ -122,7 +122,8 @@ click-to-dial.
 | ` + "`call.participants`" + ` | the others, for ` + "`/call/state`" + ` everybody, each with a ` + "`state`" + ` |
 | ` + "`call.capabilities`" + ` | what the DN may do now; ` + "`answer`, `hold` and `retrieve`" + ` only while its phone can be told to; not for ` + "`/call/state`" + ` |
 | ` + "`call.duration`" + ` | seconds since ` + "`startedAt`" + ` |
-| ` + "`dnState`" + ` | in place of ` + "`call`" + `: the DN's own state |
+| ` + "`dnState`" + ` | in place of ` + "`call`" + `: the DN's own state; ` + "`activity`" + ` is what it does in its calls |
+| ` + "`agent`" + ` | beside ` + "`dnState`" + `: the agent who works at the DN, in ` + "`LoggedOut`" + ` the one who did. ` + "`state`" + ` is ` + "`LoggedOut`, `NotReady`, `Ready` or `AfterCallWork`" + `, ` + "`workMode`" + ` as in ` + "`AgentWorkMode`" + ` |
 | ` + "`attributes`" + ` | T-Library's attributes; those that do not apply are left out |
 
 Rules of the attributes: ` + "`ThisDNRole`" + ` is how the DN came into the call, so ` + "`Held` and `Retrieved`" + ` repeat that of ` + "`Ringing`" + `. A

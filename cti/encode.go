@@ -3,7 +3,6 @@ package cti
 import (
 	"time"
 
-	"sidecar/agent"
 	"sidecar/bridge"
 )
 
@@ -28,18 +27,6 @@ func Encode(e bridge.Event) Event {
 	addParties(&out.Attributes, &e)
 	out.Call = callOf(&e.Call, &e.This, out.Attributes.OtherDN, e.Time)
 	return out
-}
-
-// EncodeDN says what happened to a DN in T-Library's words.
-func EncodeDN(e agent.Event) Event {
-	kind := kindOfDN(e.Kind)
-	return Event{
-		Name: kind.Name, MessageType: kind.MessageType, MessageID: kind.MessageID, Topic: kind.Topic,
-		ID: e.ID, Time: Time{e.Time},
-		DN: bridge.DN(e.DN.Number), Audience: []bridge.DN{bridge.DN(e.DN.Number)},
-		DNState:    dnState(&e.DN),
-		Attributes: Attributes{ThisDN: e.DN.Number, Time: stamp(e.Time)},
-	}
 }
 
 func callAttributes(c *bridge.CallView, at time.Time) Attributes {
@@ -153,10 +140,6 @@ func newCall(c *bridge.CallView, at time.Time) *Call {
 		call.Duration = int(at.Sub(c.StartedAt) / time.Second)
 	}
 	return call
-}
-
-func dnState(v *agent.View) *DNState {
-	return &DNState{Number: v.Number, InService: v.InService, Since: Time{v.Since}, Calls: v.Calls}
 }
 
 func ended(c *bridge.CallView) bool { return !c.EndedAt.IsZero() || c.State == bridge.PartyReleased }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"sidecar/agent"
 	"sidecar/bridge"
 )
 
@@ -13,19 +14,20 @@ import (
 // Its JSON is the data of /user/agent/events and /call/state. Seq, Cursor and the attribute
 // EventSequenceNumber are the feed's to set.
 type Event struct {
-	Name        string     `json:"event"`
-	MessageType string     `json:"messageType"`
-	MessageID   MessageID  `json:"messageId,omitempty"`
-	ID          string     `json:"eventId"`
-	Cursor      Cursor     `json:"cursor"`
-	Seq         uint64     `json:"seq"`
-	Time        Time       `json:"timestamp"`
-	Snapshot    bool       `json:"snapshot,omitempty"`
-	DN          bridge.DN  `json:"dn,omitempty"`      // whom it is addressed to; none for a call as a whole
-	AgentID     string     `json:"agentId,omitempty"` // who works at the DN, when known
-	Call        *Call      `json:"call,omitempty"`
-	DNState     *DNState   `json:"dnState,omitempty"`
-	Attributes  Attributes `json:"attributes"`
+	Name        string      `json:"event"`
+	MessageType string      `json:"messageType"`
+	MessageID   MessageID   `json:"messageId,omitempty"`
+	ID          string      `json:"eventId"`
+	Cursor      Cursor      `json:"cursor"`
+	Seq         uint64      `json:"seq"`
+	Time        Time        `json:"timestamp"`
+	Snapshot    bool        `json:"snapshot,omitempty"`
+	DN          bridge.DN   `json:"dn,omitempty"`      // whom it is addressed to; none for a call as a whole
+	AgentID     string      `json:"agentId,omitempty"` // who works at the DN, when known
+	Call        *Call       `json:"call,omitempty"`
+	DNState     *DNState    `json:"dnState,omitempty"`
+	Agent       *AgentState `json:"agent,omitempty"`
+	Attributes  Attributes  `json:"attributes"`
 
 	Topic    Topic       `json:"-"`
 	Audience []bridge.DN `json:"-"` // whoever may see one of these DNs may see the event
@@ -79,10 +81,14 @@ type Participant struct {
 
 // DNState is a DN's own state.
 type DNState struct {
-	Number    string `json:"number"`
-	InService bool   `json:"inService"`
-	Since     Time   `json:"since,omitzero"`
-	Calls     int    `json:"calls"`
+	Number    string         `json:"number"`
+	InService bool           `json:"inService"`
+	Since     Time           `json:"since,omitzero"`
+	Calls     int            `json:"calls"`
+	DND       bool           `json:"dnd"`
+	ForwardTo string         `json:"forwardTo,omitempty"`
+	Reserved  bool           `json:"reserved,omitempty"` // a call is offered to the agent
+	Activity  agent.Activity `json:"activity,omitempty"`
 }
 
 // Attributes are an event's attributes under the names of T-Library. Those that do not apply are left out.
@@ -100,6 +106,9 @@ type Attributes struct {
 	ThirdPartyDNRole    bridge.Role      `json:"ThirdPartyDNRole,omitempty"`
 	ANI                 string           `json:"ANI,omitempty"`
 	DNIS                string           `json:"DNIS,omitempty"`
+	AgentID             string           `json:"AgentID,omitempty"`
+	AgentWorkMode       agent.WorkMode   `json:"AgentWorkMode,omitempty"`
+	Reasons             Reasons          `json:"Reasons,omitzero"`
 	Cause               int              `json:"Cause,omitempty"` // Q.850
 	ErrorMessage        string           `json:"ErrorMessage,omitempty"`
 	ReferenceID         bridge.OpID      `json:"ReferenceID,omitempty"`

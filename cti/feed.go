@@ -166,7 +166,9 @@ func (f *Feed) appendBatch(items []item) {
 	entries := make([]*Entry, 0, len(items))
 	for _, it := range items {
 		entry := &Entry{Event: it.encode()}
-		entry.Event.AgentID = f.agentOf(string(entry.Event.DN))
+		if entry.Event.AgentID == "" {
+			entry.Event.AgentID = f.agentOf(string(entry.Event.DN))
+		}
 		entry.Event.place(Cursor{Epoch: f.epoch, Seq: f.next})
 		data, err := json.Marshal(&entry.Event)
 		if err != nil {

@@ -16,7 +16,7 @@ type Snapshotter interface {
 }
 
 // Snapshot tells a subscriber of one topic, whose events follow from cursor at, how things stand now: for
-// TopicAgent the state of each DN and then the calls it is in, for TopicCall each call.
+// TopicAgent the state of each DN and of the agent there, then the calls it is in, for TopicCall each call.
 //
 // Only what sees lets through is in it. The messages carry Snapshot, and the position at, in place of a number
 // of their own.
@@ -94,11 +94,16 @@ func (s *snapshot) dn(v *agent.View) {
 	if v.InService {
 		kind = kindOfDN(agent.InService)
 	}
-	e := Event{
-		DN: bridge.DN(v.Number), Audience: []bridge.DN{bridge.DN(v.Number)}, DNState: dnState(v),
-		Attributes: Attributes{ThisDN: v.Number, Time: stamp(s.now)},
+	s.state(v, kind, v.Number)
+	if of, ok := stateKind(v.Agent.State); ok {
+		s.state(v, kindOfDN(of), v.Number+"-agent")
 	}
-	s.add(e, kind, v.Number)
+}
+
+func (s *snapshot) state(v *agent.View, kind Kind, about string) {
+	e := Event{Attributes: Attributes{Time: stamp(s.now)}}
+	e.aboutDN(v, v.Agent.AgentID)
+	s.add(e, kind, about)
 }
 
 // party tells where dn stands in the call, as the event that brought it there would have told it.

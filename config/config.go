@@ -24,6 +24,7 @@ type Config struct {
 	Skills    map[string]Levels   `mapstructure:"skills"` // by agent id or DN
 	DialRules DialRules           `mapstructure:"dial_rules"`
 	Calls     Calls               `mapstructure:"calls"`
+	Recording Recording           `mapstructure:"recording"`
 	CTI       CTI                 `mapstructure:"cti"`
 	Auth      Auth                `mapstructure:"auth"`
 }

@@ -45,6 +45,7 @@ func Default() *Config {
 		Skills:    map[string]Levels{},
 		DialRules: defaultDialRules(),
 		Calls:     Calls{RingTimeout: 30 * time.Second, DialTimeout: time.Minute, MusicClass: "default"},
+		Recording: defaultRecording(),
 		CTI: CTI{
 			// The hold must end before the 30 s after which common proxies cut an idle request.
 			HoldTime:    25 * time.Second,

@@ -65,6 +65,8 @@ func startValue(t reflect.Type) reflect.Value {
 	switch t {
 	case reflect.TypeFor[Asterisk]():
 		v.Set(reflect.ValueOf(defaultAsterisk()))
+	case reflect.TypeFor[AutoRecord]():
+		v.Set(reflect.ValueOf(defaultAutoRecord()))
 	case reflect.TypeFor[Trunk]():
 		v.Set(reflect.ValueOf(defaultTrunk()))
 	case reflect.TypeFor[Queue]():

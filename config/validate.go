@@ -42,6 +42,7 @@ func (c *Config) check() []Problem {
 	k.positive("calls.ring_timeout", c.Calls.RingTimeout)
 	k.positive("calls.dial_timeout", c.Calls.DialTimeout)
 	k.name("calls.music_class", c.Calls.MusicClass)
+	k.recording()
 	k.positive("cti.hold_time", c.CTI.HoldTime)
 	k.positive("cti.session_life", c.CTI.SessionLife)
 	k.between("cti.queue_size", c.CTI.QueueSize, minQueue, maxQueue)

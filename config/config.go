@@ -25,6 +25,7 @@ type Config struct {
 	DialRules DialRules           `mapstructure:"dial_rules"`
 	Calls     Calls               `mapstructure:"calls"`
 	Recording Recording           `mapstructure:"recording"`
+	Agents    Agents              `mapstructure:"agents"`
 	CTI       CTI                 `mapstructure:"cti"`
 	Auth      Auth                `mapstructure:"auth"`
 }

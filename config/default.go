@@ -46,6 +46,7 @@ func Default() *Config {
 		DialRules: defaultDialRules(),
 		Calls:     Calls{RingTimeout: 30 * time.Second, DialTimeout: time.Minute, MusicClass: "default"},
 		Recording: defaultRecording(),
+		Agents:    defaultAgents(),
 		CTI: CTI{
 			// The hold must end before the 30 s after which common proxies cut an idle request.
 			HoldTime:    25 * time.Second,

@@ -43,6 +43,7 @@ func (c *Config) check() []Problem {
 	k.positive("calls.dial_timeout", c.Calls.DialTimeout)
 	k.name("calls.music_class", c.Calls.MusicClass)
 	k.recording()
+	k.agents()
 	k.positive("cti.hold_time", c.CTI.HoldTime)
 	k.positive("cti.session_life", c.CTI.SessionLife)
 	k.between("cti.queue_size", c.CTI.QueueSize, minQueue, maxQueue)

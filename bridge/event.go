@@ -20,7 +20,7 @@ const (
 	EventPartyAdded          EventKind = "PartyAdded"
 	EventPartyDeleted        EventKind = "PartyDeleted"
 	EventAttachedDataChanged EventKind = "AttachedDataChanged"
-	EventDTMFSent            EventKind = "DTMFSent"
+	EventDTMFSent            EventKind = "DtmfSent"
 	EventMuteOn              EventKind = "MuteOn"
 	EventMuteOff             EventKind = "MuteOff"
 	EventError               EventKind = "Error" // a command failed after it had been accepted; Error says why

@@ -16,4 +16,3 @@ func consulted(t *testing.T) *script {
 	t.Helper()
 	return consulting(t).in(leg("n1-x.2", LegIsUp), Joined{Parties: []PartyID{3, 4}})
 }
-

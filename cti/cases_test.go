@@ -98,7 +98,7 @@ func inboundCases() []callCase {
 	calling.State = bridge.PartyDialing
 
 	established := happened(2, bridge.EventEstablished, inbound(bridge.PartyEstablished, caller, talking), talking, caller)
-	established.Call.UserData = map[string]string{"CustomerSegment": "Gold"}
+	established.Call.UserData = bridge.UserDataOf(map[string]string{"CustomerSegment": "Gold"})
 
 	released := happened(5, bridge.EventReleased, inbound(bridge.PartyReleased, left), left, caller)
 	released.Cause, released.Reference = 16, "op-17"

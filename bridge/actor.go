@@ -29,7 +29,7 @@ type actor struct {
 	timers  map[PartyID]*time.Timer
 	fresh   bool // restored, and not compared with the switch yet
 
-	shown CallView // guarded by Engine.mu: the call as readers last saw it
+	shown []CallView // guarded by Engine.mu: the calls as readers last saw them
 }
 
 func newActor(e *Engine, state Interaction) *actor {
@@ -43,6 +43,9 @@ func newActor(e *Engine, state Interaction) *actor {
 
 // feed hands an input to the actor; one that has ended ignores it.
 func (a *actor) feed(in Input) { a.loop.Post(func() { a.handle(in) }) }
+
+// handle takes an input that is not about one of the calls alone, or says itself about which.
+func (a *actor) handle(in Input) { a.handleFor("", in) }
 
 // ringTimeout ends the ringing of a party. While the server is out of reach it may have been answered long ago: the
 // end of the gap arms the timer again.
@@ -63,16 +66,16 @@ func (a *actor) reconcile(snap Snapshot) {
 	})
 }
 
-// handle is the only place that changes the state. The record is written before anybody hears of it. Once the engine
+// handleFor is the only place that changes the state. The record is written before anybody hears of it. Once the engine
 // stops nothing is taken any more: what its requests come to then says nothing about the calls, and the next engine
 // finds the record as it was and asks again.
-func (a *actor) handle(in Input) {
+func (a *actor) handleFor(call CallID, in Input) {
 	if a.e.ctx.Err() != nil {
 		return
 	}
 	before := a.state.Events
 	known, _ := a.state.knowing(a.e.Phones.Abilities)
-	state, effects := next(known, stamped{At: time.Now(), Input: in})
+	state, effects := next(known, stamped{At: time.Now(), Call: call, Input: in})
 	a.state = state
 	if err := a.e.Journal.Put(string(a.id), state); err != nil {
 		a.e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
@@ -113,13 +116,13 @@ func (a *actor) start(effect Effect) {
 	}
 }
 
-// ask posts the input that build makes for a token, and waits for the machine's reply to it.
-func (a *actor) ask(ctx context.Context, build func(token int) Input) error {
+// ask posts the input that build makes for a token, about one of the calls, and waits for the machine's reply to it.
+func (a *actor) ask(ctx context.Context, call CallID, build func(token int) Input) error {
 	reply := make(chan error, 1)
 	posted := a.loop.Post(func() { //nolint:contextcheck // what the command begins goes on when its client stops waiting
 		a.tokens++
 		a.waiting[a.tokens] = reply
-		a.handle(build(a.tokens))
+		a.handleFor(call, build(a.tokens))
 	})
 	if !posted {
 		return a.over()

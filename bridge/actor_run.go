@@ -38,6 +38,12 @@ func (a *actor) run(effect Effect) {
 	case DestroyBridge:
 		// The last effect of an interaction: it may take its time.
 		err = a.e.insist(func(ctx context.Context) error { return sw.Destroy(ctx, effect.Bridge) })
+	case LeaveLegs:
+		err = a.request(func(ctx context.Context) error { return sw.Leave(ctx, effect.Bridge, effect.Channels) })
+	case MuteLeg:
+		err = a.request(func(ctx context.Context) error { return sw.Mute(ctx, effect.Channel, effect.Direction, effect.On) })
+	case SendDigits:
+		err = a.request(func(ctx context.Context) error { return sw.SendDTMF(ctx, effect.Channel, effect.Digits) })
 	case FreeDN: // in the order of the effects: behind a CreateLeg that reserves
 		a.e.Agents.Free(effect.DN, a.id)
 	case FreeCaps:
@@ -111,7 +117,7 @@ func (a *actor) undecided(effect Effect, err error) bool {
 // awaits reports whether the call stands where it stood when it asked for the effect.
 func (a *actor) awaits(effect Effect) bool {
 	stands := func(ch ChannelID, states ...LegState) bool {
-		p := a.state.Call.byChannel(ch)
+		p := a.state.byChannel(ch)
 		return p != nil && slices.Contains(states, p.Leg.State)
 	}
 	switch effect := effect.(type) {
@@ -123,7 +129,7 @@ func (a *actor) awaits(effect Effect) bool {
 		return stands(effect.Channel, LegArrived)
 	case JoinLegs:
 		return !slices.ContainsFunc(effect.Channels, func(ch ChannelID) bool {
-			p := a.state.Call.byChannel(ch)
+			p := a.state.byChannel(ch)
 			return p == nil || !p.Leg.usable()
 		})
 	default:
@@ -177,7 +183,7 @@ func (a *actor) hangupAgain(effect HangupLeg) {
 	}
 	time.AfterFunc(requestRetry, func() {
 		a.loop.Post(func() {
-			if p := a.state.Call.byChannel(effect.Channel); p != nil && p.Leg.alive() {
+			if p := a.state.byChannel(effect.Channel); p != nil && p.Leg.alive() {
 				a.work.push(effect)
 			}
 		})
@@ -188,7 +194,7 @@ func (a *actor) hangupAgain(effect HangupLeg) {
 func (a *actor) wants(ctx context.Context, ch ChannelID) bool {
 	wanted := false
 	err := a.loop.Do(ctx, func() {
-		p := a.state.Call.byChannel(ch)
+		p := a.state.byChannel(ch)
 		wanted = p != nil && p.Leg.alive()
 	})
 	return err == nil && wanted

@@ -15,10 +15,7 @@ const adoptedLegs = 1000
 // To the desktops they are new calls.
 func (e *Engine) adopt(snap Snapshot) {
 	for id, members := range snap.Bridges {
-		e.mu.RLock()
-		_, known := e.actors[InteractionID(id)]
-		e.mu.RUnlock()
-		if known || !strings.HasPrefix(id, e.prefix()) {
+		if e.ownerOfBridge(id) != nil || !strings.HasPrefix(id, e.prefix()) || strings.Contains(id, ".") {
 			continue
 		}
 		// Who came to us began the call; Asterisk lists the members in no particular order.

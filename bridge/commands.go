@@ -51,13 +51,13 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 		return CallView{}, &TargetError{Number: cmd.To, Rule: "own DN", Why: "it is the calling DN itself"}
 	}
 	a := e.start(server, "")
-	err = a.ask(ctx, func(token int) Input {
+	err = a.ask(ctx, "", func(token int) Input {
 		return doMakeCall{From: cmd.From, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token}
 	})
 	if err != nil {
 		return CallView{}, explain(string(cmd.From), err)
 	}
-	return e.lastView(a), nil
+	return e.lastView(a, ""), nil
 }
 
 // Hangup returns once the call's end has been told; the channels end after that.
@@ -67,8 +67,8 @@ func (e *Engine) Hangup(ctx context.Context, cmd Hangup) (CallView, error) {
 		if err != nil {
 			return CallView{}, err
 		}
-		err = a.ask(ctx, func(token int) Input { return doHangup{Op: cmd.Op, Reply: token} })
-		return e.lastView(a), err
+		err = a.ask(ctx, cmd.Call, func(token int) Input { return doHangup{Op: cmd.Op, Reply: token} })
+		return e.lastView(a, cmd.Call), err
 	})
 }
 
@@ -99,11 +99,11 @@ func (e *Engine) transfer(ctx context.Context, cmd Transfer) (CallView, error) {
 	if view.Has(dest.Endpoint.DN) {
 		return CallView{}, &TargetError{Number: cmd.To, Rule: "transfer", Why: "that DN is in the call already"}
 	}
-	err = a.ask(ctx, func(token int) Input { return doTransfer{By: by, Dest: dest, Op: cmd.Op, Reply: token} })
+	err = a.ask(ctx, cmd.Call, func(token int) Input { return doTransfer{By: by, Dest: dest, Op: cmd.Op, Reply: token} })
 	if err != nil {
 		return CallView{}, explain(cmd.To, err)
 	}
-	return e.lastView(a), nil
+	return e.lastView(a, cmd.Call), nil
 }
 
 // actingDN is the DN that a command names, or the only one in the call.
@@ -152,11 +152,17 @@ func explain(number string, err error) error {
 	return err
 }
 
-// lastView is the call as its actor showed it last, also when it has ended by now.
-func (e *Engine) lastView(a *actor) CallView {
+// lastView is a call as its actor showed it last, also when it has ended by now. Without an id it is the one that its
+// interaction began with.
+func (e *Engine) lastView(a *actor, id CallID) CallView {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return a.shown
+	for _, view := range a.shown {
+		if view.ID == id || id == "" {
+			return view
+		}
+	}
+	return CallView{}
 }
 
 // opLife is how long the result of a command can be asked for again.

@@ -42,23 +42,6 @@ func (e *Engine) phoneCommand(ctx context.Context, cmd PartyCommand, verb PhoneV
 	return e.partyCommand(ctx, cmd, func(by DN, token int) Input { return doPhone{By: by, Verb: verb, Reply: token} })
 }
 
-func (e *Engine) partyCommand(ctx context.Context, cmd PartyCommand, build func(by DN, token int) Input) (CallView, error) {
-	return e.ops.once(ctx, e.spawn, cmd.Op, func(ctx context.Context) (CallView, error) {
-		a, view, err := e.actorOf(cmd.Call)
-		if err != nil {
-			return CallView{}, err
-		}
-		by, err := actingDN(view, cmd.By)
-		if err != nil {
-			return CallView{}, err
-		}
-		if err := a.ask(ctx, func(token int) Input { return build(by, token) }); err != nil {
-			return CallView{}, err
-		}
-		return e.lastView(a), nil
-	})
-}
-
 // askPhone tells a phone what to do. It runs beside the effects, which must not wait for a phone.
 func (a *actor) askPhone(effect AskPhone) {
 	ctx, cancel := context.WithTimeout(a.e.ctx, phoneTimeout)

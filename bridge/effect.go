@@ -52,6 +52,22 @@ type (
 		Channels []ChannelID
 		Parties  []PartyID
 	}
+	// LeaveLegs takes channels out of a bridge.
+	LeaveLegs struct {
+		Bridge   BridgeID
+		Channels []ChannelID
+	}
+	// MuteLeg keeps what a channel says, or hears, from being heard, or ends that.
+	MuteLeg struct {
+		Channel   ChannelID
+		Direction Mute
+		On        bool
+	}
+	// SendDigits sends digits to the device of a channel.
+	SendDigits struct {
+		Channel ChannelID
+		Digits  string
+	}
 	// PlayMusic starts or ends music in the bridge.
 	PlayMusic struct {
 		Bridge BridgeID
@@ -87,6 +103,9 @@ func (ContinueLeg) isEffect()   {}
 func (ReferLeg) isEffect()      {}
 func (JoinLegs) isEffect()      {}
 func (PlayMusic) isEffect()     {}
+func (LeaveLegs) isEffect()     {}
+func (MuteLeg) isEffect()       {}
+func (SendDigits) isEffect()    {}
 func (DestroyBridge) isEffect() {}
 func (FreeDN) isEffect()        {}
 func (FreeCaps) isEffect()      {}

@@ -55,7 +55,8 @@ type Engine struct {
 // live is a call as last seen, and who runs it.
 type live struct {
 	actor *actor
-	state Interaction // of which view is the picture; nobody changes it any more
+	state Interaction // nobody changes it any more
+	n     int         // of the call in it of which view is the picture
 	view  CallView
 }
 
@@ -197,17 +198,17 @@ func randomName() string {
 
 // setView keeps the call's picture for the readers; called by the actor's loop.
 func (e *Engine) setView(a *actor) {
-	v := a.state.view()
+	views := a.state.views()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	a.shown = v
-	if a.state.Finished {
-		if l := e.views[v.ID]; l != nil && l.actor == a {
+	a.shown = views
+	for n, v := range views {
+		if !a.state.nth(n).Done {
+			e.views[v.ID] = &live{actor: a, state: a.state, n: n, view: v}
+		} else if l := e.views[v.ID]; l != nil && l.actor == a {
 			delete(e.views, v.ID)
 		}
-		return
 	}
-	e.views[v.ID] = &live{actor: a, state: a.state, view: v}
 }
 
 // forget ends an interaction whose last effect is done.
@@ -217,12 +218,14 @@ func (e *Engine) forget(a *actor) {
 	maps.DeleteFunc(e.legs, func(_ string, ch ChannelID) bool { return e.arrivals[ch] == a })
 	maps.DeleteFunc(e.arrivals, func(_ ChannelID, owner *actor) bool { return owner == a })
 	e.mu.Unlock()
-	c := a.state.Call // the loop has ended: nobody else touches it
 	if err := e.Journal.Delete(string(a.id)); err != nil {
 		e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
 	}
-	e.log.Info("call_ended", "interaction", a.id, "call", c.ID, "conn_id", c.ConnID.String(), "type", c.Type,
-		"ani", c.ANI, "dnis", c.DNIS, "answered", !c.AnsweredAt.IsZero(), "duration", c.EndedAt.Sub(c.StartedAt))
+	for n := range a.state.calls() { // the loop has ended: nobody else touches it
+		c := a.state.nth(n)
+		e.log.Info("call_ended", "interaction", a.id, "call", c.ID, "conn_id", c.ConnID.String(), "type", c.Type,
+			"ani", c.ANI, "dnis", c.DNIS, "answered", !c.AnsweredAt.IsZero(), "duration", c.EndedAt.Sub(c.StartedAt))
+	}
 }
 
 // Calls lists the calls that live, the oldest first.
@@ -249,7 +252,7 @@ func (e *Engine) show(l *live) CallView {
 	if !changed {
 		return l.view
 	}
-	return state.view()
+	return state.viewOf(l.n)
 }
 
 // Call gives a call that lives.

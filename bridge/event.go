@@ -7,20 +7,24 @@ type EventKind string
 
 // What the engine publishes. Each but CallChanged is addressed to the DN of This.
 const (
-	EventDialing         EventKind = "Dialing"
-	EventRinging         EventKind = "Ringing"
-	EventNetworkReached  EventKind = "NetworkReached"
-	EventDestinationBusy EventKind = "DestinationBusy"
-	EventEstablished     EventKind = "Established"
-	EventHeld            EventKind = "Held"
-	EventRetrieved       EventKind = "Retrieved"
-	EventReleased        EventKind = "Released"
-	EventAbandoned       EventKind = "Abandoned"
-	EventPartyChanged    EventKind = "PartyChanged"
-	EventPartyAdded      EventKind = "PartyAdded"
-	EventPartyDeleted    EventKind = "PartyDeleted"
-	EventError           EventKind = "Error" // a command failed after it had been accepted; Error says why
-	EventCallChanged     EventKind = "CallChanged"
+	EventDialing             EventKind = "Dialing"
+	EventRinging             EventKind = "Ringing"
+	EventNetworkReached      EventKind = "NetworkReached"
+	EventDestinationBusy     EventKind = "DestinationBusy"
+	EventEstablished         EventKind = "Established"
+	EventHeld                EventKind = "Held"
+	EventRetrieved           EventKind = "Retrieved"
+	EventReleased            EventKind = "Released"
+	EventAbandoned           EventKind = "Abandoned"
+	EventPartyChanged        EventKind = "PartyChanged"
+	EventPartyAdded          EventKind = "PartyAdded"
+	EventPartyDeleted        EventKind = "PartyDeleted"
+	EventAttachedDataChanged EventKind = "AttachedDataChanged"
+	EventDTMFSent            EventKind = "DtmfSent"
+	EventMuteOn              EventKind = "MuteOn"
+	EventMuteOff             EventKind = "MuteOff"
+	EventError               EventKind = "Error" // a command failed after it had been accepted; Error says why
+	EventCallChanged         EventKind = "CallChanged"
 )
 
 // CallState is T-Library's CallState attribute: why an event came to be.
@@ -30,6 +34,7 @@ type CallState string
 const (
 	CallStateOK          CallState = "OK"
 	CallStateTransferred CallState = "Transferred"
+	CallStateConferenced CallState = "Conferenced"
 	CallStateRedirected  CallState = "Redirected"
 	CallStateNoAnswer    CallState = "NoAnswer"
 	CallStateBusy        CallState = "Busy"
@@ -54,5 +59,6 @@ type Event struct {
 	PreviousConnID ConnID // zero when the ConnID did not change
 	Reference      OpID   // the command that caused it, when there was one
 	Error          string // for EventError
+	Digits         string // for EventDTMFSent
 	Audience       []DN   // the DNs that may see it: This.DN, for CallChanged every DN of the call
 }

@@ -77,6 +77,14 @@ func (e *Engine) owner(ch ChannelID) *actor {
 	return e.actors[InteractionID(id)]
 }
 
+// ownerOfBridge finds the interaction of a bridge: it is named after it, those of consultations with a suffix.
+func (e *Engine) ownerOfBridge(id string) *actor {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	name, _, _ := strings.Cut(id, ".")
+	return e.actors[InteractionID(name)]
+}
+
 // Referral is a phone's wish to transfer its call.
 type Referral struct {
 	Channel  ChannelID // or
@@ -136,10 +144,7 @@ func (e *Engine) Recovered(snap Snapshot) {
 		}
 	}
 	for id := range snap.Bridges {
-		e.mu.RLock()
-		_, known := e.actors[InteractionID(id)]
-		e.mu.RUnlock()
-		if !known && strings.HasPrefix(id, e.prefix()) {
+		if e.ownerOfBridge(id) == nil && strings.HasPrefix(id, e.prefix()) {
 			br := BridgeID{Server: snap.Server, ID: id}
 			e.clean("bridge", id, func(ctx context.Context) error { return e.Switch.Destroy(ctx, br) })
 		}
@@ -211,34 +216,53 @@ func (e *Engine) Restore(list []Interaction) {
 	}
 }
 
-func (e *Engine) restore(i Interaction) {
-	i.MakeReply = 0 // who waited for a reply died with us
-	if i.Call.Transfer != nil {
-		i.Call.Transfer.Reply = 0
-	}
-	for n := range i.Call.Parties {
-		i.Call.Parties[n].Asked = Asked{}
-	}
-	a := newActor(e, i)
-	a.fresh = true
-	e.mu.Lock()
-	a.shown = i.view()
-	e.actors[i.ID] = a
-	e.views[i.Call.ID] = &live{actor: a, state: i, view: a.shown}
-	for _, p := range i.Call.Parties {
-		if p.Leg.alive() && !strings.HasPrefix(p.Leg.Channel.ID, string(i.ID)+".") {
-			e.arrivedLocked(a, arrivedLeg{p.Leg.Channel, p.Leg.Name})
-		}
-	}
-	e.mu.Unlock()
-	for _, p := range i.Call.Parties {
+// takeUp counts again what a call's legs count for.
+func (e *Engine) takeUp(c *Call, id InteractionID) {
+	for _, p := range c.Parties {
 		if !p.Leg.alive() {
 			continue
 		}
 		if p.DN != "" {
-			e.Agents.Occupy(p.DN, i.ID)
+			e.Agents.Occupy(p.DN, id)
 		}
 		e.caps.hold(p.caps(), p.Leg.Channel)
+	}
+}
+
+// forgetReplies lets go of the commands whose clients died with the last engine.
+func (c *Call) forgetReplies() {
+	if c.Transfer != nil {
+		c.Transfer.Reply = 0
+	}
+	for n := range c.Parties {
+		c.Parties[n].Asked, c.Parties[n].Reply = Asked{}, 0
+	}
+}
+
+func (e *Engine) restore(i Interaction) {
+	i.MakeReply = 0 // who waited for a reply died with us
+	for n := range i.calls() {
+		i.nth(n).forgetReplies()
+	}
+	a := newActor(e, i)
+	a.fresh = true
+	e.mu.Lock()
+	a.shown = i.views()
+	e.actors[i.ID] = a
+	for n, view := range a.shown {
+		c := i.nth(n)
+		if !c.Done {
+			e.views[c.ID] = &live{actor: a, state: i, n: n, view: view}
+		}
+		for _, p := range c.Parties {
+			if p.Leg.alive() && !strings.HasPrefix(p.Leg.Channel.ID, string(i.ID)+".") {
+				e.arrivedLocked(a, arrivedLeg{p.Leg.Channel, p.Leg.Name})
+			}
+		}
+	}
+	e.mu.Unlock()
+	for n := range i.calls() {
+		e.takeUp(i.nth(n), i.ID)
 	}
 	for _, event := range i.Outbox {
 		e.Feed.Publish(event)

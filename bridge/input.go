@@ -149,6 +149,88 @@ type doTransfer struct {
 
 func (t doTransfer) refer() bool { return t.Channel != ChannelID{} }
 
+// doConsult holds the call for By and calls Dest in another one.
+type doConsult struct {
+	By      DN
+	Dest    Destination
+	ID      CallID // of the call to begin
+	ConnID  ConnID
+	Data    UserData
+	Purpose ConsultPurpose
+	Mute    bool // completed as a transfer as soon as the target is being called
+	Op      OpID
+	Reply   int
+}
+
+// CompleteVerb is what is done with two calls of a DN.
+type CompleteVerb = Capability
+
+// doComplete does something with the two calls of By: complete, alternate, reconnect, merge.
+type doComplete struct {
+	By    DN
+	Verb  CompleteVerb
+	Op    OpID
+	Reply int
+}
+
+// doAdd calls a further party into the call.
+type doAdd struct {
+	By    DN
+	Dest  Destination
+	Op    OpID
+	Reply int
+}
+
+// doDrop takes a party out of the call.
+type doDrop struct {
+	By     DN
+	Member string // DN or number
+	Op     OpID
+	Reply  int
+}
+
+// doRelease lets By leave.
+type doRelease struct {
+	By    DN
+	Op    OpID
+	Reply int
+}
+
+// doRedirect calls Dest in the place of By, where the call rings.
+type doRedirect struct {
+	By    DN
+	Dest  Destination
+	Op    OpID
+	Reply int
+}
+
+// doMute mutes or unmutes the leg of By.
+type doMute struct {
+	By        DN
+	Direction Mute
+	On        bool
+	Op        OpID
+	Reply     int
+}
+
+// doDTMF sends digits to those with whom By talks.
+type doDTMF struct {
+	By     DN
+	Digits string
+	Op     OpID
+	Reply  int
+}
+
+// doData changes the user data.
+type doData struct {
+	By    DN
+	Verb  Capability // attach, update or delete
+	Data  UserData
+	Keys  []string
+	Op    OpID
+	Reply int
+}
+
 // doReferRefused answers a REFER whose target can't be called or whose kind we don't do.
 type doReferRefused struct {
 	Channel ChannelID
@@ -187,9 +269,40 @@ func (PhoneReplied) isInput()   {}
 func (SwitchCalled) isInput()   {}
 func (doTransfer) isInput()     {}
 func (doReferRefused) isInput() {}
+func (doConsult) isInput()      {}
+func (doComplete) isInput()     {}
+func (doAdd) isInput()          {}
+func (doDrop) isInput()         {}
+func (doRelease) isInput()      {}
+func (doRedirect) isInput()     {}
+func (doMute) isInput()         {}
+func (doDTMF) isInput()         {}
+func (doData) isInput()         {}
+
+// command is an input whose sender waits for a reply.
+type command interface {
+	Input
+	token() int
+}
+
+func (in doMakeCall) token() int { return in.Reply }
+func (in doHangup) token() int   { return in.Reply }
+func (in doTransfer) token() int { return in.Reply }
+func (in doPhone) token() int    { return in.Reply }
+func (in doReject) token() int   { return in.Reply }
+func (in doConsult) token() int  { return in.Reply }
+func (in doComplete) token() int { return in.Reply }
+func (in doAdd) token() int      { return in.Reply }
+func (in doDrop) token() int     { return in.Reply }
+func (in doRelease) token() int  { return in.Reply }
+func (in doRedirect) token() int { return in.Reply }
+func (in doMute) token() int     { return in.Reply }
+func (in doDTMF) token() int     { return in.Reply }
+func (in doData) token() int     { return in.Reply }
 
 // stamped carries the time to the machine, which has no clock.
 type stamped struct {
 	At    time.Time
+	Call  CallID // that a command is about, empty: the one that the interaction began with
 	Input Input
 }

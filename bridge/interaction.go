@@ -10,7 +10,8 @@ import (
 type Interaction struct {
 	ID       InteractionID
 	Server   ServerID
-	Call     Call
+	Call     Call    // the one it began with
+	Consults []Call  // those that its parties began out of another of its calls, and those that it absorbed
 	Events   int     // events published so far
 	Outbox   []Event // events of the last step; published again after a restart, under the same ids
 	NextLeg  int
@@ -24,6 +25,8 @@ type Interaction struct {
 type Call struct {
 	ID         CallID
 	ConnID     ConnID
+	Parent     ConnID // of the call that it is a consultation for, zero for any other
+	Purpose    ConsultPurpose
 	Type       CallType
 	Controller Controller
 	ANI        string
@@ -33,10 +36,11 @@ type Call struct {
 	Bridged    bool // the bridge was asked for
 	Music      bool // it plays music
 	Transfer   *TransferOp
-	UserData   map[string]string
+	UserData   UserData
 	StartedAt  time.Time
 	AnsweredAt time.Time
 	EndedAt    time.Time
+	Done       bool // ended, and nothing is left of it at the switch
 }
 
 // TransferOp is a single-step transfer under way: its record is the intent that a restart picks up.
@@ -70,6 +74,11 @@ type Party struct {
 	Leg       Leg
 	BackTo    Treatment // where the leg was handed back to
 	Asked     Asked     // what its phone is being told to do
+	Away      bool      // held, while its leg serves the DN in another call of the interaction
+	Added     bool      // called into a call that went on
+	Complete  bool      // a consultation that is a transfer as soon as it is being called
+	Reply     int       // token of the command that waits until it is being called, 0 for none
+	Mute      Mute      // what the switch was told to keep from being heard
 }
 
 // Asked is what a phone was told to do and has not acknowledged yet.
@@ -102,6 +111,7 @@ const (
 	HoldNone    Hold = ""
 	HoldSwitch  Hold = "switch"  // the phone told the switch, which plays its music
 	HoldGateway Hold = "gateway" // the phone told our gateway, and the music is ours to play
+	HoldEngine  Hold = "engine"  // by command: the leg is out of the bridge, whatever its phone can do
 )
 
 // LegState is where a leg stands.
@@ -119,6 +129,9 @@ const (
 	LegLeaving   LegState = "Leaving" // we asked for its end
 	LegGone      LegState = "Gone"
 )
+
+// talks reports whether the leg can be heard in a bridge: one that came to us may be answered without our having heard of it.
+func (l Leg) talks() bool { return l.State == LegUp || l.State == LegArrived }
 
 func (l Leg) alive() bool   { return l.State != LegNone && l.State != LegGone }
 func (l Leg) usable() bool  { return l.alive() && l.State != LegLeaving }
@@ -189,37 +202,107 @@ func (c *Call) peer(id PartyID) *Party {
 	return nil
 }
 
+// nth is a call of the interaction: 0 the one it began with, then the others.
+func (i *Interaction) nth(n int) *Call {
+	if n == 0 {
+		return &i.Call
+	}
+	return &i.Consults[n-1]
+}
+
+// calls counts them, those that are over included.
+func (i *Interaction) calls() int { return 1 + len(i.Consults) }
+
+// find is the number of the call of which is says that it is the one, -1 when there is none.
+func (i *Interaction) find(is func(*Call) bool) int {
+	for n := range i.calls() {
+		if is(i.nth(n)) {
+			return n
+		}
+	}
+	return -1
+}
+
+// byChannel finds whose leg a channel is, in whichever call.
+func (i *Interaction) byChannel(ch ChannelID) *Party {
+	if n := i.find(func(c *Call) bool { return c.byChannel(ch) != nil }); n >= 0 {
+		return i.nth(n).byChannel(ch)
+	}
+	return nil
+}
+
+// parties counts those of all calls.
+func (i *Interaction) parties() int {
+	sum := 0
+	for n := range i.calls() {
+		sum += len(i.nth(n).Parties)
+	}
+	return sum
+}
+
+// legsOf counts the living legs of a DN: after a recall, or with two calls of one phone, it may have two.
+func (i *Interaction) legsOf(dn DN) int {
+	legs := 0
+	for n := range i.calls() {
+		for _, p := range i.nth(n).Parties {
+			if p.DN == dn && p.Leg.alive() {
+				legs++
+			}
+		}
+	}
+	return legs
+}
+
 // clone copies the state so that the machine never changes what it was given.
 func (i Interaction) clone() Interaction {
-	i.Call.Parties = slices.Clone(i.Call.Parties)
-	for n := range i.Call.Parties {
-		asked := &i.Call.Parties[n].Asked
-		asked.Replies = slices.Clone(asked.Replies)
-	}
-	if i.Call.Transfer != nil {
-		op := *i.Call.Transfer
-		i.Call.Transfer = &op
+	i.Consults = slices.Clone(i.Consults)
+	for n := range i.calls() {
+		i.nth(n).unshare()
 	}
 	i.Outbox = nil
 	return i
 }
 
+// unshare gives the call copies of its own of what its copy would share with it.
+func (c *Call) unshare() {
+	c.Parties = slices.Clone(c.Parties)
+	for n := range c.Parties {
+		asked := &c.Parties[n].Asked
+		asked.Replies = slices.Clone(asked.Replies)
+	}
+	if c.Transfer != nil {
+		op := *c.Transfer
+		c.Transfer = &op
+	}
+	c.UserData = c.UserData.Clone()
+}
+
 // knowing is the state with what the phones of its legs can do now. It reports false when that is what it was.
 func (i Interaction) knowing(abilities func(leg string) PhoneAbilities) (Interaction, bool) {
 	changed := false
-	for n, p := range i.Call.Parties {
-		if p.DN == "" || p.Leg.Name == "" || !p.Leg.usable() {
-			continue
+	for n := range i.calls() {
+		for k, p := range i.nth(n).Parties {
+			if p.DN == "" || p.Leg.Name == "" || !p.Leg.usable() {
+				continue
+			}
+			can := abilities(p.Leg.Name)
+			if can == p.Leg.Can {
+				continue
+			}
+			if !changed {
+				i = i.copied()
+				changed = true
+			}
+			i.nth(n).Parties[k].Leg.Can = can
 		}
-		can := abilities(p.Leg.Name)
-		if can == p.Leg.Can {
-			continue
-		}
-		if !changed {
-			i.Call.Parties = slices.Clone(i.Call.Parties)
-			changed = true
-		}
-		i.Call.Parties[n].Leg.Can = can
 	}
 	return i, changed
+}
+
+// copied shares nothing that knowing changes.
+func (i Interaction) copied() Interaction {
+	outbox := i.Outbox
+	i = i.clone()
+	i.Outbox = outbox
+	return i
 }

@@ -29,38 +29,66 @@ func next(state Interaction, in stamped) (Interaction, []Effect) {
 		return state, nil
 	}
 	s := &step{i: state.clone(), at: in.At}
-	before := s.i.view()
-	s.apply(in.Input)
+	before := s.i.views()
+	if in.Call != "" {
+		s.n = s.i.find(func(c *Call) bool { return c.ID == in.Call && c.EndedAt.IsZero() })
+	}
+	if s.n >= 0 {
+		s.apply(in.Input)
+	} else {
+		s.n = 0
+		s.do(Reply{Token: replyTo(in.Input), Err: ErrCallNotFound})
+	}
 	s.settle(before)
 	return s.i, s.effects
 }
 
 // replyTo is the token of a command that waits for a reply, 0 for everything else.
 func replyTo(in Input) int {
-	switch in := in.(type) {
-	case doMakeCall:
-		return in.Reply
-	case doHangup:
-		return in.Reply
-	case doTransfer:
-		return in.Reply
-	case doPhone:
-		return in.Reply
-	case doReject:
-		return in.Reply
-	default:
-		return 0
+	if in, ok := in.(command); ok {
+		return in.token()
 	}
+	return 0
 }
 
 // step is one run of the machine.
 type step struct {
 	i       Interaction
+	n       int // of the call that it is about
 	at      time.Time
 	effects []Effect
 }
 
-func (s *step) call() *Call { return &s.i.Call }
+// call is the one that the step is about. The pointer is good until a call is added.
+func (s *step) call() *Call { return s.i.nth(s.n) }
+
+// on does something about the n-th call.
+func (s *step) on(n int, do func()) {
+	was := s.n
+	s.n = n
+	do()
+	s.n = was
+}
+
+// byChannel turns to the call that a channel is in, and gives its party there; nil when there is none.
+func (s *step) byChannel(ch ChannelID) *Party {
+	n := s.i.find(func(c *Call) bool { return c.byChannel(ch) != nil })
+	if n < 0 {
+		return nil
+	}
+	s.n = n
+	return s.call().byChannel(ch)
+}
+
+// party turns to the call that a party is in, and gives it; nil when there is none.
+func (s *step) party(id PartyID) *Party {
+	n := s.i.find(func(c *Call) bool { return c.party(id) != nil })
+	if n < 0 {
+		return nil
+	}
+	s.n = n
+	return s.call().party(id)
+}
 
 func (s *step) do(e Effect) { s.effects = append(s.effects, e) }
 
@@ -81,7 +109,7 @@ func (s *step) apply(in Input) {
 	case Joined:
 		s.joined(in)
 	case AnswerFailed:
-		if p := s.call().byChannel(in.Channel); p != nil && p.Leg.State == LegArrived {
+		if p := s.byChannel(in.Channel); p != nil && p.Leg.State == LegArrived {
 			s.clear(CallStateOK, causeTemporary) // nobody would hear anybody
 		}
 	case Undecided:
@@ -106,11 +134,59 @@ func (s *step) apply(in Input) {
 		s.phoneReplied(in)
 	case doReject:
 		s.reject(in)
+	default:
+		s.applyCommand(in)
 	}
 }
 
-// settle ends what has no parties left, lets hear music who waits now, and tells of the call's change.
-func (s *step) settle(before CallView) {
+// applyCommand is apply for what a party does with its calls.
+func (s *step) applyCommand(in Input) {
+	switch in := in.(type) {
+	case doConsult:
+		s.consult(in)
+	case doComplete:
+		switch in.Verb {
+		case CanCompleteTransfer:
+			s.completeTransfer(in)
+		case CanAlternate:
+			s.alternate(in)
+		case CanReconnect:
+			s.reconnect(in)
+		default:
+			s.completeConference(in)
+		}
+	case doAdd:
+		s.add(in)
+	case doDrop:
+		s.drop(in)
+	case doRelease:
+		s.releaseOwn(in)
+	case doRedirect:
+		s.redirect(in)
+	case doMute:
+		s.mute(in)
+	case doDTMF:
+		s.dtmf(in)
+	case doData:
+		s.data(in)
+	}
+}
+
+// settle ends what has no parties left, lets hear music who waits now, and tells of the calls' changes.
+func (s *step) settle(before []CallView) {
+	s.i.Finished = true
+	for s.n = range s.i.calls() {
+		was := CallView{}
+		if s.n < len(before) {
+			was = before[s.n]
+		}
+		s.settleCall(was)
+		s.i.Finished = s.i.Finished && s.call().Done
+	}
+	s.n = 0
+}
+
+func (s *step) settleCall(before CallView) {
 	c := s.call()
 	living, legs := 0, 0
 	for i := range c.Parties {
@@ -125,20 +201,22 @@ func (s *step) settle(before CallView) {
 	if living == 0 && c.EndedAt.IsZero() {
 		c.EndedAt = s.at
 		s.failTransfer(&StateError{Call: c.ID, Verb: "transfer", State: PartyReleased, Why: "the call ended meanwhile"})
-		s.replyMake(&StateError{Call: c.ID, Verb: "make call", State: PartyReleased, Why: "the call ended meanwhile"})
+		if s.n == 0 {
+			s.replyMake(&StateError{Call: c.ID, Verb: "make call", State: PartyReleased, Why: "the call ended meanwhile"})
+		}
 	}
 	if living > 0 {
 		s.music()
 	}
-	after := s.i.view()
+	after := s.i.viewOf(s.n)
 	if !reflect.DeepEqual(before, after) {
 		s.publish(Event{Kind: EventCallChanged, Audience: audience(before, after)})
 	}
-	if living == 0 && legs == 0 {
+	if living == 0 && legs == 0 && !c.Done {
 		if c.Bridged {
 			s.do(DestroyBridge{Bridge: c.Bridge})
 		}
-		s.i.Finished = true
+		c.Done = true
 	}
 }
 
@@ -211,7 +289,7 @@ func callType(from DN, dest Destination) CallType {
 // join adds a party to the call.
 func (s *step) join(p Party) *Party {
 	c := s.call()
-	p.ID = PartyID(len(c.Parties) + 1)
+	p.ID = PartyID(s.i.parties() + 1)
 	c.Parties = append(c.Parties, p)
 	return &c.Parties[len(c.Parties)-1]
 }
@@ -255,15 +333,16 @@ func (s *step) ring(dest Destination, third PartyID) *Party {
 
 // hangup ends the call for everybody.
 func (s *step) hangup(in doHangup) {
-	s.failTransfer(&StateError{Call: s.i.Call.ID, Verb: "transfer", State: PartyReleased, Why: "the call was hung up meanwhile"})
+	s.failTransfer(&StateError{Call: s.call().ID, Verb: "transfer", State: PartyReleased, Why: "the call was hung up meanwhile"})
 	s.clear(CallStateOK, causeNormal)
 	s.do(Reply{Token: in.Reply})
 }
 
 // clear releases every party.
 func (s *step) clear(why CallState, cause int) {
-	for i := range s.i.Call.Parties {
-		s.release(&s.i.Call.Parties[i], why, cause)
+	c := s.call()
+	for i := range c.Parties {
+		s.release(&c.Parties[i], why, cause)
 	}
 }
 
@@ -279,21 +358,42 @@ func (s *step) release(p *Party, why CallState, cause int) {
 	if why == CallStateAbandoned {
 		why = CallStateOK
 	}
+	s.quit(p, Event{Kind: kind, CallState: why, Cause: cause})
+	s.dropLeg(p, cause)
+}
+
+// quit ends a party's part in the call, with the event that tells its DN, if it was told of the call at all.
+func (s *step) quit(p *Party, e Event) {
 	p.State, p.LeftAt = PartyReleased, s.at
 	if p.Told {
-		s.tell(p, Event{Kind: kind, CallState: why, Cause: cause})
+		s.tell(p, e)
 	}
+	const why = "the party left the call meanwhile"
 	if len(p.Asked.Replies) > 0 {
-		s.replyAsked(p, &StateError{Call: s.i.Call.ID, Verb: string(p.Asked.Verb), State: PartyReleased, Why: "the party left the call meanwhile"})
+		s.replyAsked(p, &StateError{Call: s.call().ID, Verb: string(p.Asked.Verb), State: PartyReleased, Why: why})
 	}
-	if p.Leg.usable() {
-		p.Leg.State, p.Leg.Cause = LegLeaving, cause
-		e := HangupLeg{Channel: p.Leg.Channel, Cause: cause}
-		if s.i.Call.Controller == ControlSwitch {
-			e.Phone = p.Leg.Name
-		}
-		s.do(e)
+	s.replyCalled(p, &StateError{Call: s.call().ID, Verb: "call", State: PartyReleased, Why: why})
+}
+
+// replyCalled answers the command that waits until a party is being called, once.
+func (s *step) replyCalled(p *Party, err error) {
+	if p.Reply != 0 {
+		s.do(Reply{Token: p.Reply, Err: err})
+		p.Reply = 0
 	}
+}
+
+// dropLeg ends the leg of a party that has left, unless it has a place in another call.
+func (s *step) dropLeg(p *Party, cause int) {
+	if !p.Leg.usable() || s.home(p) {
+		return
+	}
+	p.Leg.State, p.Leg.Cause = LegLeaving, cause
+	e := HangupLeg{Channel: p.Leg.Channel, Cause: cause}
+	if s.call().Controller == ControlSwitch {
+		e.Phone = p.Leg.Name
+	}
+	s.do(e)
 }
 
 // handBack gives the party's channel to the switch's own plan; for us the party has left.
@@ -310,7 +410,7 @@ func (s *step) gone(p *Party) {
 		return
 	}
 	p.Leg.State, p.Leg.Joined = LegGone, false
-	if p.DN != "" && s.i.Call.legsOf(p.DN) == 0 {
+	if p.DN != "" && s.i.legsOf(p.DN) == 0 {
 		s.do(FreeDN{DN: p.DN})
 	}
 	if len(p.caps()) > 0 {
@@ -320,11 +420,17 @@ func (s *step) gone(p *Party) {
 
 // switchLost ends everything: the server with its channels is out of reach.
 func (s *step) switchLost() {
-	s.failTransfer(ErrSwitchUnavailable)
 	s.replyMake(ErrSwitchUnavailable)
-	for i := range s.i.Call.Parties {
-		s.gone(&s.i.Call.Parties[i])
+	for s.n = range s.i.calls() {
+		c := s.call()
+		s.failTransfer(ErrSwitchUnavailable)
+		for i := range c.Parties {
+			s.gone(&c.Parties[i])
+		}
+		c.Bridged = false // should the server live after all, nothing of it is touched before we have looked
 	}
-	s.i.Call.Bridged = false // should the server live after all, nothing of it is touched before we have looked
-	s.clear(CallStateDropped, causeTemporary)
+	for s.n = range s.i.calls() {
+		s.clear(CallStateDropped, causeTemporary)
+	}
+	s.n = 0
 }

@@ -4,7 +4,7 @@ import "errors"
 
 // legChanged takes a fact of the switch about one of the call's channels.
 func (s *step) legChanged(in LegChanged) {
-	p := s.call().byChannel(in.Channel)
+	p := s.byChannel(in.Channel)
 	if p == nil || in.Phone && s.phoneChanged(p, in.Change) {
 		return
 	}
@@ -45,6 +45,11 @@ func (s *step) legCreated(p *Party) {
 	if p.State == PartyInitiated {
 		s.replyMake(nil)
 	}
+	if p.Complete {
+		s.completeMuted(p)
+		return
+	}
+	s.replyCalled(p, nil)
 	op := s.call().Transfer
 	if op == nil || op.To != p.ID || op.Committed {
 		s.dial(p)
@@ -67,7 +72,7 @@ func (s *step) dial(p *Party) {
 		p.Deadline = s.at.Add(p.Dest.Timeout)
 	}
 	var caller ChannelID
-	if other := s.call().peer(p.ID); other != nil {
+	if other := s.call().caller(p.ID); other != nil {
 		caller = other.Leg.Channel
 	}
 	s.do(DialLeg{Channel: p.Leg.Channel, Caller: caller, Timeout: max(0, p.Deadline.Sub(s.at))})
@@ -83,7 +88,7 @@ func (s *step) legRinging(p *Party) {
 		return
 	}
 	s.rings(p)
-	if caller := s.call().peer(p.ID); s.call().Transfer == nil && caller != nil && caller.Leg.usable() {
+	if caller := s.call().peer(p.ID); s.call().Transfer == nil && !p.Added && caller != nil && caller.Leg.usable() {
 		s.do(RingLeg{Channel: caller.Leg.Channel})
 		s.reached(p, caller)
 	}
@@ -102,7 +107,7 @@ func (s *step) reached(p, caller *Party) {
 // legHeard lets the caller hear a destination that is not answered yet. During a transfer music plays instead.
 func (s *step) legHeard(p *Party) {
 	caller := s.call().peer(p.ID)
-	if p.State != PartyAlerting && p.State != PartyRinging || p.Leg.Joined || caller == nil || !caller.Leg.usable() || s.call().Transfer != nil {
+	if p.State != PartyAlerting && p.State != PartyRinging || p.Leg.Joined || p.Added || caller == nil || !caller.Leg.usable() || s.call().Transfer != nil {
 		return
 	}
 	if caller.Leg.State == LegArrived {
@@ -157,12 +162,20 @@ func (s *step) phoneUp(p *Party) {
 // connect puts a party that answered together with the one it was called for.
 func (s *step) connect(p *Party) {
 	caller := s.call().peer(p.ID)
+	if op := s.call().Transfer; p.Added || s.call().talking() > 1 && (op == nil || op.Committed) {
+		s.joinLegs(p) // to those who talk already
+		return
+	}
 	if caller == nil || !caller.Leg.usable() {
 		s.release(p, CallStateOK, causeNormal)
 		return
 	}
 	if caller.Leg.State == LegArrived {
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
+	}
+	if caller.Leg.Hold == HoldEngine {
+		s.joinLegs(p)
+		return
 	}
 	s.joinLegs(caller, p)
 }
@@ -180,6 +193,9 @@ func (s *step) joinLegs(parties ...*Party) {
 
 // joined makes those who can hear each other now established.
 func (s *step) joined(in Joined) {
+	if len(in.Parties) > 0 && s.party(in.Parties[0]) == nil {
+		return
+	}
 	c := s.call()
 	if in.Err != nil && len(in.Parties) == 0 {
 		return // early media only: the call can do without
@@ -191,8 +207,8 @@ func (s *step) joined(in Joined) {
 	}
 	for _, id := range in.Parties {
 		p := c.party(id)
-		if p == nil || !p.alive() {
-			continue
+		if p == nil || !p.alive() || !p.Leg.usable() || p.Leg.Hold == HoldEngine {
+			continue // gone, or taken out again meanwhile
 		}
 		p.Leg.Joined = true
 		if p.State == PartyEstablished || p.State == PartyHeld {
@@ -206,6 +222,9 @@ func (s *step) joined(in Joined) {
 			c.AnsweredAt = s.at
 		}
 		s.tell(p, Event{Kind: EventEstablished, CallState: CallStateOK})
+		if p.Added {
+			s.addedIn(p)
+		}
 		s.followHold(p)
 	}
 	if op := c.Transfer; op != nil {
@@ -232,7 +251,9 @@ func (s *step) legGone(p *Party, cause int) {
 	case PartyInitiated:
 		s.phoneFailed(p, cause, &TargetError{Number: p.Number, Rule: "phone", Why: "its phone did not take the call", Unreachable: true})
 	case PartyDialing, PartyEstablished, PartyHeld, PartyReleased:
+		dn := p.DN
 		s.left(p, cause)
+		s.leftBehind(dn, cause)
 	}
 }
 
@@ -242,14 +263,19 @@ func (s *step) left(p *Party, cause int) {
 		s.commitTransfer(op) // many phones hang up right behind their REFER: the transfer is wanted all the same
 		return
 	}
-	s.failTransfer(&StateError{Call: s.i.Call.ID, Verb: "transfer", State: PartyReleased, Why: "a party hung up meanwhile"})
+	underWay := s.call().Transfer != nil
+	s.failTransfer(&StateError{Call: s.call().ID, Verb: "transfer", State: PartyReleased, Why: "a party hung up meanwhile"})
 	s.release(p, CallStateOK, cause)
-	s.clear(CallStateAbandoned, causeNormal)
+	if underWay {
+		s.clear(CallStateAbandoned, causeNormal)
+		return
+	}
+	s.without(p, p)
 }
 
 // legFailed takes the failure of a channel that was to be made or rung.
 func (s *step) legFailed(in LegFailed) {
-	p := s.call().byChannel(in.Channel)
+	p := s.byChannel(in.Channel)
 	if p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
 		return
 	}
@@ -296,7 +322,7 @@ func (s *step) phoneFailed(p *Party, cause int, err error) {
 
 // ringTimeout ends the ringing of a party that does not answer.
 func (s *step) ringTimeout(in RingTimeout) {
-	p := s.call().party(in.Party)
+	p := s.party(in.Party)
 	if p == nil || !p.alive() || s.at.Before(p.Deadline) {
 		return
 	}
@@ -319,7 +345,14 @@ func (s *step) failed(p *Party, cause int, err error) {
 		return
 	}
 	why := callStateOf(cause)
+	s.replyCalled(p, err)
 	s.release(p, why, cause)
+	if p.Added && c.talking() > 1 {
+		if by := c.party(p.Third); by != nil && by.alive() {
+			s.tell(by, Event{Kind: EventError, Error: (&TargetError{Number: p.Number, Rule: "conference", Why: why.reason()}).Error(), Cause: cause})
+		}
+		return
+	}
 	caller := c.peer(p.ID)
 	if caller == nil {
 		s.clear(why, cause)
@@ -333,6 +366,18 @@ func (s *step) failed(p *Party, cause int, err error) {
 		s.tell(caller, Event{Kind: EventDestinationBusy, CallState: CallStateBusy, Cause: cause})
 	}
 	s.release(caller, why, cause)
+}
+
+// reason says in words why a number could not be had.
+func (c CallState) reason() string {
+	switch c {
+	case CallStateBusy:
+		return ErrBusy.Error()
+	case CallStateNoAnswer:
+		return ErrNoAnswer.Error()
+	default:
+		return ErrUnreachable.Error()
+	}
 }
 
 func callStateOf(cause int) CallState {

@@ -8,10 +8,14 @@ func (s *step) phone(in doPhone) {
 		s.do(Reply{Token: in.Reply, Err: ErrNotAParty})
 		return
 	}
+	if s.call().Controller == ControlAsterisk && in.Verb != PhoneAnswer && p.engineHolds(in.Verb) {
+		s.holdByEngine(p, in)
+		return
+	}
 	done, why := p.may(in.Verb)
 	switch {
 	case why != "":
-		s.do(Reply{Token: in.Reply, Err: &StateError{Call: s.i.Call.ID, Verb: string(in.Verb), State: p.State, Why: why}})
+		s.do(Reply{Token: in.Reply, Err: &StateError{Call: s.call().ID, Verb: string(in.Verb), State: p.State, Why: why}})
 	case done:
 		s.do(Reply{Token: in.Reply})
 	case p.Asked.Verb == in.Verb:
@@ -45,11 +49,36 @@ func (p *Party) may(verb PhoneVerb) (done bool, why string) {
 			return false, "an established call is needed"
 		case (verb == PhoneHold) == (p.State == PartyHeld):
 			return true, ""
-		case !p.Leg.Can.Hold:
-			return false, "its phone takes no such command, use the phone"
+		case p.Away:
+			return false, awayWhy
+		case verb == PhoneRetrieve && p.Leg.Hold != HoldEngine && !p.Leg.Can.Hold:
+			return false, "its phone holds the call and takes no such command, use the phone"
 		}
 	}
 	return false, ""
+}
+
+// engineHolds reports whether it is the engine that holds or retrieves, since the phone can't or does not know of it.
+func (p *Party) engineHolds(verb PhoneVerb) bool {
+	if verb == PhoneHold {
+		return !p.Leg.Can.Hold && p.State == PartyEstablished
+	}
+	return p.Leg.Hold == HoldEngine && p.State == PartyHeld
+}
+
+// holdByEngine takes the leg out of the call, or puts it back.
+func (s *step) holdByEngine(p *Party, in doPhone) {
+	if done, why := p.may(in.Verb); done || why != "" {
+		s.do(Reply{Token: in.Reply, Err: &StateError{Call: s.call().ID, Verb: string(in.Verb), State: p.State, Why: why}})
+		return
+	}
+	if in.Verb == PhoneHold {
+		s.holdFor(p)
+		s.park(p)
+	} else {
+		s.backInto(p)
+	}
+	s.do(Reply{Token: in.Reply})
 }
 
 // doneAsAsked answers who waits for a phone that has done what it was told, as its fact proves: the acknowledgement may
@@ -64,7 +93,7 @@ func (s *step) doneAsAsked(p *Party) {
 }
 
 func (s *step) phoneReplied(in PhoneReplied) {
-	if p := s.call().party(in.Party); p.Asked.Verb == in.Verb {
+	if p := s.party(in.Party); p != nil && p.Asked.Verb == in.Verb {
 		s.replyAsked(p, in.Err)
 	}
 }
@@ -108,9 +137,9 @@ func (s *step) phoneChanged(p *Party, change LegChange) bool {
 	return true
 }
 
-// hold takes a phone's hold or its end.
+// hold takes a phone's hold or its end. What the engine holds stays so.
 func (s *step) hold(p *Party, hold Hold) {
-	if !p.Leg.usable() {
+	if !p.Leg.usable() || p.Leg.Hold == HoldEngine {
 		return
 	}
 	p.Leg.Hold = hold
@@ -144,16 +173,17 @@ func (c *Call) wantsMusic() bool {
 	if c.Transfer != nil && c.Transfer.Committed {
 		return true
 	}
-	talking, away := 0, 0
+	here, away := 0, 0
 	for i := range c.Parties {
 		switch p := &c.Parties[i]; {
+		case p.State == PartyHeld && (p.Away || p.Leg.Hold == HoldEngine):
+			away++
 		case !p.alive() || !p.Leg.Joined:
 		case p.Leg.MediaLost, p.State == PartyHeld && p.Leg.Hold == HoldGateway:
 			away++
-			talking++
 		default:
-			talking++
+			here++
 		}
 	}
-	return talking == 2 && away > 0
+	return away > 0 && here < 2 && here+away > 1
 }

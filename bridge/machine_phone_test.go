@@ -101,8 +101,15 @@ func TestHoldAtABrowser(t *testing.T) {
 
 func TestHoldOfPhonesThatCannotBeTold(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, map[int]string{7: "hold is not possible while the call is Established: its phone takes no such command, use the phone"},
-		talking(t).replies(doPhone{By: "5001", Verb: PhoneHold, Reply: 7}))
+	s := talking(t).in(doPhone{By: "5001", Verb: PhoneHold, Reply: 7})
+	require.Equal(t, []string{"5001: Held OK other=030123"}, s.events(), "the engine holds for them")
+	require.Equal(t, []string{"LeaveLegs", "Reply", "PlayMusic"}, s.effects())
+	require.Contains(t, s.capabilities(2), CanRetrieve)
+	s.in(doPhone{By: "5001", Verb: PhoneRetrieve, Reply: 8})
+	require.Equal(t, []string{"5001: Retrieved OK other=030123"}, s.events())
+	require.Equal(t, []string{"JoinLegs", "Reply", "PlayMusic"}, s.effects())
+	require.Equal(t, map[int]string{7: "retrieve is not possible while the call is Held: its phone holds the call and takes no such command, use the phone"},
+		talking(t).in(leg("n1-x.1", LegIsHeld)).replies(doPhone{By: "5001", Verb: PhoneRetrieve, Reply: 7}))
 	require.Equal(t, map[int]string{7: "hold is not possible while the call is Ringing: an established call is needed"},
 		inbound(t).able().replies(doPhone{By: "5001", Verb: PhoneHold, Reply: 7}))
 }
@@ -114,7 +121,7 @@ func TestHoldAmongSeveralPlaysNoMusic(t *testing.T) {
 		{Channel: ch("n1-x.1"), DN: "5001", Number: "5001"},
 		{Channel: ch("n1-x.2"), DN: "5002", Number: "5002"},
 	}}).in(told("n1-x.1", LegIsHeld))
-	require.Equal(t, []string{"5001: Held OK other=030"}, s.lines)
+	require.Equal(t, []string{"5001: Held OK"}, s.lines, "and there is no one other party")
 }
 
 func TestHoldBeforeTheCallIsKnownToBeUp(t *testing.T) {
@@ -185,7 +192,7 @@ func TestSwitchedInbound(t *testing.T) {
 	require.Equal(t, []string{"OccupyDN"}, s.effects())
 	view := s.state.view()
 	require.Equal(t, []any{ControlSwitch, CallInbound, "030123", "5001"}, []any{view.Controller, view.Type, view.ANI, view.DNIS})
-	require.Equal(t, []Capability{CanRelease, CanClear, CanAnswer}, s.capabilities(2))
+	require.Equal(t, []Capability{CanRelease, CanClear, CanAnswer, CanAttachUserData, CanUpdateUserData, CanDeleteUserDataPair}, s.capabilities(2))
 	require.Equal(t, []string{"AskPhone {Leg:g-1 Party:2 Verb:answer}"}, s.in(doPhone{By: "5001", Verb: PhoneAnswer, Reply: 7}).lines)
 	s.in(told("g-1", LegIsUp))
 	require.Equal(t, []string{"5001: Established OK other=030123"}, s.events())

@@ -10,12 +10,12 @@ import (
 func (s *step) undecided(in Undecided) {
 	switch e := in.Effect.(type) {
 	case CreateLeg:
-		op, p := s.call().Transfer, s.call().byChannel(e.Leg.Channel)
-		if p != nil && (p.State == PartyInitiated || op != nil && op.To == p.ID && !op.Committed) {
+		p := s.byChannel(e.Leg.Channel)
+		if op := s.call().Transfer; p != nil && (p.State == PartyInitiated || op != nil && op.To == p.ID && !op.Committed) {
 			s.legFailed(LegFailed{Channel: e.Leg.Channel, Err: ErrSwitchUnavailable})
 		}
 	case DialLeg:
-		if p := s.call().byChannel(e.Channel); p != nil && p.Leg.State == LegDialed {
+		if p := s.byChannel(e.Channel); p != nil && p.Leg.State == LegDialed {
 			p.Leg.State = LegCreated // to be dialled, unless it turns out to ring
 		}
 	}
@@ -24,16 +24,36 @@ func (s *step) undecided(in Undecided) {
 // reconciled brings the state in line with what the switch has, and does again what may not have been done:
 // every effect is safe to repeat but the ringing of a leg, which only a restart repeats.
 func (s *step) reconciled(in Reconciled) {
-	c := s.call()
-	for i := range len(c.Parties) { // without those that are added on the way: they are new
-		s.reconcileLeg(c.Parties[i].ID, in)
+	var ids []PartyID // without those that are added on the way: they are new
+	for n := range s.i.calls() {
+		for _, p := range s.i.nth(n).Parties {
+			ids = append(ids, p.ID)
+		}
 	}
+	for _, id := range ids {
+		if p := s.party(id); p != nil {
+			s.reconcileLeg(id, in)
+		}
+	}
+	for s.n = range s.i.calls() {
+		s.reconcileBridge(in)
+	}
+	s.n = 0
+}
+
+func (s *step) reconcileBridge(in Reconciled) {
+	c := s.call()
 	s.rejoin(in)
 	if !c.Bridged || !c.EndedAt.IsZero() {
 		return
 	}
 	if c.Music || in.Restarted { // without it: its end may have been queued
 		s.do(PlayMusic{Bridge: c.Bridge, On: c.Music})
+	}
+	for i := range c.Parties {
+		if p := &c.Parties[i]; p.Mute != "" && p.Leg.usable() && in.Restarted {
+			s.do(MuteLeg{Channel: p.Leg.Channel, Direction: p.Mute, On: true})
+		}
 	}
 }
 
@@ -117,11 +137,17 @@ func (s *step) rejoin(in Reconciled) {
 		if !p.alive() || p.Leg.State != LegUp {
 			continue
 		}
+		if p.Leg.Hold == HoldEngine {
+			if slices.Contains(inBridge, p.Leg.Channel.ID) {
+				s.leaveBridge(p)
+			}
+			continue
+		}
 		up = append(up, p)
 		missing = missing || !p.Leg.Joined || !slices.Contains(inBridge, p.Leg.Channel.ID)
 	}
 	switch {
-	case len(up) > 1 && missing:
+	case len(up) > 1 && missing, len(up) == 1 && missing && c.talking() > 1:
 		s.joinLegs(up...)
 	case len(up) == 1 && up[0].State == PartyRinging:
 		s.connect(up[0]) // it answered, and the caller was not answered any more

@@ -7,7 +7,7 @@ func (s *step) applySwitched(in Input) {
 	case SwitchCalled:
 		s.switchCalled(in)
 	case LegChanged:
-		if p := s.call().byChannel(in.Channel); p != nil && in.Phone {
+		if p := s.byChannel(in.Channel); p != nil && in.Phone {
 			s.switchLeg(p, in)
 		}
 	case SwitchLost:

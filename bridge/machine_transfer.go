@@ -27,7 +27,7 @@ func (s *step) refuseTransfer(in doTransfer, err error) {
 
 // declineRefer tells a phone that its transfer will not happen.
 func (s *step) declineRefer(ch ChannelID, phone bool) {
-	if p := s.call().byChannel(ch); p != nil && p.Leg.usable() {
+	if p := s.byChannel(ch); p != nil && p.Leg.usable() {
 		s.answerRefer(p, phone, false)
 	}
 }
@@ -91,9 +91,9 @@ func (s *step) announce(to *Party) {
 	}
 	to.Announced = true
 	if stayed := s.call().peer(to.ID); stayed != nil {
-		e := Event{Kind: EventPartyChanged, CallState: CallStateTransferred, Other: to.view(s.call())}
+		e := Event{Kind: EventPartyChanged, CallState: CallStateTransferred, Other: to.view(&s.i, s.n)}
 		if third := s.call().party(to.Third); third != nil {
-			e.Third = third.view(s.call())
+			e.Third = third.view(&s.i, s.n)
 		}
 		s.tell(stayed, e)
 	}

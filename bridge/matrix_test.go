@@ -406,7 +406,7 @@ func (w *walk) checkState(m node) {
 		if !p.alive() && m.began[p.ID] && !m.ended[p.ID] {
 			w.fail(m, fmt.Sprintf("party %d left without a terminal event", p.ID))
 		}
-		listed := slices.Contains(p.view(&c).Capabilities, CanSingleStepTransfer)
+		listed := slices.Contains(p.view(&m.state, 0).Capabilities, CanSingleStepTransfer)
 		if p.DN == "" || !p.alive() {
 			continue
 		}
@@ -435,13 +435,14 @@ func (w *walk) checkState(m node) {
 // checkVerbs holds what is listed for a phone against what telling it comes to: it is asked, or waited for.
 func (w *walk) checkVerbs(m node, p Party) {
 	known, _ := m.state.knowing(m.abilities)
-	listed := known.Call.party(p.ID).view(&known.Call).Capabilities
+	listed := known.Call.party(p.ID).view(&known, 0).Capabilities
 	for verb, can := range map[PhoneVerb]Capability{PhoneAnswer: CanAnswer, PhoneHold: CanHold, PhoneRetrieve: CanRetrieve} {
 		after, effects := next(known, stamped{At: m.at, Input: doPhone{By: p.DN, Verb: verb, Reply: 999}})
 		waits := slices.Contains(after.Call.party(p.ID).Asked.Replies, 999)
 		asks := slices.ContainsFunc(effects, func(e Effect) bool { _, ok := e.(AskPhone); return ok })
-		if waits && !m.able || slices.Contains(listed, can) != waits || waits && asks == (p.Asked.Verb == verb) {
-			w.fail(m, fmt.Sprintf("%s of %s: listed %v, asked %t, waits %t", verb, p.DN, listed, asks, waits))
+		moves := slices.ContainsFunc(effects, func(e Effect) bool { return isAny[LeaveLegs](e) || isAny[JoinLegs](e) })
+		if waits && !m.able || slices.Contains(listed, can) != (waits || moves) || waits && asks == (p.Asked.Verb == verb) {
+			w.fail(m, fmt.Sprintf("%s of %s: listed %v, asked %t, waits %t, moves %t", verb, p.DN, listed, asks, waits, moves))
 		}
 	}
 }
@@ -452,16 +453,19 @@ func (w *walk) checkMusic(m node) {
 	if m.state.Finished || !c.Bridged || !c.EndedAt.IsZero() {
 		return
 	}
-	talking, held := 0, false
+	here, away := 0, 0
 	for _, p := range c.Parties {
-		if p.State == PartyEstablished || p.State == PartyHeld {
-			talking++
-			held = held || p.Leg.MediaLost || p.State == PartyHeld && p.Leg.Hold == HoldGateway
+		switch {
+		case p.State != PartyEstablished && p.State != PartyHeld:
+		case p.Leg.MediaLost, p.State == PartyHeld && p.Leg.Hold != HoldSwitch:
+			away++
+		default:
+			here++
 		}
 	}
 	transfer := c.Transfer != nil && c.Transfer.Committed
-	if want := transfer || held && talking == 2; m.music != want {
-		w.fail(m, fmt.Sprintf("music %t, %d talk, one of them held: %t, transfer %t", m.music, talking, held, transfer))
+	if want := transfer || away > 0 && here < 2 && here+away > 1; m.music != want {
+		w.fail(m, fmt.Sprintf("music %t, %d talk, %d are away, transfer %t", m.music, here, away, transfer))
 	}
 }
 
@@ -481,6 +485,8 @@ func atSwitch(e Effect) bool {
 		return true
 	}
 }
+
+func isAny[T any](v any) bool { _, ok := v.(T); return ok }
 
 func (w *walk) fail(m node, why string) {
 	if !w.failed[why] { // the walk goes breadth first: the first way there is a shortest one

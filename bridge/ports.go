@@ -39,6 +39,7 @@ type Mixer interface {
 type Switch interface {
 	Legs
 	Mixer
+	Media
 }
 
 // NewLeg is an outgoing channel to make.

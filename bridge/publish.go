@@ -1,8 +1,8 @@
 package bridge
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 )
 
 // tell publishes an event to the DN of p; an outside party is told nothing. What the event does not say about
@@ -13,14 +13,14 @@ func (s *step) tell(p *Party, e Event) {
 	}
 	p.Told = true
 	c := s.call()
-	e.This = p.view(c)
+	e.This = p.view(&s.i, s.n)
 	if e.Other.IsZero() {
 		if other := c.otherFor(p.ID); other != nil {
-			e.Other = other.view(c)
+			e.Other = other.view(&s.i, s.n)
 		}
 	}
 	if third := c.party(p.Third); e.Third.IsZero() && third != nil && e.Kind == EventRinging {
-		e.Third = third.view(c)
+		e.Third = third.view(&s.i, s.n)
 	}
 	e.Audience = []DN{p.DN}
 	s.publish(e)
@@ -31,41 +31,36 @@ func (s *step) publish(e Event) {
 	e.N = s.i.Events
 	e.ID = fmt.Sprintf("%s-%d", s.i.ID, e.N)
 	e.Time = s.at
-	e.Call = s.i.view()
+	e.Call = s.i.viewOf(s.n)
+	e.PreviousConnID = cmp.Or(e.PreviousConnID, e.Call.Parent) // mandatory in a consultation
 	s.i.Outbox = append(s.i.Outbox, e)
 }
 
 // otherFor is the party that id talks to: a living one, but not a transfer's target before the transferring
-// party has left; else the one that was there last.
+// party has left, nor one that is being called into a conference; else the one that was there last. Among several there
+// is none.
 func (c *Call) otherFor(id PartyID) *Party {
-	var last *Party
+	var last, found *Party
 	for i := range c.Parties {
 		p := &c.Parties[i]
-		if p.ID == id {
+		if p.ID == id || p.Added && p.JoinedAt.IsZero() {
 			continue
 		}
 		if op := c.Transfer; op != nil && op.To == p.ID && op.By == id {
 			continue
 		}
+		if p.alive() && found != nil {
+			return nil
+		}
 		if p.alive() {
-			return p
+			found = p
+			continue
 		}
 		if last == nil || !p.LeftAt.Before(last.LeftAt) {
 			last = p
 		}
 	}
-	return last
-}
-
-// legsOf counts the living legs of a DN: after a recall it may have two.
-func (c *Call) legsOf(dn DN) int {
-	n := 0
-	for _, p := range c.Parties {
-		if p.DN == dn && p.Leg.alive() {
-			n++
-		}
-	}
-	return n
+	return cmp.Or(found, last)
 }
 
 // audience are the DNs that were in the call before or are in it after a step.
@@ -84,16 +79,28 @@ func audience(before, after CallView) []DN {
 	return dns
 }
 
-// View is the call as it is shown.
-func (i *Interaction) view() CallView {
-	c := &i.Call
+// view is the call that the interaction began with.
+func (i *Interaction) view() CallView { return i.viewOf(0) }
+
+// views are all of its calls.
+func (i *Interaction) views() []CallView {
+	list := make([]CallView, i.calls())
+	for n := range list {
+		list[n] = i.viewOf(n)
+	}
+	return list
+}
+
+// viewOf is a call as it is shown.
+func (i *Interaction) viewOf(n int) CallView {
+	c := i.nth(n)
 	v := CallView{
 		ID: c.ID, ConnID: c.ConnID, Interaction: i.ID, Type: c.Type, Controller: c.Controller, State: c.state(),
-		ANI: c.ANI, DNIS: c.DNIS, UserData: maps.Clone(c.UserData),
+		ANI: c.ANI, DNIS: c.DNIS, UserData: c.UserData.Clone(), Parent: c.Parent,
 		StartedAt: c.StartedAt, AnsweredAt: c.AnsweredAt, EndedAt: c.EndedAt,
 	}
-	for n := range c.Parties {
-		v.Parties = append(v.Parties, c.Parties[n].view(c))
+	for k := range c.Parties {
+		v.Parties = append(v.Parties, c.Parties[k].view(i, n))
 	}
 	return v
 }
@@ -110,29 +117,9 @@ func (c *Call) state() PartyState {
 	return PartyReleased
 }
 
-func (p *Party) view(c *Call) PartyView {
+func (p *Party) view(i *Interaction, n int) PartyView {
 	return PartyView{
 		ID: p.ID, DN: p.DN, Number: p.Number, Name: p.Name, Role: p.Role, State: p.State,
-		JoinedAt: p.JoinedAt, Capabilities: p.capabilities(c), MediaLost: p.Leg.MediaLost && p.alive(),
+		JoinedAt: p.JoinedAt, Capabilities: p.capabilities(i, n), MediaLost: p.Leg.MediaLost && p.alive(),
 	}
-}
-
-// capabilities are the commands that would be accepted from this party now.
-func (p *Party) capabilities(c *Call) []Capability {
-	if p.DN == "" || !p.alive() {
-		return nil
-	}
-	can := []Capability{CanRelease, CanClear}
-	if c.mayTransfer(p) == "" {
-		can = append(can, CanSingleStepTransfer)
-	}
-	for _, phone := range [...]struct {
-		verb PhoneVerb
-		can  Capability
-	}{{PhoneAnswer, CanAnswer}, {PhoneHold, CanHold}, {PhoneRetrieve, CanRetrieve}} {
-		if done, why := p.may(phone.verb); !done && why == "" {
-			can = append(can, phone.can)
-		}
-	}
-	return can
 }

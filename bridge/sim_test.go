@@ -47,6 +47,9 @@ type simChannel struct {
 	dialed  bool
 	arrived *Arrival
 	held    bool
+	mute    Mute
+	digits  string
+	snoops  string // the channel that it hears, with which it ends
 }
 
 // simLeg is a leg of the gateway that no channel belongs to.
@@ -225,6 +228,11 @@ func (s *sim) set(c *simChannel, state LegChange) {
 // end removes a channel. The lock is held.
 func (s *sim) end(c *simChannel, cause int) {
 	delete(s.chans, c.id.ID)
+	for _, other := range s.chans {
+		if other.snoops == c.id.ID {
+			s.end(other, causeNormal)
+		}
+	}
 	for _, b := range s.bridges {
 		delete(b.members, c.id.ID)
 	}

@@ -6,6 +6,9 @@ import "sidecar/internal/userdata"
 // the engine speaks none.
 type UserData = userdata.Data
 
+// UserDataObject is user data that JSON writes as an object, of which a key that is there twice loses the older value.
+type UserDataObject = userdata.Object
+
 // Pair is a key of user data with its value.
 type Pair = userdata.Pair
 

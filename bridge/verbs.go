@@ -132,83 +132,8 @@ const (
 	RecordingStopped RecordingState = "Stopped"
 )
 
-// Release takes By out of the call; the others stay when there are two or more.
-func (e *Engine) Release(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// Redirect returns once the other number is being called and By has left.
-func (e *Engine) Redirect(context.Context, Redirect) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// SetMute returns once it is done. What is so already is no error.
-func (e *Engine) SetMute(context.Context, SetMute) (CallView, error) { return CallView{}, ErrNotBuilt }
-
-// SendDTMF returns once the digits are being sent.
-func (e *Engine) SendDTMF(context.Context, SendDTMF) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
 // Complete removes a call that is released from the list of By.
 func (e *Engine) Complete(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// Consult returns the consult call once its target is being called.
-func (e *Engine) Consult(context.Context, Consult) (CallView, error) { return CallView{}, ErrNotBuilt }
-
-// CompleteTransfer connects the held party with the target of the consult call, before or after it has answered. The call
-// of the command is either of the two; the result is the primary one.
-func (e *Engine) CompleteTransfer(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// CompleteConference brings all three together, under the conditions of CompleteTransfer.
-func (e *Engine) CompleteConference(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// Alternate holds the one call and retrieves the other; the result is the one that is retrieved.
-func (e *Engine) Alternate(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// Reconnect ends the consult call, also while it rings, and retrieves the primary one, which is the result.
-func (e *Engine) Reconnect(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// MuteTransfer returns once the target is being called and By has left.
-func (e *Engine) MuteTransfer(context.Context, MuteTransfer) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// SingleStepConference returns once the further party is being called.
-func (e *Engine) SingleStepConference(context.Context, SingleStepConference) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// Merge returns the call that has taken in the other one.
-func (e *Engine) Merge(context.Context, Merge) (CallView, error) { return CallView{}, ErrNotBuilt }
-
-// DropMember returns once the others have been told.
-func (e *Engine) DropMember(context.Context, DropMember) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// AttachData refuses with a *UserDataError what breaks a limit.
-func (e *Engine) AttachData(context.Context, AttachData) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// UpdateData refuses with a *UserDataError what breaks a limit.
-func (e *Engine) UpdateData(context.Context, UpdateData) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// DeleteData takes a key that is not there for deleted.
-func (e *Engine) DeleteData(context.Context, DeleteData) (CallView, error) {
 	return CallView{}, ErrNotBuilt
 }
 

@@ -49,6 +49,7 @@ const (
 type CallView struct {
 	ID          CallID
 	ConnID      ConnID
+	Parent      ConnID // of the call that it is a consultation for
 	Interaction InteractionID
 	Type        CallType
 	Controller  Controller
@@ -56,7 +57,7 @@ type CallView struct {
 	ANI         string     // calling number
 	DNIS        string     // number that was called
 	Parties     []PartyView
-	UserData    map[string]string
+	UserData    UserData
 	StartedAt   time.Time
 	AnsweredAt  time.Time // zero before the answer
 	EndedAt     time.Time // zero while the call lives

@@ -85,7 +85,7 @@ type callCase struct {
 }
 
 func callCases() []callCase {
-	return slices.Concat(inboundCases(), outboundCases(), transferCases(), conferenceCases(), wholeCallCases())
+	return slices.Concat(inboundCases(), outboundCases(), transferCases(), conferenceCases(), commandCases(), wholeCallCases())
 }
 
 // inboundCases is a customer's call to 5001.
@@ -98,7 +98,7 @@ func inboundCases() []callCase {
 	calling.State = bridge.PartyDialing
 
 	established := happened(2, bridge.EventEstablished, inbound(bridge.PartyEstablished, caller, talking), talking, caller)
-	established.Call.UserData = map[string]string{"CustomerSegment": "Gold"}
+	established.Call.UserData = bridge.UserDataOf(map[string]string{"CustomerSegment": "Gold"})
 
 	released := happened(5, bridge.EventReleased, inbound(bridge.PartyReleased, left), left, caller)
 	released.Cause, released.Reference = 16, "op-17"
@@ -186,6 +186,23 @@ func conferenceCases() []callCase {
 	deleted := happened(7, bridge.EventPartyDeleted, inbound(bridge.PartyEstablished, caller, this, third), this, third)
 	deleted.Third = this
 	return []callCase{{"PartyAdded", added}, {"PartyDeleted", deleted}}
+}
+
+// commandCases is what comes of commands that change neither the parties nor their states.
+func commandCases() []callCase {
+	this, caller := dnParty(2, "5001", bridge.RoleDestination, bridge.PartyEstablished), outside()
+	call := inbound(bridge.PartyEstablished, caller, this)
+	attached := happened(8, bridge.EventAttachedDataChanged, call, this, caller)
+	attached.Call.UserData = bridge.UserDataOf(map[string]string{"CustomerSegment": "Gold"})
+	attached.Reference = "op-17"
+	dtmf := happened(9, bridge.EventDTMFSent, call, this, caller)
+	dtmf.Digits = "12#"
+	return []callCase{
+		{"AttachedDataChanged", attached},
+		{"DtmfSent", dtmf},
+		{"MuteOn", happened(10, bridge.EventMuteOn, call, this, caller)},
+		{"MuteOff", happened(11, bridge.EventMuteOff, call, this, caller)},
+	}
 }
 
 func wholeCallCases() []callCase {

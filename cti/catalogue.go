@@ -45,7 +45,7 @@ type callKind struct {
 }
 
 // callKinds gives an array, not a slice, so that looking a row up costs no allocation.
-func callKinds() [13]callKind {
+func callKinds() [17]callKind {
 	return [...]callKind{
 		ofCall(bridge.EventDialing, "EventDialing", 61, "the DN is calling somebody"),
 		ofCall(bridge.EventRinging, "EventRinging", 60, "the DN is being called and its phone rings"),
@@ -60,6 +60,10 @@ func callKinds() [13]callKind {
 			"the DN's partner was replaced by a transfer: OtherDN is the new one, ThirdPartyDN the one who transferred"),
 		ofCall(bridge.EventPartyAdded, "EventPartyAdded", 69, "OtherDN has joined the DN's call"),
 		ofCall(bridge.EventPartyDeleted, "EventPartyDeleted", 70, "OtherDN has left the DN's call, which goes on"),
+		ofCall(bridge.EventAttachedDataChanged, "EventAttachedDataChanged", 85, "what is attached to the DN's call has changed"),
+		ofCall(bridge.EventDTMFSent, "EventDTMFSent", 98, "the DN has sent digits, by command"),
+		ofCall(bridge.EventMuteOn, "EventMuteOn", 145, "what the DN says, or hears, is kept from being heard, by command"),
+		ofCall(bridge.EventMuteOff, "EventMuteOff", 146, "that has ended for a direction or both"),
 		ofCall(bridge.EventError, "EventError", 52,
 			"a command failed after it had been accepted; ErrorMessage says why, ReferenceID which"),
 	}

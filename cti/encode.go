@@ -19,6 +19,7 @@ func Encode(e bridge.Event) Event {
 	out.Attributes.Cause = e.Cause
 	out.Attributes.ReferenceID = e.Reference
 	out.Attributes.ErrorMessage = e.Error
+	out.Attributes.DTMFDigits = e.Digits
 	if kind.Topic == TopicCall {
 		out.Call = wholeCall(&e.Call, e.Time)
 		return out
@@ -127,11 +128,8 @@ func wholeCall(c *bridge.CallView, at time.Time) *Call {
 
 func newCall(c *bridge.CallView, at time.Time) *Call {
 	call := &Call{
-		ID: c.ID, ConnID: c.ConnID, Type: c.Type, ANI: c.ANI, DNIS: c.DNIS, UserData: c.UserData,
+		ID: c.ID, ConnID: c.ConnID, Type: c.Type, ANI: c.ANI, DNIS: c.DNIS, UserData: bridge.UserDataObject(c.UserData), ParentConnID: c.Parent,
 		StartedAt: Time{c.StartedAt}, Participants: make([]Participant, 0, len(c.Parties)),
-	}
-	if call.UserData == nil {
-		call.UserData = map[string]string{}
 	}
 	if !c.EndedAt.IsZero() {
 		at = c.EndedAt

@@ -57,19 +57,20 @@ const (
 
 // Call is a call as clients see it: from one DN, or as a whole.
 type Call struct {
-	ID           bridge.CallID       `json:"id"`
-	ConnID       bridge.ConnID       `json:"connId"`
-	Type         bridge.CallType     `json:"callType"`
-	State        CallState           `json:"state"`
-	Direction    Direction           `json:"direction"`
-	ANI          string              `json:"ani"`
-	DNIS         string              `json:"dnis"`
-	OtherDN      string              `json:"otherDn,omitempty"`
-	Participants []Participant       `json:"participants"`          // for a DN the others, for a call everybody
-	Capabilities []bridge.Capability `json:"capabilities,omitzero"` // what the DN may do now
-	UserData     map[string]string   `json:"userData"`
-	StartedAt    Time                `json:"startedAt,omitzero"`
-	Duration     int                 `json:"duration"` // seconds since StartedAt
+	ID           bridge.CallID         `json:"id"`
+	ConnID       bridge.ConnID         `json:"connId"`
+	ParentConnID bridge.ConnID         `json:"parentConnId,omitzero"` // of a consult call: the call that it is a consultation for
+	Type         bridge.CallType       `json:"callType"`
+	State        CallState             `json:"state"`
+	Direction    Direction             `json:"direction"`
+	ANI          string                `json:"ani"`
+	DNIS         string                `json:"dnis"`
+	OtherDN      string                `json:"otherDn,omitempty"`
+	Participants []Participant         `json:"participants"`          // for a DN the others, for a call everybody
+	Capabilities []bridge.Capability   `json:"capabilities,omitzero"` // what the DN may do now
+	UserData     bridge.UserDataObject `json:"userData"`
+	StartedAt    Time                  `json:"startedAt,omitzero"`
+	Duration     int                   `json:"duration"` // seconds since StartedAt
 }
 
 // Participant is a party that is in the call.
@@ -110,6 +111,7 @@ type Attributes struct {
 	AgentWorkMode       agent.WorkMode   `json:"AgentWorkMode,omitempty"`
 	Reasons             Reasons          `json:"Reasons,omitzero"`
 	Cause               int              `json:"Cause,omitempty"` // Q.850
+	DTMFDigits          string           `json:"DTMFDigits,omitempty"`
 	ErrorMessage        string           `json:"ErrorMessage,omitempty"`
 	ReferenceID         bridge.OpID      `json:"ReferenceID,omitempty"`
 	EventSequenceNumber uint64           `json:"EventSequenceNumber"`

@@ -30,10 +30,11 @@ func EncodeDN(e agent.Event) Event {
 	}
 	out.aboutDN(&e.DN, e.AgentID)
 	out.Attributes.Time = stamp(e.Time)
-	switch { // two attributes are the event's own
-	case e.Kind == agent.ForwardSet:
+	// Two attributes are their event's own.
+	if e.Kind == agent.ForwardSet {
 		out.Attributes.OtherDN = e.DN.Forward
-	case e.Kind == agent.Login:
+	}
+	if e.Kind == agent.Login {
 		out.Attributes.AgentWorkMode = e.DN.Agent.Login
 	}
 	return out

@@ -29,6 +29,7 @@ type Options struct {
 	Metrics        *prometheus.Registry    // what /metrics shows; nil: a new one
 	AllowedOrigins []string                // of pages served elsewhere
 	Extra          map[string]http.Handler // by pattern; they look at origins themselves
+	Sound          Sound                   // of calls, recorded and live
 	Log            *slog.Logger
 	Version        string // of the program, for the OpenAPI description
 }
@@ -99,6 +100,7 @@ func newServer(o Options) *server {
 	s.registerPhone()
 	s.registerUsers()
 	s.registerHealth()
+	s.registerRecordings()
 	return s
 }
 

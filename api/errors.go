@@ -9,6 +9,7 @@ import (
 
 	"sidecar/auth"
 	"sidecar/bridge"
+	"sidecar/recording"
 )
 
 var (
@@ -49,6 +50,10 @@ func sentinels() []struct {
 		{auth.ErrUserNotFound, http.StatusNotFound, "user_not_found", "user"},
 		{auth.ErrUserExists, http.StatusConflict, "user_exists", "user"},
 		{auth.ErrLastAdmin, http.StatusConflict, "last_admin", ""},
+		{recording.ErrNotFound, http.StatusNotFound, "recording_not_found", "id"},
+		{recording.ErrNoAudio, http.StatusNotFound, "recording_failed", "id"},
+		{recording.ErrNoRoom, http.StatusInsufficientStorage, "no_room", ""},
+		{recording.ErrCursor, http.StatusUnprocessableEntity, "invalid_field", "after"},
 		{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", ""},
 		{context.Canceled, http.StatusServiceUnavailable, "canceled", ""},
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -32,6 +33,7 @@ func tags() []*huma.Tag {
 		{Name: "dns", Description: "Directory numbers and their state"},
 		{Name: "users", Description: "Users, for admins"},
 		{Name: "health", Description: "For orchestrators and load balancers"},
+		{Name: "recordings", Description: "Recordings of the DNs that the user may hear"},
 	}
 }
 
@@ -47,6 +49,8 @@ type endpoint struct {
 	status  int       // of success, 0: 200 or 204
 	errors  []int     // besides those that every operation of its kind has
 	before  func(r *http.Request) error
+
+	responses map[string]*huma.Response // that are not of JSON
 }
 
 // register adds an operation: who may use it is checked before the request is read.
@@ -61,6 +65,7 @@ func register[I, O any](s *server, e endpoint, handle func(ctx context.Context, 
 		op.Security = []map[string][]string{{}}
 	}
 	op.Responses = s.problemResponses(e)
+	maps.Copy(op.Responses, e.responses)
 	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		infoOf(ctx).bodyRead()
 		out, err := handle(ctx, in)

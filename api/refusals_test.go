@@ -37,6 +37,10 @@ func doors() []door {
 		{"GET", "/api/v1/users/a", ""},
 		{"POST", "/api/v1/users", `{}`},
 		{"PATCH", "/api/v1/users/a", `{}`},
+		{"GET", "/api/v1/recordings", ""},
+		{"GET", "/api/v1/recordings/C", ""},
+		{"GET", "/api/v1/recordings/C/audio", ""},
+		{"DELETE", "/api/v1/recordings/C", ""},
 	}
 }
 

@@ -27,6 +27,10 @@ const (
 	VerbViewDNs      Verb = "view DNs"
 	VerbActForOthers Verb = "act for other DNs" // those that the principal sees
 	VerbManageUsers  Verb = "manage users"
+
+	VerbListen           Verb = "listen to recordings" // agents only if the settings let them
+	VerbDeleteRecordings Verb = "delete recordings"
+	VerbTap              Verb = "listen to calls" // while they last
 )
 
 // rolesFor is the table role x verb. DN scope comes on top: see Principal.
@@ -38,6 +42,10 @@ func rolesFor(v Verb) []Role {
 		return []Role{RoleSupervisor, RoleAdmin}
 	case VerbManageUsers:
 		return []Role{RoleAdmin}
+	case VerbListen:
+		return []Role{RoleAgent, RoleSupervisor, RoleAdmin}
+	case VerbDeleteRecordings, VerbTap:
+		return []Role{RoleSupervisor, RoleAdmin}
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ type Feeder struct {
 	// owned by Run
 	online map[string]bool // endpoints that were in service when last seen
 	refers map[ari.ChannelID]time.Time
+	digits map[ari.ChannelID]time.Time
 }
 
 // NewFeeder makes a feeder. LostAfter is how long a server may be out of reach before its calls are taken as ended.
@@ -48,7 +49,8 @@ func NewFeeder(client *ari.Client, engine Engine, service Service, lostAfter tim
 	server := bridge.ServerID(client.Server())
 	return &Feeder{
 		client: client, server: server, engine: engine, service: service, lostAfter: lostAfter,
-		log: log.With("server", server), online: map[string]bool{}, refers: map[ari.ChannelID]time.Time{},
+		log: log.With("server", server), online: map[string]bool{},
+		refers: map[ari.ChannelID]time.Time{}, digits: map[ari.ChannelID]time.Time{},
 	}
 }
 
@@ -145,6 +147,7 @@ func (f *Feeder) feed(event ari.Event) {
 		f.leg(e.Channel.ID, bridge.LegIsBack, 0)
 	case *ari.ChannelDestroyed:
 		delete(f.refers, e.Channel.ID)
+		delete(f.digits, e.Channel.ID)
 		f.leg(e.Channel.ID, bridge.LegIsGone, e.Cause)
 	case *ari.StasisEnd:
 		if strings.HasPrefix(e.Channel.Name, "Snoop/") {
@@ -171,8 +174,22 @@ func (f *Feeder) heard(event ari.Event) {
 	case *ari.RecordingFailed:
 		f.engine.Recorded(f.server, bridge.Recorded{Name: string(e.Recording.Name), Failed: true, Why: e.Recording.Cause})
 	case *ari.ChannelDtmfReceived:
+		if toldBefore(f.digits, e.Channel.ID, e.At()) {
+			return
+		}
 		f.engine.Digit(bridge.Digit{Channel: f.channel(e.Channel.ID), Digit: e.Digit})
 	}
+}
+
+// toldBefore reports whether an event of that time was the last one of the channel. Asterisk tells of one REFER and of one
+// digit twice, with the same time: once for the channel, once for what else the application is subscribed to, its endpoint
+// or bridge. What only repeats a state does no harm.
+func toldBefore(last map[ari.ChannelID]time.Time, id ari.ChannelID, at time.Time) bool {
+	if last[id].Equal(at) {
+		return true
+	}
+	last[id] = at
+	return false
 }
 
 func (f *Feeder) channel(id ari.ChannelID) bridge.ChannelID {
@@ -185,11 +202,9 @@ func (f *Feeder) leg(id ari.ChannelID, c bridge.LegChange, cause int) {
 
 func (f *Feeder) refer(e *ari.ChannelTransfer) {
 	source := e.ReferredBy.SourceChannel
-	// Asterisk tells of one REFER once for the channel and once for its bridge, with the same time.
-	if f.refers[source.ID].Equal(e.At()) {
+	if toldBefore(f.refers, source.ID, e.At()) {
 		return
 	}
-	f.refers[source.ID] = e.At()
 	f.engine.Refer(bridge.Referral{
 		Channel:  f.channel(source.ID),
 		From:     bridge.DN(endpointOf(source.Name)),

@@ -1,6 +1,7 @@
 package ariswitch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,16 +72,25 @@ func (s *Switch) Snoop(ctx context.Context, n bridge.NewSnoop) error {
 		_, err := c.SnoopChannelWithID(ctx, of, ari.ChannelID(n.Channel.ID), ari.ChannelSnoopChannelWithIDParams{
 			App: s.clients[n.Of.Server].App(), AppArgs: ourLeg, Spy: string(n.Hear), Whisper: whisper,
 		})
-		if errors.Is(err, ari.ErrConflict) {
-			return nil
+		if errors.Is(err, ari.ErrServer) { // Asterisk 22.10.1 has no better answer to an id that is in use
+			if _, missing := c.Get(ctx, ari.ChannelID(n.Channel.ID)); missing == nil {
+				return nil
+			}
 		}
 		return err
 	})
 }
 
-// Play begins a playback.
+// Play begins a playback. Asterisk would begin a second one under the same id, so it is asked first.
 func (s *Switch) Play(ctx context.Context, p bridge.NewPlayback) error {
+	client, err := s.client(cmp.Or(p.Bridge.Server, p.Channel.Server))
+	if err != nil {
+		return err
+	}
 	id := ari.PlaybackID(p.ID)
+	if _, err := client.Playbacks().Get(ctx, id); !errors.Is(err, ari.ErrNotFound) {
+		return outcome(err)
+	}
 	if p.Bridge.ID != "" {
 		return s.mixer(p.Bridge, func(b ari.Bridges, br ari.BridgeID) error {
 			_, err := b.PlayWithID(ctx, br, id, ari.BridgePlayWithIDParams{Media: p.Media})
@@ -105,12 +115,17 @@ func (s *Switch) StopPlay(ctx context.Context, server bridge.ServerID, id string
 // maxRecording ends a recording that nobody ends.
 const maxRecording = 8 * time.Hour
 
-// Record begins a recording.
+// Record begins a recording. The channel must be in no bridge: Asterisk records it from its own thread.
 func (s *Switch) Record(ctx context.Context, ch bridge.ChannelID, name string) error {
 	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
 		_, err := c.Record(ctx, id, ari.ChannelRecordParams{
 			Name: ari.RecordingName(name), Format: "wav", IfExists: "fail", MaxDuration: maxRecording,
 		})
+		if errors.Is(err, ari.ErrConflict) {
+			if _, missing := s.clients[ch.Server].Recordings().GetLive(ctx, ari.RecordingName(name)); missing == nil {
+				return nil // begun before
+			}
+		}
 		return err
 	})
 }

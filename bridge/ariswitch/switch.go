@@ -209,10 +209,16 @@ func (s *Switch) ReferResult(ctx context.Context, ch bridge.ChannelID, ok bool) 
 	return nil
 }
 
+// bridgeType makes bridges mix always, by Asterisk's softmix: video_sfu takes its other ways to bridge away. A plain mixing
+// bridge changes between them with the number of its parties, and then snoop channels miss what their target hears, and
+// whisper to nobody, for good and by chance of RTP sequence numbers; and two phones that it connects natively are heard by
+// nobody else, their digits neither. It costs Asterisk 8.3 ms of CPU per call and second instead of 3.8 with G.711.
+const bridgeType = string(ari.BridgeTypeMixing) + ",video_sfu"
+
 // Join makes the bridge where it is missing and puts the channels into it.
 func (s *Switch) Join(ctx context.Context, br bridge.BridgeID, chs []bridge.ChannelID) error {
 	return s.mixer(br, func(b ari.Bridges, id ari.BridgeID) error {
-		_, err := b.CreateWithID(ctx, id, ari.BridgeCreateWithIDParams{Type: string(ari.BridgeTypeMixing), Name: br.ID})
+		_, err := b.CreateWithID(ctx, id, ari.BridgeCreateWithIDParams{Type: bridgeType, Name: br.ID})
 		if err != nil && !errors.Is(err, ari.ErrConflict) { // one that exists under our id is ours
 			return fmt.Errorf("create bridge: %w", err)
 		}

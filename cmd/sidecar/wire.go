@@ -42,8 +42,11 @@ type daemon struct {
 	doors       []door       // that one and the others
 	db          *store.DB
 	journal     *store.Journal[bridge.Interaction]
+	audit       *store.AuditLog
 	feed        *cti.Feed
 	dns         *agent.Registry
+	keeper      *agentKeeper
+	lamps       lamps
 	clients     []*ari.Client
 	extra       map[string]http.Handler // doors besides the API, by pattern
 	engine      *bridge.Engine
@@ -89,6 +92,7 @@ func (d *daemon) buildStores(ctx context.Context) (err error) {
 	if d.db, err = store.OpenDB(ctx, d.cfg.DataDir); err != nil {
 		return err
 	}
+	d.audit = store.NewAuditLog(d.db, d.cfg.Audit.Keep(), d.log)
 	d.journal, err = store.OpenJournal[bridge.Interaction](filepath.Join(d.cfg.DataDir, "calls.journal"), d.log)
 	return err
 }
@@ -102,12 +106,11 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.feed = cti.NewFeed(cti.FeedOptions{Retain: d.cfg.CTI.Retain, Logger: d.log})
-	d.dns = agent.NewRegistry(d.cfg.Node, d.feed)
-	for _, dn := range dns {
-		d.dns.Add(dn.Number, dn.MaxCalls)
-	}
+	d.feed = cti.NewFeed(cti.FeedOptions{Retain: d.cfg.CTI.Retain, Logger: d.log, AgentOf: func(dn string) string { return d.dns.AgentOf(dn) }})
 	if err = d.connect(ctx); err != nil {
+		return err
+	}
+	if err = d.buildAgents(ctx, dns); err != nil {
 		return err
 	}
 	d.legs = gatewaylegs.New(d.dns, d.log)
@@ -117,8 +120,8 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	}
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
-		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls, queues: d.cfg.Queues},
-		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: feedPort{d.feed},
+		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls, queues: d.cfg.Queues, dns: d.dns},
+		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: feedPort{d.feed, d.dns},
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
 	})
@@ -127,6 +130,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 		return err
 	}
 	d.engine.Restore(interactions) //nolint:contextcheck // what it starts lives until Close
+	takeUpCalls(d.engine.Calls(), d.dns)
 	return nil
 }
 
@@ -187,7 +191,7 @@ func (d *daemon) buildDoors(context.Context) error {
 	}
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
 	d.handler, err = api.New(api.Options{
-		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Phone: phone.settings, Checks: d.checks(),
+		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Log: d.log, Version: version,
 	})
@@ -227,14 +231,16 @@ func (d *daemon) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	d.stop = cancel
 	d.wg.Go(func() { keepTrim(ctx) })
+	d.wg.Go(func() { d.audit.Run(ctx) })
 	d.wg.Go(func() {
 		if err := d.feed.Run(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("feed_ended", "error", err)
 		}
 	})
+	d.runAgents(ctx)
 	for i, client := range d.clients {
 		service := servicePort{dns: d.dns, server: string(client.Server()), out: d.upkeep.lost}
-		feeder := ariswitch.NewFeeder(client, d.engine, service, d.cfg.Asterisk[i].LostAfter, d.log)
+		feeder := ariswitch.NewFeeder(client, recovering{d.engine, d.lamps}, service, d.cfg.Asterisk[i].LostAfter, d.log)
 		d.wg.Go(func() { feeder.Run(ctx) })
 	}
 }
@@ -255,6 +261,9 @@ func (d *daemon) close(ctx context.Context) error {
 	errs = append(errs, d.closeGateway()) //nolint:contextcheck // it bounds its last words itself
 	for _, client := range d.clients {
 		client.Close()
+	}
+	if d.dns != nil {
+		d.dns.Close()
 	}
 	if d.stop != nil {
 		d.stop()

@@ -8,7 +8,6 @@ import (
 	"sidecar/agent"
 	"sidecar/auth"
 	"sidecar/bridge"
-	"sidecar/cti"
 	"sidecar/cti/gws"
 )
 
@@ -18,7 +17,7 @@ type agentsPort struct{ *agent.Registry }
 func (p agentsPort) Reserve(dn bridge.DN, interaction bridge.InteractionID) error {
 	err := p.Registry.Reserve(string(dn), string(interaction))
 	switch {
-	case errors.Is(err, agent.ErrMaxCalls):
+	case errors.Is(err, agent.ErrMaxCalls), errors.Is(err, agent.ErrDND):
 		return fmt.Errorf("%s: %w", dn, bridge.ErrBusy)
 	case err != nil:
 		return fmt.Errorf("%s: %w", dn, bridge.ErrUnreachable)
@@ -47,11 +46,6 @@ func (p servicePort) SetService(number string, inService bool) {
 		p.out(number)
 	}
 }
-
-// feedPort lets the engine publish to the feed.
-type feedPort struct{ *cti.Feed }
-
-func (p feedPort) Publish(e bridge.Event) { p.PublishCall(e) }
 
 // snapshotPort shows the feed's newcomers how things stand.
 type snapshotPort struct {

@@ -118,6 +118,18 @@ func (g *Guide) Sessions() int {
 	return len(g.clients)
 }
 
+// Present reports whether a client is there whose own DN this is.
+func (g *Guide) Present(dn string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.clients {
+		if c.member.owns(dn) {
+			return true
+		}
+	}
+	return false
+}
+
 // watchTokens looks at the sessions that are quiet: a held connect asks nobody.
 func (g *Guide) watchTokens(ctx context.Context) {
 	ticker := time.NewTicker(g.opts.Recheck)

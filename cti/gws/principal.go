@@ -46,6 +46,12 @@ func (m *member) sees(dn bridge.DN) bool {
 	return p.sees(dn)
 }
 
+func (m *member) owns(dn string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Contains(m.principal.OwnDNs, dn)
+}
+
 func (m *member) ownsDN() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

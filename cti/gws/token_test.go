@@ -75,10 +75,12 @@ func TestRecheckOnDemand(t *testing.T) {
 		r := newRig(t, cti.FeedOptions{}, gws.Options{Recheck: time.Hour}).run()
 		virtual(t, r, "agent1").start(nil, gws.ChannelAgentEvents)
 		virtual(t, r, "agent2").start(nil, gws.ChannelAgentEvents)
+		require.True(t, r.guide.Present("5001"))
 		r.people.revoke("agent1")
 		r.guide.RecheckTokens(t.Context())
 		synctest.Wait()
 		require.Equal(t, 1, r.guide.Sessions())
+		require.False(t, r.guide.Present("5001"), "nobody whose own DN it is")
 	})
 }
 

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"sidecar/agent"
+	"sidecar/ari"
+	"sidecar/bridge"
+	"sidecar/bridge/ariswitch"
+	"sidecar/config"
+	"sidecar/cti"
+	"sidecar/internal/backoff"
+)
+
+// buildAgents makes the registry of DNs with the agents as the last run left them. The clients must be there.
+func (d *daemon) buildAgents(ctx context.Context, dns []config.DN) error {
+	records, err := d.db.Agents(ctx)
+	if err != nil {
+		return err
+	}
+	known := make(map[string]bool, len(dns))
+	for _, dn := range dns {
+		known[dn.Number] = true
+	}
+	var old []string // DNs of an earlier configuration: their lamps go out
+	for _, r := range records {
+		if !known[r.DN] {
+			old = append(old, deviceName(r.DN))
+		}
+	}
+	d.lamps = lamps{ariswitch.NewDevices(d.clients, old, d.log)}
+	d.keeper = newAgentKeeper(d.db, d.log)
+	d.dns = agent.NewRegistry(d.cfg.Node, agent.Fanout{d.feed, d.keeper, d.lamps})
+	d.dns.SetPolicy(agentPolicy(d.cfg.Agents))
+	for _, dn := range dns {
+		d.dns.Add(dn.Number, dn.MaxCalls)
+	}
+	d.dns.Restore(records)
+	for _, v := range d.dns.All() {
+		d.lamps.show(v)
+		d.keeper.put(v)
+	}
+	return nil
+}
+
+// runAgents starts what keeps the agents; it ends with ctx.
+func (d *daemon) runAgents(ctx context.Context) {
+	d.wg.Go(func() { d.keeper.run(ctx) })
+	d.wg.Go(func() { d.lamps.Run(ctx) })
+	d.wg.Go(func() { d.dns.Watch(ctx, d.guide.Present) })
+}
+
+func agentPolicy(c config.Agents) agent.Policy {
+	p := agent.Policy{WrapUp: c.WrapUp, Reason: c.NoAnswerReason, Absence: c.AbsenceLogout, Reasons: c.Reasons}
+	switch c.NoAnswer {
+	case config.NoAnswerNotReady:
+		p.NoAnswer = agent.NotReady
+	case config.NoAnswerLoggedOut:
+		p.NoAnswer = agent.LoggedOut
+	}
+	kinds := map[string]agent.CallKind{
+		config.CallInbound: agent.Inbound, config.CallInternal: agent.Internal,
+		config.CallOutbound: agent.Outbound, config.CallConsult: agent.Consult,
+	}
+	for _, name := range c.WrapUpAfter {
+		p.WrapUpKinds = append(p.WrapUpKinds, kinds[name])
+	}
+	return p
+}
+
+// agentKeeper writes what outlives a restart, in batches beside everything else. Of a DN that changes while a batch is
+// being written the last state counts.
+type agentKeeper struct {
+	store agentStore
+	log   *slog.Logger
+	wake  chan struct{}
+
+	mu      sync.Mutex
+	pending map[string]agent.Record
+}
+
+type agentStore interface {
+	SaveAgents(ctx context.Context, list []agent.Record) error
+}
+
+const saveTimeout = 10 * time.Second
+
+func newAgentKeeper(store agentStore, log *slog.Logger) *agentKeeper {
+	return &agentKeeper{store: store, log: log, wake: make(chan struct{}, 1), pending: map[string]agent.Record{}}
+}
+
+// PublishDN implements agent.Sink.
+func (k *agentKeeper) PublishDN(e agent.Event) { k.put(e.DN) }
+
+func (k *agentKeeper) put(v agent.View) {
+	k.mu.Lock()
+	k.pending[v.Number] = v.Record()
+	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run writes until ctx ends, and then what is left.
+func (k *agentKeeper) run(ctx context.Context) {
+	pause := backoff.New(backoff.Policy{Min: 100 * time.Millisecond, Max: 10 * time.Second})
+	for {
+		select {
+		case <-k.wake:
+		case <-ctx.Done():
+			_ = k.save(context.WithoutCancel(ctx)) // it is in the log
+			return
+		}
+		if k.save(context.WithoutCancel(ctx)) == nil {
+			pause.Reset()
+			continue
+		}
+		_ = backoff.Sleep(ctx, pause.Next()) // the loop looks at ctx
+		select {
+		case k.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (k *agentKeeper) save(ctx context.Context) error {
+	k.mu.Lock()
+	batch := k.pending
+	k.pending = map[string]agent.Record{}
+	k.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	err := k.store.SaveAgents(ctx, slices.Collect(maps.Values(batch)))
+	if err == nil {
+		return nil
+	}
+	k.log.Error("agents_not_saved", "dns", len(batch), "error", err)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for dn, record := range batch {
+		if _, newer := k.pending[dn]; !newer {
+			k.pending[dn] = record
+		}
+	}
+	return err
+}
+
+// lamps shows each DN as a device state at every Asterisk.
+type lamps struct{ *ariswitch.Devices }
+
+// PublishDN implements agent.Sink.
+func (l lamps) PublishDN(e agent.Event) { l.show(e.DN) }
+
+func (l lamps) show(v agent.View) { l.Set(deviceName(v.Number), deviceState(v)) }
+
+func deviceName(dn string) string { return "dn-" + dn }
+
+// deviceState puts a call before all else, since a lamp is looked at to see whether somebody talks.
+func deviceState(v agent.View) ari.DeviceStateValue {
+	switch v.Activity {
+	case agent.ReceivingCall:
+		return ari.DeviceStateValueRinging
+	case agent.InitiatingCall, agent.HandlingInboundCall, agent.HandlingInternalCall, agent.HandlingOutboundCall, agent.HandlingConsultCall:
+		return ari.DeviceStateValueInuse
+	case agent.CallOnHold:
+		return ari.DeviceStateValueOnhold
+	case agent.Idle:
+	}
+	switch {
+	case !v.InService:
+		return ari.DeviceStateValueUnavailable
+	case v.DND, v.Agent.State == agent.NotReady, v.Agent.State == agent.AfterCallWork:
+		return ari.DeviceStateValueBusy
+	}
+	return ari.DeviceStateValueNotInuse
+}
+
+// recovering lets the lamps of a server follow when the engine has compared its view with it.
+type recovering struct {
+	ariswitch.Engine
+
+	lamps lamps
+}
+
+// Recovered implements ariswitch.Engine.
+func (r recovering) Recovered(snap bridge.Snapshot) {
+	r.Engine.Recovered(snap)
+	r.lamps.Recovered(snap.Server)
+}
+
+// feedPort lets the engine publish to the feed, and the registry see what its DNs do. The feed comes first: what follows
+// from a call is told after it.
+type feedPort struct {
+	*cti.Feed
+
+	dns *agent.Registry
+}
+
+// Publish implements bridge.Feed.
+func (p feedPort) Publish(e bridge.Event) {
+	p.PublishCall(e)
+	dn, id := string(e.This.DN), string(e.Call.Interaction)
+	switch {
+	case dn == "":
+	case e.Kind == bridge.EventEstablished, e.Kind == bridge.EventRetrieved:
+		p.dns.Answered(dn, id, agent.CallKind(e.Call.Type))
+	case e.Kind == bridge.EventHeld:
+		p.dns.Held(dn, id)
+	case e.Kind == bridge.EventReleased && e.CallState == bridge.CallStateNoAnswer:
+		p.dns.Unanswered(dn, id)
+	}
+}
+
+// takeUpCalls tells the registry of the calls that were restored, which has only counted them so far.
+func takeUpCalls(calls []bridge.CallView, dns *agent.Registry) {
+	for i := range calls {
+		c := &calls[i]
+		for _, p := range c.Parties {
+			if p.DN == "" || p.State != bridge.PartyEstablished && p.State != bridge.PartyHeld {
+				continue
+			}
+			dns.Answered(string(p.DN), string(c.Interaction), agent.CallKind(c.Type))
+			if p.State == bridge.PartyHeld {
+				dns.Held(string(p.DN), string(c.Interaction))
+			}
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/agent"
+	"sidecar/ari"
+	"sidecar/bridge"
+	"sidecar/config"
+	"sidecar/cti"
+	"sidecar/internal/numbering"
+)
+
+func TestAgentPolicy(t *testing.T) {
+	t.Parallel()
+	c := config.Default().Agents
+	require.Equal(t, agent.Policy{
+		WrapUpKinds: []agent.CallKind{agent.Inbound}, NoAnswer: agent.NotReady, Reason: "no_answer", Absence: 10 * time.Minute, Reasons: []string{},
+	}, agentPolicy(c))
+	c.WrapUp, c.WrapUpAfter, c.NoAnswer = time.Minute, []string{"internal", "outbound", "consult"}, "logged_out"
+	p := agentPolicy(c)
+	require.Equal(t, []agent.CallKind{agent.Internal, agent.Outbound, agent.Consult}, p.WrapUpKinds)
+	require.Equal(t, agent.LoggedOut, p.NoAnswer)
+	require.Equal(t, time.Minute, p.WrapUp)
+	c.NoAnswer = "unchanged"
+	require.Empty(t, agentPolicy(c).NoAnswer)
+}
+
+func TestDeviceState(t *testing.T) {
+	t.Parallel()
+	view := func(edit func(*agent.View)) agent.View {
+		v := agent.View{InService: true, Activity: agent.Idle, Agent: agent.Status{State: agent.LoggedOut}}
+		edit(&v)
+		return v
+	}
+	for _, c := range []struct {
+		name string
+		edit func(*agent.View)
+		want ari.DeviceStateValue
+	}{
+		{"nobody there", func(*agent.View) {}, "NOT_INUSE"},
+		{"ready", func(v *agent.View) { v.Agent.State = agent.Ready }, "NOT_INUSE"},
+		{"not ready", func(v *agent.View) { v.Agent.State = agent.NotReady }, "BUSY"},
+		{"after-call work", func(v *agent.View) { v.Agent.State = agent.AfterCallWork }, "BUSY"},
+		{"do not disturb", func(v *agent.View) { v.DND = true }, "BUSY"},
+		{"no phone", func(v *agent.View) { v.InService, v.DND = false, true }, "UNAVAILABLE"},
+		{"rings", func(v *agent.View) { v.Activity = agent.ReceivingCall }, "RINGING"},
+		{"talks", func(v *agent.View) { v.Activity, v.DND = agent.HandlingInboundCall, true }, "INUSE"},
+		{"calls", func(v *agent.View) { v.Activity = agent.InitiatingCall }, "INUSE"},
+		{"holds", func(v *agent.View) { v.Activity = agent.CallOnHold }, "ONHOLD"},
+	} {
+		require.Equal(t, c.want, deviceState(view(c.edit)), c.name)
+	}
+}
+
+// shelf is a store that fails as often as it is told to.
+type shelf struct {
+	mu    sync.Mutex
+	fails int
+	saved map[string]agent.Record
+	calls int
+}
+
+var errShelf = errors.New("disk full")
+
+func (s *shelf) SaveAgents(_ context.Context, list []agent.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if s.fails--; s.fails >= 0 {
+		return errShelf
+	}
+	for _, r := range list {
+		s.saved[r.DN] = r
+	}
+	return nil
+}
+
+func TestAgentKeeper(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{fails: 2, saved: map[string]agent.Record{}}
+		k := newAgentKeeper(s, slog.New(slog.DiscardHandler))
+		ctx, stop := context.WithCancel(t.Context())
+		var work sync.WaitGroup
+		work.Go(func() { k.run(ctx) })
+		k.put(agent.View{Number: "5001"})
+		synctest.Wait()
+		require.Empty(t, s.saved, "the store failed")
+		k.PublishDN(agent.Event{DN: agent.View{Number: "5001", DND: true}})
+		k.put(agent.View{Number: "5002"})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, map[string]agent.Record{"5001": {DN: "5001", DND: true}, "5002": {DN: "5002"}}, s.saved, "the last state counts")
+		require.Equal(t, 3, s.calls)
+		s.fails = 1
+		k.put(agent.View{Number: "5003"})
+		synctest.Wait()
+		require.NotContains(t, s.saved, "5003")
+		stop()
+		work.Wait()
+		require.Contains(t, s.saved, "5003", "written at the end")
+	})
+}
+
+// What the engine tells of calls moves the agent: talking, on hold, after-call work; a call that rings out.
+func TestCallsMoveTheAgent(t *testing.T) {
+	t.Parallel()
+	dns := agent.NewRegistry("n1", agent.Fanout{})
+	dns.SetPolicy(agent.Policy{WrapUp: time.Minute, WrapUpKinds: []agent.CallKind{agent.Inbound}, NoAnswer: agent.NotReady})
+	t.Cleanup(dns.Close)
+	dns.Add("5001", 2)
+	dns.SetService("pbx1", "5001", true)
+	_, err := dns.Do(agent.Command{DN: "5001", Verb: agent.VerbLogin, AgentID: "alice"})
+	require.NoError(t, err)
+	ready := func() {
+		_, err = dns.Do(agent.Command{DN: "5001", Verb: agent.VerbReady})
+		require.NoError(t, err)
+	}
+	feed := feedPort{cti.NewFeed(cti.FeedOptions{}), dns}
+	port := agentsPort{dns}
+	tell := func(kind bridge.EventKind, why bridge.CallState) {
+		feed.Publish(bridge.Event{
+			Kind: kind, CallState: why, Call: bridge.CallView{Interaction: "i1", Type: bridge.CallInbound}, This: bridge.PartyView{DN: "5001"},
+		})
+	}
+	view := func() agent.View { v, _ := dns.View("5001"); return v }
+	ready()
+	require.NoError(t, port.Reserve("5001", "i1"))
+	tell(bridge.EventEstablished, bridge.CallStateOK)
+	require.Equal(t, agent.HandlingInboundCall, view().Activity)
+	tell(bridge.EventHeld, bridge.CallStateOK)
+	require.Equal(t, agent.CallOnHold, view().Activity)
+	tell(bridge.EventRetrieved, bridge.CallStateOK)
+	tell(bridge.EventReleased, bridge.CallStateOK)
+	port.Free("5001", "i1")
+	require.Equal(t, agent.AfterCallWork, view().Agent.State)
+
+	ready()
+	require.NoError(t, port.Reserve("5001", "i1"))
+	tell(bridge.EventReleased, bridge.CallStateNoAnswer)
+	port.Free("5001", "i1")
+	require.Equal(t, agent.NotReady, view().Agent.State)
+	require.Equal(t, agent.ReasonNoAnswer, view().Agent.Reason)
+
+	_, err = dns.Do(agent.Command{DN: "5001", Verb: agent.VerbDNDOn})
+	require.NoError(t, err)
+	require.ErrorIs(t, port.Reserve("5001", "i2"), bridge.ErrBusy)
+
+	port.Occupy("5001", "i3") // as the engine does with what it restores
+	takeUpCalls([]bridge.CallView{{Interaction: "i3", Type: bridge.CallOutbound, Parties: []bridge.PartyView{
+		{Number: "030", State: bridge.PartyEstablished}, {DN: "5001", State: bridge.PartyHeld},
+	}}}, dns)
+	require.Equal(t, agent.CallOnHold, view().Activity)
+}
+
+func TestForwardsAreFollowed(t *testing.T) {
+	t.Parallel()
+	o := &options{environ: environ(), configFile: writeConfig(t, `
+dns: [{numbers: [5001-5003]}]
+trunks: [{name: carrier, kind: peer, host: "192.0.2.1:5060"}]
+routes: [{number: "8000", to: "dn:5001"}]
+`)}
+	cfg, _, err := o.load()
+	require.NoError(t, err)
+	dns, err := cfg.ExpandDNs()
+	require.NoError(t, err)
+	plan, err := numbering.New(cfg, dns)
+	require.NoError(t, err)
+	registry := agent.NewRegistry("n1", agent.Fanout{})
+	for _, dn := range dns {
+		registry.Add(dn.Number, 2)
+	}
+	forward := func(dn, to string) {
+		_, err = registry.Do(agent.Command{DN: dn, Verb: agent.VerbSetForward, To: to})
+		require.NoError(t, err)
+	}
+	port := planPort{plan: plan, calls: cfg.Calls, dns: registry}
+	inbound := func() bridge.Endpoint {
+		d, failed := port.Inbound("carrier", "8000", time.Now())
+		require.NoError(t, failed)
+		return d.Endpoint
+	}
+	require.Equal(t, bridge.Endpoint{DN: "5001"}, inbound())
+	forward("5001", "5002")
+	require.Equal(t, bridge.Endpoint{DN: "5002"}, inbound())
+	forward("5002", "+4930123")
+	require.Equal(t, bridge.Endpoint{Trunk: "carrier", Number: "+4930123"}, inbound())
+	d, err := port.Dial("5003", "", "5001")
+	require.NoError(t, err)
+	require.Equal(t, "carrier", d.Endpoint.Trunk)
+	forward("5002", "5001")
+	require.NotEmpty(t, inbound().DN, "a circle ends at one of them")
+	forward("5001", "%%%")
+	require.Equal(t, bridge.DN("5001"), inbound().DN, "a number that leads nowhere leaves the call with the DN")
+}

@@ -27,6 +27,7 @@ type Waiting struct {
 	Call    CallView
 	Queue   string
 	Since   time.Time // kept through offers and restarts
+	Ringing DN        // found at a restart: it is being offered to this DN already; else empty
 	Offered DN        // the last offer, which failed; empty at first
 	Failed  error     // why: wraps ErrNoAnswer, ErrBusy, ErrUnreachable or ErrPhoneRefused
 }

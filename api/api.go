@@ -22,6 +22,7 @@ type Options struct {
 	DNInfo  func(number string) (DNInfo, bool) // from the configuration; false: no such DN
 	Auth    Auth
 	Users   Users
+	Audit   Audit
 	Phone   func(auth.Principal) (PhoneSettings, error)
 	Checks  []Check           // of /readyz
 	Classes map[string]string // role -> class of the dial rules for its commands; an agent's go by the class of the DN
@@ -96,6 +97,8 @@ func newServer(o Options) *server {
 	})
 	s.registerSession()
 	s.registerCalls()
+	s.registerSupervision()
+	s.registerAudit()
 	s.registerDNs()
 	s.registerPhone()
 	s.registerUsers()

@@ -1,14 +1,12 @@
 package api_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,53 +22,6 @@ import (
 )
 
 const password = "correct horse"
-
-// fakeEngine is a call engine that tests fill in. A command that a test does not expect fails it.
-type fakeEngine struct {
-	calls    []bridge.CallView
-	makeCall func(bridge.MakeCall) (bridge.CallView, error)
-	hangup   func(bridge.Hangup) (bridge.CallView, error)
-	transfer func(bridge.Transfer) (bridge.CallView, error)
-	party    func(verb string, cmd bridge.PartyCommand) (bridge.CallView, error)
-}
-
-func (f *fakeEngine) Calls() []bridge.CallView { return f.calls }
-
-func (f *fakeEngine) Call(id bridge.CallID) (bridge.CallView, bool) {
-	i := slices.IndexFunc(f.calls, func(v bridge.CallView) bool { return v.ID == id })
-	if i < 0 {
-		return bridge.CallView{}, false
-	}
-	return f.calls[i], true
-}
-
-func (f *fakeEngine) MakeCall(_ context.Context, cmd bridge.MakeCall) (bridge.CallView, error) {
-	return f.makeCall(cmd)
-}
-
-func (f *fakeEngine) Hangup(_ context.Context, cmd bridge.Hangup) (bridge.CallView, error) {
-	return f.hangup(cmd)
-}
-
-func (f *fakeEngine) Transfer(_ context.Context, cmd bridge.Transfer) (bridge.CallView, error) {
-	return f.transfer(cmd)
-}
-
-func (f *fakeEngine) Answer(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("answer", cmd)
-}
-
-func (f *fakeEngine) Hold(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("hold", cmd)
-}
-
-func (f *fakeEngine) Retrieve(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("retrieve", cmd)
-}
-
-func (f *fakeEngine) Reject(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("reject", cmd)
-}
 
 type fakeDNs []agent.View
 
@@ -98,6 +49,7 @@ func (c *clock) add(d time.Duration) {
 type system struct {
 	t      *testing.T
 	engine *fakeEngine
+	audit  *fakeAudit
 	users  *auth.Directory
 	clock  *clock
 	log    *logBuffer
@@ -135,7 +87,7 @@ func newSystem(t *testing.T, edit ...func(*api.Options)) *system {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	s := &system{
-		t: t, engine: &fakeEngine{}, clock: &clock{t: time.Now()}, log: &logBuffer{}, tokens: map[string]string{},
+		t: t, engine: &fakeEngine{}, audit: &fakeAudit{}, clock: &clock{t: time.Now()}, log: &logBuffer{}, tokens: map[string]string{},
 		users: auth.NewDirectory(db, func(dn string) bool { _, ok := known(dn); return ok }),
 	}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -145,7 +97,7 @@ func newSystem(t *testing.T, edit ...func(*api.Options)) *system {
 	})
 	require.NoError(t, err)
 	o := api.Options{
-		Engine: s.engine, Auth: service, Users: s.users, DNInfo: known, Log: log, Version: "test",
+		Engine: s.engine, Audit: s.audit, Auth: service, Users: s.users, DNInfo: known, Log: log, Version: "test",
 		DNs:            fakeDNs{{Number: "5002"}, {Number: "5001", InService: true, Since: time.Unix(1, 0), Calls: 1}, {Number: "5003"}},
 		Classes:        map[string]string{"supervisor": "wide", "agent": "wide"},
 		AllowedOrigins: []string{"https://desktop.example.com"},

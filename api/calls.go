@@ -22,8 +22,6 @@ type CallPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
-type callOutput struct{ Body Call }
-
 // OperationID lets a client repeat a command safely.
 type OperationID struct {
 	Op string `header:"Operation-Id" maxLength:"64" pattern:"^[A-Za-z0-9._:-]+$" patternDescription:"letters, digits and . _ : -" doc:"Chosen by the client: a command repeated with the same id has the result of the first"`
@@ -38,6 +36,9 @@ type makeCallInput struct {
 type MakeCallRequest struct {
 	From string `json:"from" minLength:"1" maxLength:"32" doc:"The DN whose phone rings first" example:"5001"`
 	To   string `json:"to" minLength:"1" maxLength:"64" pattern:"^[0-9A-Za-z+*#(). /_-]+$" patternDescription:"a number" doc:"The DN or outside number to be called then" example:"5002"`
+
+	CallerID string   `json:"callerId,omitempty" maxLength:"32" pattern:"^[+]?[0-9]+$" patternDescription:"a number" doc:"The number to show instead of the DN's own; one that the DN may show" example:"+493012345"`
+	UserData UserData `json:"userData,omitzero" doc:"What the call begins with"`
 }
 
 type makeCallOutput struct {
@@ -48,18 +49,6 @@ type makeCallOutput struct {
 type hangupInput struct {
 	OperationID
 	CallPath
-}
-
-type transferInput struct {
-	OperationID
-	CallPath
-	Body TransferRequest
-}
-
-// TransferRequest is a single-step transfer.
-type TransferRequest struct {
-	To string `json:"to" minLength:"1" maxLength:"64" pattern:"^[0-9A-Za-z+*#(). /_-]+$" patternDescription:"a number" doc:"The DN or outside number that is called in the DN's place" example:"5002"`
-	DN string `json:"dn,omitempty" maxLength:"32" doc:"The DN that leaves; not needed when only one of the call's DNs is yours to use"`
 }
 
 func (s *server) registerCalls() {
@@ -81,11 +70,8 @@ func (s *server) registerCalls() {
 		id: "hangup-call", method: http.MethodPost, path: path + "/{id}/hangup", tag: "calls", verb: auth.VerbHangup,
 		summary: "End a call for everybody", errors: command,
 	}, s.hangup)
-	register(s, endpoint{
-		id: "transfer-call", method: http.MethodPost, path: path + "/{id}/transfer", tag: "calls", verb: auth.VerbTransfer,
-		summary: "Transfer a call in a single step: the DN leaves, the number is called in its place", errors: command,
-	}, s.transfer)
 	s.registerPartyCommands()
+	s.registerControl()
 }
 
 func (s *server) listCalls(ctx context.Context, _ *struct{}) (*callsOutput, error) {
@@ -96,17 +82,18 @@ func (s *server) listCalls(ctx context.Context, _ *struct{}) (*callsOutput, erro
 	})
 	out := &callsOutput{Body: CallList{Calls: make([]Call, 0, len(views))}}
 	for _, v := range views {
-		out.Body.Calls = append(out.Body.Calls, callOf(v))
+		out.Body.Calls = append(out.Body.Calls, s.callFor(p, v))
 	}
 	return out, nil
 }
 
 func (s *server) getCall(ctx context.Context, in *CallPath) (*callOutput, error) {
+	p := principalOf(ctx)
 	v, ok := s.Engine.Call(bridge.CallID(in.ID))
-	if !ok || !sees(principalOf(ctx), v) {
+	if !ok || !sees(p, v) {
 		return nil, bridge.ErrCallNotFound
 	}
-	return &callOutput{Body: callOf(v)}, nil
+	return &callOutput{Body: s.callFor(p, v)}, nil
 }
 
 func (s *server) makeCall(ctx context.Context, in *makeCallInput) (*makeCallOutput, error) {
@@ -115,19 +102,27 @@ func (s *server) makeCall(ctx context.Context, in *makeCallInput) (*makeCallOutp
 	if !p.MayUseDN(from) {
 		return nil, &auth.ForbiddenError{Verb: auth.VerbMakeCall, Role: p.Role, Field: "from", DN: from}
 	}
-	if _, known := s.DNInfo(from); !known {
-		return nil, errUnknownDN
+	if err := s.knownDN("from", from); err != nil {
+		return nil, err
 	}
-	v, err := s.Engine.MakeCall(ctx, bridge.MakeCall{
-		From: bridge.DN(from), To: in.Body.To, Class: s.class(p), Op: bridge.OpID(in.Op),
-	})
+	if err := in.Body.UserData.Err(); err != nil {
+		return nil, err
+	}
+	cmd := bridge.MakeCall{
+		From: bridge.DN(from), To: in.Body.To, Class: s.class(p), CallerID: in.Body.CallerID,
+		UserData: in.Body.UserData.Data(), Op: bridge.OpID(in.Op),
+	}
+	v, err := s.Engine.MakeCall(ctx, cmd)
+	if !owns(p, bridge.DN(from)) {
+		s.audit(ctx, "make-call", from, map[string]string{"to": in.Body.To, "callerId": in.Body.CallerID, "call": string(v.ID)}, err)
+	}
 	if err != nil {
-		return nil, aboutFrom(err, bridge.DN(from))
+		return nil, aboutFrom(err, cmd)
 	}
 	if in.Op != "" && !sawParty(p, v) {
 		return nil, errOpTaken
 	}
-	return &makeCallOutput{Location: "/api/v1/calls/" + string(v.ID), Body: callOf(v)}, nil
+	return &makeCallOutput{Location: "/api/v1/calls/" + string(v.ID), Body: s.callFor(p, v)}, nil
 }
 
 // class is the class of the dial rules that a command of p goes by; empty: that of the DN it is for. An agent gets no
@@ -148,39 +143,13 @@ func (s *server) hangup(ctx context.Context, in *hangupInput) (*callOutput, erro
 		return nil, bridge.ErrCallNotFound
 	}
 	v, err := s.Engine.Hangup(ctx, bridge.Hangup{Call: bridge.CallID(in.ID), Op: bridge.OpID(in.Op)})
+	if found && !ownsAny(p, before) {
+		s.audit(ctx, "hangup", in.ID, nil, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return commandResult(p, in.CallPath, in.OperationID, v)
-}
-
-// transfer lets the engine judge when the user's DN has left the call already: with a command id it may be the
-// repetition of the one by which it left.
-func (s *server) transfer(ctx context.Context, in *transferInput) (*callOutput, error) {
-	p := principalOf(ctx)
-	before, found := s.Engine.Call(bridge.CallID(in.ID))
-	if found && !sees(p, before) && (in.Op == "" || !sawParty(p, before)) || !found && in.Op == "" {
-		return nil, bridge.ErrCallNotFound
-	}
-	by, err := actingDN(p, before, in.Body.DN, auth.VerbTransfer)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.Engine.Transfer(ctx, bridge.Transfer{
-		Call: bridge.CallID(in.ID), By: by, To: in.Body.To, Class: s.class(p), Op: bridge.OpID(in.Op),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return commandResult(p, in.CallPath, in.OperationID, v)
-}
-
-// commandResult keeps back the result of a command that somebody else gave under the same id.
-func commandResult(p auth.Principal, call CallPath, op OperationID, v bridge.CallView) (*callOutput, error) {
-	if op.Op != "" && (string(v.ID) != call.ID || !sawParty(p, v)) {
-		return nil, errOpTaken
-	}
-	return &callOutput{Body: callOf(v)}, nil
+	return s.commandResult(ctx, in.CallPath, in.OperationID, v)
 }
 
 // sees reports whether a DN that the principal sees is in the call, or was when the call ended.

@@ -39,7 +39,9 @@ func sentinels() []struct {
 		{bridge.ErrBusy, http.StatusConflict, "busy", ""},
 		{bridge.ErrNoAnswer, http.StatusConflict, "no_answer", ""},
 		{bridge.ErrPhoneSilent, http.StatusGatewayTimeout, "phone_silent", ""},
-		{errUnknownDN, http.StatusUnprocessableEntity, "unknown_dn", "from"},
+		{bridge.ErrNotAMember, http.StatusUnprocessableEntity, "not_a_party", "member"},
+		{bridge.ErrMonitorNotFound, http.StatusNotFound, "monitor_not_found", "id"},
+		{bridge.ErrNotBuilt, http.StatusNotImplemented, "not_built", ""},
 		{errOpTaken, http.StatusConflict, "operation_id_taken", "Operation-Id"},
 		{auth.ErrNoToken, http.StatusUnauthorized, "no_token", ""},
 		{auth.ErrBadToken, http.StatusUnauthorized, "invalid_token", ""},
@@ -95,11 +97,14 @@ func typedProblem(err error) *Problem {
 	if errors.Is(err, bridge.ErrPhoneRefused) { // in the words of the phone, which are the user's own
 		return newProblem(http.StatusConflict, "phone_refused", err.Error())
 	}
-	if e, ok := errors.AsType[*fromError](err); ok {
-		return targetProblem(e.target, "from")
+	if e, ok := errors.AsType[*fieldTargetError](err); ok {
+		return targetProblem(e.target, e.field)
 	}
 	if e, ok := errors.AsType[*bridge.TargetError](err); ok {
 		return targetProblem(e, "to")
+	}
+	if p := userDataProblem(err); p != nil {
+		return p
 	}
 	if e, ok := errors.AsType[*auth.BackoffError](err); ok {
 		return newProblem(http.StatusTooManyRequests, "too_many_failures", e.Error()).header("Retry-After", strconv.Itoa(e.Seconds()))
@@ -153,17 +158,38 @@ func challenge(err error) string {
 	return fmt.Sprintf(`%s, error="invalid_token", error_description=%q`, realm, err.Error())
 }
 
-// fromError is a TargetError about the DN that was to call, not about the number to be called.
-type fromError struct{ target *bridge.TargetError }
+// fieldTargetError is a TargetError about another field than the number to be called.
+type fieldTargetError struct {
+	target *bridge.TargetError
+	field  string
+}
 
-func (e *fromError) Error() string { return e.target.Error() }
+func (e *fieldTargetError) Error() string { return e.target.Error() }
 
-func (e *fromError) Unwrap() error { return e.target }
+func (e *fieldTargetError) Unwrap() error { return e.target }
 
 // aboutFrom tells whether a TargetError is about the calling DN.
-func aboutFrom(err error, from bridge.DN) error {
-	if e, ok := errors.AsType[*bridge.TargetError](err); ok && e.Number == string(from) && e.Unreachable {
-		return &fromError{target: e}
+func aboutFrom(err error, cmd bridge.MakeCall) error {
+	e, ok := errors.AsType[*bridge.TargetError](err)
+	switch {
+	case ok && e.Number == string(cmd.From) && e.Unreachable:
+		return &fieldTargetError{e, "from"}
+	case ok && cmd.CallerID != "" && e.Number == cmd.CallerID && e.Number != cmd.To:
+		return &fieldTargetError{e, "callerId"}
 	}
 	return err
+}
+
+// aboutMonitor tells which phone a TargetError is about.
+func aboutMonitor(err error, cmd bridge.Monitor) error {
+	e, ok := errors.AsType[*bridge.TargetError](err)
+	switch {
+	case !ok:
+		return err
+	case cmd.SupervisorNumber != "" && e.Number == cmd.SupervisorNumber:
+		return &fieldTargetError{e, "supervisorNumber"}
+	case cmd.Supervisor != "" && e.Number == string(cmd.Supervisor):
+		return &fieldTargetError{e, "supervisor"}
+	}
+	return &fieldTargetError{e, "target"}
 }

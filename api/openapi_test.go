@@ -78,7 +78,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 				require.Contains(t, op.Responses, "401", path)
 				require.Contains(t, op.Responses, "403", path)
 			}
-			if method != "get" {
+			if method != "get" && method != "delete" {
 				require.Contains(t, op.Responses, "400", path)
 			}
 			for status, response := range op.Responses {
@@ -91,7 +91,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 		}
 	}
 	for _, d := range doors() {
-		path := strings.NewReplacer("/C", "/{id}", "users/a", "users/{user}").Replace(d.path)
+		path := strings.NewReplacer("/C", "/{id}", "/M", "/{id}", "?all=true", "", "users/a", "users/{user}").Replace(d.path)
 		require.Contains(t, doc.Paths[path], strings.ToLower(d.method), "every operation is tested without a token")
 	}
 	require.Len(t, seen, len(doors())+len(public), "doors() lists every operation that needs a token")

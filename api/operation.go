@@ -30,6 +30,7 @@ func tags() []*huma.Tag {
 	return []*huma.Tag{
 		{Name: "session", Description: "Log in and out"},
 		{Name: "calls", Description: "Calls of the DNs that the user may see"},
+		{Name: "supervision", Description: "Supervisors in others' calls, and the record of what they did"},
 		{Name: "dns", Description: "Directory numbers and their state"},
 		{Name: "users", Description: "Users, for admins"},
 		{Name: "health", Description: "For orchestrators and load balancers"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 )
 
 const problemType = "application/problem+json"
@@ -99,6 +100,9 @@ var missingRule = regexp.MustCompile(`^expected required property (\S+) to be pr
 // fieldProblem names a missing field itself, where the library names the object that should have it.
 func fieldProblem(e *huma.ErrorDetail) FieldProblem {
 	missing := missingRule.FindStringSubmatch(e.Message)
+	if e.Message == validation.MsgExpectedMatchExactlyOneSchema {
+		return FieldProblem{Field: fieldName(e.Location), Rule: wrongForm}
+	}
 	if missing == nil {
 		return FieldProblem{Field: fieldName(e.Location), Rule: e.Message}
 	}

@@ -11,18 +11,20 @@ import (
 
 // Call is a call as clients see it.
 type Call struct {
-	ID         string            `json:"id" doc:"The CallUUID, kept through every change of the ConnID"`
-	ConnID     string            `json:"connId" doc:"T-Library connection id, 16 hex digits"`
-	Type       string            `json:"type" enum:"Internal,Inbound,Outbound,Consult"`
-	Controller string            `json:"controller" enum:"asterisk,switch" doc:"Who mixes the media"`
-	State      string            `json:"state" doc:"The most advanced of the parties' states" enum:"Initiated,Dialing,Alerting,Ringing,Established,Held,Released"`
-	ANI        string            `json:"ani" doc:"Calling number"`
-	DNIS       string            `json:"dnis" doc:"Number that was called"`
-	Parties    []Party           `json:"parties" nullable:"false"`
-	UserData   map[string]string `json:"userData"`
-	StartedAt  string            `json:"startedAt" format:"date-time"`
-	AnsweredAt string            `json:"answeredAt,omitempty" format:"date-time"`
-	EndedAt    string            `json:"endedAt,omitempty" format:"date-time"`
+	ID         string    `json:"id" doc:"The CallUUID, kept through every change of the ConnID"`
+	ConnID     string    `json:"connId" doc:"T-Library connection id, 16 hex digits"`
+	Parent     string    `json:"parentConnId,omitempty" doc:"ConnID of the call that it is a consultation for"`
+	Type       string    `json:"type" enum:"Internal,Inbound,Outbound,Consult"`
+	Controller string    `json:"controller" enum:"asterisk,switch" doc:"Who mixes the media"`
+	State      string    `json:"state" doc:"The most advanced of the parties' states" enum:"Initiated,Dialing,Alerting,Ringing,Established,Held,Released"`
+	ANI        string    `json:"ani" doc:"Calling number"`
+	DNIS       string    `json:"dnis" doc:"Number that was called"`
+	Parties    []Party   `json:"parties" nullable:"false"`
+	UserData   UserData  `json:"userData"`
+	StartedAt  string    `json:"startedAt" format:"date-time"`
+	AnsweredAt string    `json:"answeredAt,omitempty" format:"date-time"`
+	EndedAt    string    `json:"endedAt,omitempty" format:"date-time"`
+	Monitors   []Monitor `json:"monitors,omitempty" nullable:"false" doc:"Supervisions of the call, for supervisors"`
 }
 
 // Party is one party of a call. A party that was released stays in the list until the call ends.
@@ -50,14 +52,22 @@ type User struct {
 	ChangedAt   string   `json:"changedAt" format:"date-time"`
 }
 
+// callFor is the call as p sees it.
+func (s *server) callFor(p auth.Principal, v bridge.CallView) Call {
+	c := callOf(v)
+	c.Monitors = s.monitors(p, v.ID)
+	return c
+}
+
 func callOf(v bridge.CallView) Call {
 	c := Call{
 		ID: string(v.ID), ConnID: v.ConnID.String(), Type: string(v.Type), Controller: string(v.Controller),
-		State: string(v.State), ANI: v.ANI, DNIS: v.DNIS, Parties: make([]Party, 0, len(v.Parties)), UserData: v.UserData,
+		State: string(v.State), ANI: v.ANI, DNIS: v.DNIS, Parties: make([]Party, 0, len(v.Parties)),
+		UserData:  UserData{data: v.UserData},
 		StartedAt: stamp(v.StartedAt), AnsweredAt: stamp(v.AnsweredAt), EndedAt: stamp(v.EndedAt),
 	}
-	if c.UserData == nil {
-		c.UserData = map[string]string{}
+	if v.Parent != 0 {
+		c.Parent = v.Parent.String()
 	}
 	for _, p := range v.Parties {
 		c.Parties = append(c.Parties, partyOf(p))

@@ -53,11 +53,11 @@ func TestSeeingIsNotUsing(t *testing.T) {
 func TestRoleTable(t *testing.T) {
 	t.Parallel()
 	verbs := []auth.Verb{
-		auth.VerbViewCalls, auth.VerbMakeCall, auth.VerbHangup, auth.VerbTransfer, auth.VerbViewDNs,
-		auth.VerbActForOthers, auth.VerbManageUsers, "unknown",
+		auth.VerbViewCalls, auth.VerbMakeCall, auth.VerbHangup, auth.VerbControl, auth.VerbViewDNs,
+		auth.VerbActForOthers, auth.VerbSupervise, auth.VerbViewAudit, auth.VerbManageUsers, "unknown",
 	}
 	table := map[auth.Role]string{
-		auth.RoleAgent: "yyyyynnn", auth.RoleSupervisor: "yyyyyynn", auth.RoleAdmin: "yyyyyyyn", "": "nnnnnnnn", "else": "nnnnnnnn",
+		auth.RoleAgent: "yyyyynnnnn", auth.RoleSupervisor: "yyyyyyyynn", auth.RoleAdmin: "yyyyyyyyyn", "": "nnnnnnnnnn", "else": "nnnnnnnnnn",
 	}
 	for role, want := range table {
 		got := ""

@@ -23,7 +23,9 @@ const (
 	VerbViewCalls    Verb = "view calls"
 	VerbMakeCall     Verb = "make a call"
 	VerbHangup       Verb = "hang up"
-	VerbTransfer     Verb = "transfer"
+	VerbControl      Verb = "control calls"
+	VerbSupervise    Verb = "supervise"
+	VerbViewAudit    Verb = "view the audit"
 	VerbViewDNs      Verb = "view DNs"
 	VerbActForOthers Verb = "act for other DNs" // those that the principal sees
 	VerbManageUsers  Verb = "manage users"
@@ -36,9 +38,9 @@ const (
 // rolesFor is the table role x verb. DN scope comes on top: see Principal.
 func rolesFor(v Verb) []Role {
 	switch v {
-	case VerbViewCalls, VerbMakeCall, VerbHangup, VerbTransfer, VerbViewDNs:
+	case VerbViewCalls, VerbMakeCall, VerbHangup, VerbControl, VerbViewDNs:
 		return []Role{RoleAgent, RoleSupervisor, RoleAdmin}
-	case VerbActForOthers:
+	case VerbActForOthers, VerbSupervise, VerbViewAudit:
 		return []Role{RoleSupervisor, RoleAdmin}
 	case VerbManageUsers:
 		return []Role{RoleAdmin}

@@ -28,6 +28,7 @@ type Config struct {
 	Agents    Agents              `mapstructure:"agents"`
 	CTI       CTI                 `mapstructure:"cti"`
 	Auth      Auth                `mapstructure:"auth"`
+	Audit     Audit               `mapstructure:"audit"`
 }
 
 // HTTP is the daemon's own web server: pages, REST, CometD.
@@ -162,11 +163,15 @@ type DialClass struct {
 	Trunk         string   `mapstructure:"trunk"`          // empty: default_trunk
 }
 
-// Calls are the timers of the call engine.
+// Calls are the timers of the call engine, and what it takes over from Asterisk.
 type Calls struct {
 	RingTimeout time.Duration `mapstructure:"ring_timeout"` // a DN rings this long
 	DialTimeout time.Duration `mapstructure:"dial_timeout"` // an outside number rings this long
 	MusicClass  string        `mapstructure:"music_class"`
+
+	// What a trunk's call brings along becomes its user data, under these very names.
+	UserDataHeaders   []string `mapstructure:"user_data_headers"`   // SIP headers of its INVITE
+	UserDataVariables []string `mapstructure:"user_data_variables"` // channel variables of Asterisk
 }
 
 // CTI is the event feed.

@@ -44,7 +44,10 @@ func Default() *Config {
 		Queues:    map[string]Queue{},
 		Skills:    map[string]Levels{},
 		DialRules: defaultDialRules(),
-		Calls:     Calls{RingTimeout: 30 * time.Second, DialTimeout: time.Minute, MusicClass: "default"},
+		Calls: Calls{
+			RingTimeout: 30 * time.Second, DialTimeout: time.Minute, MusicClass: "default",
+			UserDataHeaders: []string{}, UserDataVariables: []string{},
+		},
 		Recording: defaultRecording(),
 		Agents:    defaultAgents(),
 		CTI: CTI{
@@ -55,7 +58,8 @@ func Default() *Config {
 			QueueSize: 32768,
 			Retain:    10000,
 		},
-		Auth: Auth{TokenLife: 12 * time.Hour},
+		Auth:  Auth{TokenLife: 12 * time.Hour},
+		Audit: Audit{KeepDays: 365},
 	}
 }
 

@@ -42,6 +42,7 @@ func (c *Config) check() []Problem {
 	k.positive("calls.ring_timeout", c.Calls.RingTimeout)
 	k.positive("calls.dial_timeout", c.Calls.DialTimeout)
 	k.name("calls.music_class", c.Calls.MusicClass)
+	k.userData()
 	k.recording()
 	k.agents()
 	k.positive("cti.hold_time", c.CTI.HoldTime)
@@ -49,6 +50,7 @@ func (c *Config) check() []Problem {
 	k.between("cti.queue_size", c.CTI.QueueSize, minQueue, maxQueue)
 	k.between("cti.retain", c.CTI.Retain, 1, maxRetain)
 	k.positive("auth.token_life", c.Auth.TokenLife)
+	k.between("audit.keep_days", c.Audit.KeepDays, 0, maxKeepDays)
 	return k.problems
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"io"
 	"log/slog"
 )
@@ -21,4 +22,10 @@ func OpenJournalOn[T any](path string, wrap func(JournalFile) JournalFile, log *
 		}
 		return wrap(file), nil
 	}, log)
+}
+
+// ExecForTest runs a statement on the database of an audit log.
+func ExecForTest(ctx context.Context, a *AuditLog, query string) error {
+	_, err := a.db.sql.ExecContext(ctx, query)
+	return err
 }

@@ -39,6 +39,7 @@ func (f *facts) Leg(c bridge.LegChanged) {
 func (f *facts) Refer(in bridge.Referral) {
 	f.lines <- fmt.Sprintf("refer %s %s %s %t", in.Channel.ID, in.From, in.To, in.Attended)
 }
+
 func (f *facts) Played(server bridge.ServerID, in bridge.Played) {
 	f.lines <- fmt.Sprintf("%s played %s %t", server, in.ID, in.Failed)
 }
@@ -50,6 +51,7 @@ func (f *facts) Recorded(server bridge.ServerID, in bridge.Recorded) {
 func (f *facts) Digit(in bridge.Digit) {
 	f.lines <- fmt.Sprintf("%s %s digit %s", in.Channel.Server, in.Channel.ID, in.Digit)
 }
+
 func (f *facts) Gap(server bridge.ServerID)     { f.lines <- "gap " + string(server) }
 func (f *facts) Recovered(snap bridge.Snapshot) { f.snaps <- snap }
 func (f *facts) Lost(server bridge.ServerID)    { f.lines <- "lost " + string(server) }
@@ -151,6 +153,12 @@ func TestLegFacts(t *testing.T) {
 		{event("ChannelHold", in("Up")), "pbx1 a.1 held 0"},
 		{event("ChannelUnhold", in("Up")), "pbx1 a.1 retrieved 0"},
 		{event("ChannelDestroyed", `"cause":17,"cause_txt":"busy",`+in("Up")), "pbx1 a.1 gone 17"},
+		{event("StasisEnd", `"channel":`+channel("a.s1", "Snoop/a.1-00000000", "Up", "")), "pbx1 a.s1 gone 0"},
+		{event("StasisStart", `"args":["leg"],"channel":`+channel("a.s1", "Snoop/a.1-00000000", "Up", "")), "pbx1 a.s1 created 0"},
+		{event("PlaybackFinished", `"playback":{"id":"a.p1","state":"done"}`), "pbx1 played a.p1 false"},
+		{event("PlaybackFinished", `"playback":{"id":"a.p1","state":"failed"}`), "pbx1 played a.p1 true"},
+		{event("RecordingFinished", `"recording":{"name":"a.r1","state":"done"}`), "pbx1 recorded a.r1 false "},
+		{event("RecordingFailed", `"recording":{"name":"a.r1","state":"failed","cause":"why"}`), "pbx1 recorded a.r1 true why"},
 		{event("EndpointStateChange", `"endpoint":{"technology":"PJSIP","resource":"5001","state":"online","channel_ids":[]}`), "service 5001 true"},
 		{event("EndpointStateChange", `"endpoint":{"technology":"PJSIP","resource":"5001","state":"offline","channel_ids":[]}`), "service 5001 false"},
 	} {
@@ -159,6 +167,24 @@ func TestLegFacts(t *testing.T) {
 		conn.Send(event("EndpointStateChange", `"endpoint":{"technology":"Local","resource":"5001","state":"online","channel_ids":[]}`))
 		conn.Send(tc.frame)
 		require.Equal(t, tc.want, take(t, f.lines))
+	}
+}
+
+// Asterisk tells of each digit twice.
+func TestDigits(t *testing.T) {
+	t.Parallel()
+	conn, f := connected(t)
+	press := func(channelID, at, digit string) {
+		conn.Send(fmt.Sprintf(`{"type":"ChannelDtmfReceived","timestamp":%q,"application":"sidecar","digit":%q,"duration_ms":100,"channel":%s}`,
+			at, digit, channel(channelID, "PJSIP/5001-1", "Up", "")))
+	}
+	const first, second = "2026-11-21T07:16:10.321+0000", "2026-11-21T07:16:10.521+0000"
+	for _, at := range []string{first, first, second, second} {
+		press("a.1", at, "9")
+	}
+	press("a.2", second, "9")
+	for _, want := range []string{"pbx1 a.1 digit 9", "pbx1 a.1 digit 9", "pbx1 a.2 digit 9"} {
+		require.Equal(t, want, take(t, f.lines))
 	}
 }
 

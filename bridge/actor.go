@@ -109,6 +109,8 @@ func (a *actor) start(effect Effect) {
 		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.ringTimeout(effect.Party) })
 	case OccupyDN:
 		a.e.Agents.Occupy(effect.DN, a.id)
+	case TellQueue:
+		a.tellQueue(effect)
 	case AskPhone:
 		a.e.spawn(func() { a.askPhone(effect) })
 	default:

@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -34,10 +36,19 @@ func (a *actor) run(effect Effect) {
 	case ReferLeg:
 		err = a.request(func(ctx context.Context) error { return a.referResult(ctx, effect) })
 	case PlayMusic:
-		err = a.request(func(ctx context.Context) error { return sw.Music(ctx, effect.Bridge, a.e.MusicClass, effect.On) })
+		err = a.request(func(ctx context.Context) error {
+			return sw.Music(ctx, effect.Bridge, cmp.Or(effect.Class, a.e.MusicClass), effect.On)
+		})
 	case DestroyBridge:
 		// The last effect of an interaction: it may take its time.
 		err = a.e.insist(func(ctx context.Context) error { return sw.Destroy(ctx, effect.Bridge) })
+	case PlayMedia:
+		err = a.request(func(ctx context.Context) error { return sw.Play(ctx, effect.Playback) })
+		if err != nil {
+			a.feed(Played{ID: effect.Playback.ID, Failed: true})
+		}
+	case StopMedia:
+		err = a.request(func(ctx context.Context) error { return sw.StopPlay(ctx, effect.Server, effect.ID) })
 	case LeaveLegs:
 		err = a.request(func(ctx context.Context) error { return sw.Leave(ctx, effect.Bridge, effect.Channels) })
 	case MuteLeg:
@@ -48,7 +59,7 @@ func (a *actor) run(effect Effect) {
 		a.e.Agents.Free(effect.DN, a.id)
 	case FreeCaps:
 		a.e.caps.free(effect.Channel)
-	case OccupyDN, StartTimer, Reply, AskPhone: // done by start
+	case OccupyDN, StartTimer, Reply, AskPhone, TellQueue: // done by start
 	}
 	if err != nil && a.e.ctx.Err() == nil {
 		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
@@ -209,9 +220,24 @@ func (a *actor) create(ctx context.Context, effect CreateLeg) error {
 		return err
 	}
 	if dn := effect.Leg.To.DN; dn != "" {
-		if err := a.e.Agents.Reserve(dn, a.id); err != nil {
+		var forwarded *ForwardedError
+		switch err := a.e.Agents.Reserve(dn, a.id, effect.As); {
+		case errors.As(err, &forwarded):
+			return a.forward(effect, forwarded)
+		case err != nil:
 			return err
 		}
 	}
 	return a.e.Switch.Create(ctx, effect.Leg)
+}
+
+// forward lets the call go where the DN sends its calls; the error says why it can't.
+func (a *actor) forward(effect CreateLeg, sent *ForwardedError) error {
+	a.e.caps.free(effect.Leg.Channel)
+	dest, err := a.e.Plan.Dial(sent.DN, "", sent.To)
+	if err != nil || effect.As != CallingDN {
+		return fmt.Errorf("%w: %w", sent, ErrUnreachable)
+	}
+	a.feed(Forwarded{Channel: effect.Leg.Channel, Dest: dest})
+	return nil
 }

@@ -14,12 +14,12 @@ type benchPorts struct {
 	told chan EventKind
 }
 
-func (b benchPorts) Put(string, Interaction) error   { return nil }
-func (b benchPorts) Delete(string) error             { b.done <- struct{}{}; return nil }
-func (b benchPorts) Publish(e Event)                 { b.told <- e.Kind }
-func (b benchPorts) Reserve(DN, InteractionID) error { return nil }
-func (b benchPorts) Occupy(DN, InteractionID)        {}
-func (b benchPorts) Free(DN, InteractionID)          {}
+func (b benchPorts) Put(string, Interaction) error            { return nil }
+func (b benchPorts) Delete(string) error                      { b.done <- struct{}{}; return nil }
+func (b benchPorts) Publish(e Event)                          { b.told <- e.Kind }
+func (b benchPorts) Reserve(DN, InteractionID, Calling) error { return nil }
+func (b benchPorts) Occupy(DN, InteractionID)                 {}
+func (b benchPorts) Free(DN, InteractionID)                   {}
 func (b benchPorts) until(kind EventKind) {
 	for told := range b.told {
 		if told == kind {

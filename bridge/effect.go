@@ -11,6 +11,7 @@ type (
 	CreateLeg struct {
 		Leg  NewLeg
 		Caps []Cap
+		As   Calling // how its DN is called
 	}
 	// DialLeg rings the channel: LegFailed if it can't be done.
 	DialLeg struct {
@@ -71,7 +72,21 @@ type (
 	// PlayMusic starts or ends music in the bridge.
 	PlayMusic struct {
 		Bridge BridgeID
+		Class  string // empty: that of the engine
 		On     bool
+	}
+	// PlayMedia plays an announcement: Played. StopMedia ends it.
+	PlayMedia struct{ Playback NewPlayback }
+	StopMedia struct {
+		Server ServerID
+		ID     string
+	}
+	// TellQueue tells the queues what became of a waiting call: one of the three.
+	TellQueue struct {
+		Call    CallID
+		Waiting *Waiting
+		Gone    GoneReason
+		Digit   string
 	}
 	// DestroyBridge removes the bridge.
 	DestroyBridge struct{ Bridge BridgeID }
@@ -92,6 +107,16 @@ type (
 	}
 )
 
+// Calling says as what a DN is called.
+type Calling string
+
+// The ways.
+const (
+	CallingDN    Calling = ""      // by somebody: its forward and its do-not-disturb count
+	CallingReady Calling = "ready" // by a queue, as an agent who is ready
+	CallingOwn   Calling = "own"   // for a call of its own
+)
+
 func (CreateLeg) isEffect()     {}
 func (DialLeg) isEffect()       {}
 func (AnswerLeg) isEffect()     {}
@@ -103,6 +128,9 @@ func (ContinueLeg) isEffect()   {}
 func (ReferLeg) isEffect()      {}
 func (JoinLegs) isEffect()      {}
 func (PlayMusic) isEffect()     {}
+func (PlayMedia) isEffect()     {}
+func (StopMedia) isEffect()     {}
+func (TellQueue) isEffect()     {}
 func (LeaveLegs) isEffect()     {}
 func (MuteLeg) isEffect()       {}
 func (SendDigits) isEffect()    {}

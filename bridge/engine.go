@@ -21,7 +21,7 @@ type Options struct {
 	Servers       []ServerID // all that are configured; empty: only Server
 	Switch        Switch
 	Phones        Phones // nil: there is no gateway
-	Queues        Queues // nil: nothing holds calls at route points
+	Queues        Queues // nil: no number leads to a queue
 	Plan          Plan
 	Agents        Agents
 	Journal       Journal

@@ -19,11 +19,22 @@ var (
 	ErrUnknownOutcome = errors.New("nobody knows whether it was done")
 	ErrNotAParty      = errors.New("that DN is not a party of this call")
 	ErrPhoneSilent    = errors.New("the phone did not acknowledge the command in time")
+	ErrNotPlayed      = errors.New("the announcement could not be played: is there such a sound?")
 	ErrPhoneRefused   = errors.New("the phone did not do it")
 )
 
 // doneBySwitch is why commands are refused for calls that a switch with call control of its own mixes.
 const doneBySwitch = "done by the SIP Server"
+
+// ForwardedError is a DN that sends its calls on.
+type ForwardedError struct {
+	DN DN
+	To string
+}
+
+func (e *ForwardedError) Error() string {
+	return fmt.Sprintf("%s sends its calls on to %s", e.DN, e.To)
+}
 
 // StateError is a command that the call's present state does not allow.
 type StateError struct {

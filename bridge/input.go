@@ -231,6 +231,26 @@ type doData struct {
 	Reply int
 }
 
+// doOffer calls a DN for a call that waits in a queue, or takes the call elsewhere.
+type doOffer struct {
+	Dest  Destination
+	Route bool
+	Op    OpID
+	Reply int
+}
+
+// doAnnounce plays to a waiting caller.
+type doAnnounce struct {
+	Media []string
+	Reply int
+}
+
+// Forwarded says that the DN of a CreateLeg sends its calls on.
+type Forwarded struct {
+	Channel ChannelID
+	Dest    Destination
+}
+
 // doReferRefused answers a REFER whose target can't be called or whose kind we don't do.
 type doReferRefused struct {
 	Channel ChannelID
@@ -278,6 +298,9 @@ func (doRedirect) isInput()     {}
 func (doMute) isInput()         {}
 func (doDTMF) isInput()         {}
 func (doData) isInput()         {}
+func (doOffer) isInput()        {}
+func (doAnnounce) isInput()     {}
+func (Forwarded) isInput()      {}
 
 // command is an input whose sender waits for a reply.
 type command interface {
@@ -299,6 +322,8 @@ func (in doRedirect) token() int { return in.Reply }
 func (in doMute) token() int     { return in.Reply }
 func (in doDTMF) token() int     { return in.Reply }
 func (in doData) token() int     { return in.Reply }
+func (in doOffer) token() int    { return in.Reply }
+func (in doAnnounce) token() int { return in.Reply }
 
 // stamped carries the time to the machine, which has no clock.
 type stamped struct {

@@ -37,6 +37,7 @@ type Call struct {
 	Music      bool // it plays music
 	Transfer   *TransferOp
 	UserData   UserData
+	Queue      *QueueWait // it waits at a route point
 	StartedAt  time.Time
 	AnsweredAt time.Time
 	EndedAt    time.Time
@@ -78,6 +79,8 @@ type Party struct {
 	Added     bool      // called into a call that went on
 	Complete  bool      // a consultation that is a transfer as soon as it is being called
 	Reply     int       // token of the command that waits until it is being called, 0 for none
+	Ready     bool      // called only as an agent who is ready for calls
+	Forwards  int       // how many DNs have sent the call on to here
 	Mute      Mute      // what the switch was told to keep from being heard
 }
 
@@ -273,6 +276,10 @@ func (c *Call) unshare() {
 	if c.Transfer != nil {
 		op := *c.Transfer
 		c.Transfer = &op
+	}
+	if c.Queue != nil {
+		wait := *c.Queue
+		c.Queue = &wait
 	}
 	c.UserData = c.UserData.Clone()
 }

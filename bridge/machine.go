@@ -169,6 +169,16 @@ func (s *step) applyCommand(in Input) {
 		s.dtmf(in)
 	case doData:
 		s.data(in)
+	case doOffer:
+		s.offer(in)
+	case doAnnounce:
+		s.playToCaller(in)
+	case Played:
+		s.played(in)
+	case Digit:
+		s.digit(in)
+	case Forwarded:
+		s.forwarded(in)
 	}
 }
 
@@ -200,6 +210,7 @@ func (s *step) settleCall(before CallView) {
 	}
 	if living == 0 && c.EndedAt.IsZero() {
 		c.EndedAt = s.at
+		s.endWaiting()
 		s.failTransfer(&StateError{Call: c.ID, Verb: "transfer", State: PartyReleased, Why: "the call ended meanwhile"})
 		if s.n == 0 {
 			s.replyMake(&StateError{Call: c.ID, Verb: "make call", State: PartyReleased, Why: "the call ended meanwhile"})
@@ -243,6 +254,9 @@ func (s *step) arrived(in Arrived) {
 	case !in.Dest.Treatment.IsZero():
 		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK})
 		s.handBack(origin, in.Dest.Treatment)
+	case in.Dest.Queue != "":
+		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK})
+		s.enqueue(origin, in.Dest)
 	default:
 		id := origin.ID
 		s.ring(in.Dest, 0)
@@ -270,7 +284,7 @@ func (s *step) makeCall(in doMakeCall) {
 	if in.RingFor > 0 {
 		p.Deadline = s.at.Add(in.RingFor)
 	}
-	s.do(CreateLeg{Leg: NewLeg{
+	s.do(CreateLeg{As: CallingOwn, Leg: NewLeg{
 		Channel: p.Leg.Channel, Leg: p.Leg.Name, To: Endpoint{DN: in.From}, CallerNum: in.Dest.Number, CallID: c.ID,
 	}})
 }
@@ -279,7 +293,7 @@ func callType(from DN, dest Destination) CallType {
 	switch {
 	case from == "":
 		return CallInbound
-	case dest.Endpoint.DN != "":
+	case dest.Endpoint.DN != "", dest.Queue != "":
 		return CallInternal
 	default:
 		return CallOutbound
@@ -307,7 +321,9 @@ func (s *step) newLeg(dn DN) Leg {
 }
 
 // ring calls a destination on behalf of the first living party.
-func (s *step) ring(dest Destination, third PartyID) *Party {
+func (s *step) ring(dest Destination, third PartyID) *Party { return s.ringAs(CallingDN, dest, third) }
+
+func (s *step) ringAs(as Calling, dest Destination, third PartyID) *Party {
 	c := s.call()
 	var caller Party
 	if p := c.caller(third); p != nil {
@@ -326,7 +342,7 @@ func (s *step) ring(dest Destination, third PartyID) *Party {
 			Channel: p.Leg.Channel, Leg: p.Leg.Name, To: dest.Endpoint, Originator: caller.Leg.Channel,
 			CallerNum: number, CallerName: name, CallID: c.ID,
 		},
-		Caps: dest.Caps,
+		Caps: dest.Caps, As: as,
 	})
 	return p
 }
@@ -334,6 +350,7 @@ func (s *step) ring(dest Destination, third PartyID) *Party {
 // hangup ends the call for everybody.
 func (s *step) hangup(in doHangup) {
 	s.failTransfer(&StateError{Call: s.call().ID, Verb: "transfer", State: PartyReleased, Why: "the call was hung up meanwhile"})
+	s.waitEnds()
 	s.clear(CallStateOK, causeNormal)
 	s.do(Reply{Token: in.Reply})
 }
@@ -423,6 +440,7 @@ func (s *step) switchLost() {
 	s.replyMake(ErrSwitchUnavailable)
 	for s.n = range s.i.calls() {
 		c := s.call()
+		s.waitEnds()
 		s.failTransfer(ErrSwitchUnavailable)
 		for i := range c.Parties {
 			s.gone(&c.Parties[i])

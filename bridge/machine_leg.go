@@ -1,6 +1,9 @@
 package bridge
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // legChanged takes a fact of the switch about one of the call's channels.
 func (s *step) legChanged(in LegChanged) {
@@ -50,6 +53,9 @@ func (s *step) legCreated(p *Party) {
 		return
 	}
 	s.replyCalled(p, nil)
+	if q := s.call().Queue; q != nil && q.Offer == p.ID && q.Routed {
+		s.notWaiting(GoneRouted)
+	}
 	op := s.call().Transfer
 	if op == nil || op.To != p.ID || op.Committed {
 		s.dial(p)
@@ -88,7 +94,7 @@ func (s *step) legRinging(p *Party) {
 		return
 	}
 	s.rings(p)
-	if caller := s.call().peer(p.ID); s.call().Transfer == nil && !p.Added && caller != nil && caller.Leg.usable() {
+	if caller := s.call().peer(p.ID); s.call().Transfer == nil && s.call().Queue == nil && !p.Added && caller != nil && caller.Leg.usable() {
 		s.do(RingLeg{Channel: caller.Leg.Channel})
 		s.reached(p, caller)
 	}
@@ -107,7 +113,7 @@ func (s *step) reached(p, caller *Party) {
 // legHeard lets the caller hear a destination that is not answered yet. During a transfer music plays instead.
 func (s *step) legHeard(p *Party) {
 	caller := s.call().peer(p.ID)
-	if p.State != PartyAlerting && p.State != PartyRinging || p.Leg.Joined || p.Added || caller == nil || !caller.Leg.usable() || s.call().Transfer != nil {
+	if p.State != PartyAlerting && p.State != PartyRinging || p.Leg.Joined || p.Added || s.call().Queue != nil || caller == nil || !caller.Leg.usable() || s.call().Transfer != nil {
 		return
 	}
 	if caller.Leg.State == LegArrived {
@@ -155,6 +161,11 @@ func (s *step) phoneUp(p *Party) {
 		return
 	}
 	id := p.ID
+	if p.Dest.Queue != "" {
+		s.tell(p, dialing)
+		s.enqueue(p, p.Dest)
+		return
+	}
 	s.ring(p.Dest, 0)
 	s.tell(s.call().party(id), dialing)
 }
@@ -205,6 +216,10 @@ func (s *step) joined(in Joined) {
 		s.clear(CallStateOK, causeTemporary)
 		return
 	}
+	answered := c.Queue != nil && slices.Contains(in.Parties, c.Queue.Offer)
+	if answered {
+		s.notWaiting(GoneAnswered)
+	}
 	for _, id := range in.Parties {
 		p := c.party(id)
 		if p == nil || !p.alive() || !p.Leg.usable() || p.Leg.Hold == HoldEngine {
@@ -213,6 +228,9 @@ func (s *step) joined(in Joined) {
 		p.Leg.Joined = true
 		if p.State == PartyEstablished || p.State == PartyHeld {
 			continue
+		}
+		if c.Queue != nil && !answered {
+			continue // it hears the music of the queue
 		}
 		if c.Transfer != nil {
 			s.announce(p)
@@ -340,12 +358,15 @@ func (s *step) ringTimeout(in RingTimeout) {
 // failed goes on after a destination that could not be had: back to who transferred, to the fallback, or to the end.
 func (s *step) failed(p *Party, cause int, err error) {
 	c := s.call()
+	s.replyCalled(p, err)
+	if s.offerFailed(p, cause, err) {
+		return
+	}
 	if op := c.Transfer; op != nil && op.To == p.ID {
 		s.transferFailed(op, p, cause, err)
 		return
 	}
 	why := callStateOf(cause)
-	s.replyCalled(p, err)
 	s.release(p, why, cause)
 	if p.Added && c.talking() > 1 {
 		if by := c.party(p.Third); by != nil && by.alive() {

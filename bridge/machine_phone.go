@@ -163,13 +163,24 @@ func (s *step) music() {
 	c := s.call()
 	if want := c.Bridged && c.wantsMusic(); want != c.Music {
 		c.Music = want
-		s.do(PlayMusic{Bridge: c.Bridge, On: want})
+		s.do(PlayMusic{Bridge: c.Bridge, Class: c.musicClass(), On: want})
 	}
+}
+
+// musicClass is that of the queue where the call waits, empty for the usual one.
+func (c *Call) musicClass() string {
+	if c.Queue != nil {
+		return c.Queue.Music
+	}
+	return ""
 }
 
 // wantsMusic reports whether somebody waits in the bridge: for the target of a transfer, or for the one other party, who
 // holds and whose switch does not know it, or whose page is being loaded anew. Among several a hold silences nobody.
 func (c *Call) wantsMusic() bool {
+	if c.Queue != nil {
+		return c.Queue.Playing == ""
+	}
 	if c.Transfer != nil && c.Transfer.Committed {
 		return true
 	}

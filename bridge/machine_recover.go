@@ -47,8 +47,11 @@ func (s *step) reconcileBridge(in Reconciled) {
 	if !c.Bridged || !c.EndedAt.IsZero() {
 		return
 	}
+	if c.Queue != nil {
+		s.stillWaiting(in.Restarted)
+	}
 	if c.Music || in.Restarted { // without it: its end may have been queued
-		s.do(PlayMusic{Bridge: c.Bridge, On: c.Music})
+		s.do(PlayMusic{Bridge: c.Bridge, Class: c.musicClass(), On: c.Music})
 	}
 	for i := range c.Parties {
 		if p := &c.Parties[i]; p.Mute != "" && p.Leg.usable() && in.Restarted {
@@ -112,6 +115,13 @@ func (s *step) reconcileGone(p *Party) {
 func (s *step) recreate(p *Party) {
 	c := s.call()
 	leg := NewLeg{Channel: p.Leg.Channel, Leg: p.Leg.Name, To: p.Dest.Endpoint, CallID: c.ID, CallerNum: p.Dest.CallerID}
+	as := CallingDN
+	switch {
+	case p.State == PartyInitiated, c.Transfer != nil && c.Transfer.To == p.ID && c.Transfer.Recalled:
+		as = CallingOwn
+	case p.Ready:
+		as = CallingReady
+	}
 	if p.State == PartyInitiated {
 		leg.To, leg.CallerNum = Endpoint{DN: p.DN}, p.Dest.Number
 	} else if caller := c.caller(p.Third); caller != nil {
@@ -120,7 +130,7 @@ func (s *step) recreate(p *Party) {
 			leg.CallerNum, leg.CallerName = caller.Number, caller.Name
 		}
 	}
-	s.do(CreateLeg{Leg: leg, Caps: p.caps()})
+	s.do(CreateLeg{Leg: leg, Caps: p.caps(), As: as})
 }
 
 // rejoin connects those who have answered and are not in the bridge.
@@ -147,7 +157,7 @@ func (s *step) rejoin(in Reconciled) {
 		missing = missing || !p.Leg.Joined || !slices.Contains(inBridge, p.Leg.Channel.ID)
 	}
 	switch {
-	case len(up) > 1 && missing, len(up) == 1 && missing && c.talking() > 1:
+	case len(up) > 1 && missing, len(up) == 1 && missing && (c.talking() > 1 || c.Queue != nil):
 		s.joinLegs(up...)
 	case len(up) == 1 && up[0].State == PartyRinging:
 		s.connect(up[0]) // it answered, and the caller was not answered any more

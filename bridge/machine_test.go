@@ -44,7 +44,7 @@ func (s *script) in(inputs ...Input) *script {
 			}
 		}
 		for _, e := range effects {
-			s.lines = append(s.lines, fmt.Sprintf("%s %+v", effectName(e), e))
+			s.lines = append(s.lines, strings.Replace(fmt.Sprintf("%s %+v", effectName(e), e), " Class: ", " ", 1))
 		}
 	}
 	return s

@@ -117,7 +117,7 @@ func (s *step) transferFailed(op *TransferOp, p *Party, cause int, err error) {
 	}
 	op.Recalled = true
 	dest := Destination{Endpoint: Endpoint{DN: by.DN}, Number: by.Number, Dialled: by.Number, Timeout: p.Dest.Timeout}
-	op.To = s.ring(dest, 0).ID
+	op.To = s.ringAs(CallingOwn, dest, 0).ID
 }
 
 // failTransfer answers the command that waits for a transfer which will not happen.

@@ -117,8 +117,8 @@ type Cap struct {
 
 // Agents decides whether a DN can take another call.
 type Agents interface {
-	// Reserve counts a call at dn; the error says why it can't take one: ErrUnreachable or ErrBusy of this package's vocabulary.
-	Reserve(dn DN, interaction InteractionID) error
+	// Reserve counts a call at dn; the error says why it can't take one: ErrUnreachable, ErrBusy or a *ForwardedError.
+	Reserve(dn DN, interaction InteractionID, as Calling) error
 	// Occupy counts a call that exists already, such as one the DN itself began.
 	Occupy(dn DN, interaction InteractionID)
 	// Free ends what Reserve or Occupy began. A second Free does nothing.

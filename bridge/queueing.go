@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// ErrNoQueueing says that the engine can't hold calls at route points.
-var ErrNoQueueing = errors.New("this engine holds no calls at route points")
-
 // ErrNotWaiting says that a call does not wait at a route point any more: it was answered, routed away or has ended.
 var ErrNotWaiting = errors.New("the call does not wait in a queue")
 
@@ -65,15 +62,59 @@ type Announce struct {
 	Media []string // one after the other: sound:queue-youarenext, number:12
 }
 
-// Offer returns when the DN rings, or can't: the call waits on then. While it rings the caller hears the music. What
-// becomes of the ringing is told to Queues: Gone when it was answered, else Waiting with the same Since.
-func (e *Engine) Offer(context.Context, Offer) error { return ErrNoQueueing }
+// Offer returns when the DN is being called, or can't be: the call waits on then. While it rings the caller hears the
+// music. What becomes of the ringing is told to Queues: Gone when it was answered, else Waiting with the same Since.
+func (e *Engine) Offer(ctx context.Context, cmd Offer) error {
+	dest, err := e.Plan.Dial(cmd.To, "", string(cmd.To))
+	if err == nil && cmd.Timeout > 0 {
+		dest.Timeout = cmd.Timeout
+	}
+	return e.queueCommand(ctx, cmd.Call, cmd.Op, err, func(token int) Input { return doOffer{Dest: dest, Op: cmd.Op, Reply: token} })
+}
 
-// Route returns when the call has left the queue. After a failure it waits on.
-func (e *Engine) Route(context.Context, Route) error { return ErrNoQueueing }
+// Route returns when the call has left the queue. When the number turns out not to be had, the call waits again.
+func (e *Engine) Route(ctx context.Context, cmd Route) error {
+	dest, err := e.Plan.Dial("", cmd.Class, cmd.To)
+	return e.queueCommand(ctx, cmd.Call, cmd.Op, err, func(token int) Input {
+		return doOffer{Dest: dest, Route: true, Op: cmd.Op, Reply: token}
+	})
+}
 
 // Announce returns when everything was played, or with ErrNotWaiting when the call is gone or is being offered.
-func (e *Engine) Announce(context.Context, Announce) error { return ErrNoQueueing }
+func (e *Engine) Announce(ctx context.Context, cmd Announce) error {
+	return e.queueCommand(ctx, cmd.Call, "", nil, func(token int) Input { return doAnnounce{Media: cmd.Media, Reply: token} })
+}
+
+func (e *Engine) queueCommand(ctx context.Context, call CallID, op OpID, err error, build func(token int) Input) error {
+	if err != nil {
+		return err
+	}
+	_, err = e.ops.once(ctx, e.spawn, op, func(ctx context.Context) (CallView, error) {
+		a, _, err := e.actorOf(call)
+		if errors.Is(err, ErrCallNotFound) {
+			err = ErrNotWaiting
+		}
+		if err != nil {
+			return CallView{}, err
+		}
+		return CallView{}, a.ask(ctx, call, build)
+	})
+	return err
+}
+
+// tellQueue tells the queues what became of a waiting call.
+func (a *actor) tellQueue(effect TellQueue) {
+	switch q := a.e.Queues; {
+	case effect.Waiting != nil:
+		w := *effect.Waiting
+		w.Call = a.e.lastView(a, effect.Call)
+		q.Waiting(w)
+	case effect.Digit != "":
+		q.Digit(effect.Call, effect.Digit)
+	default:
+		q.Gone(effect.Call, effect.Gone)
+	}
+}
 
 // noQueues stands for the queues of an engine that has none.
 type noQueues struct{}

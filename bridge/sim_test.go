@@ -501,7 +501,7 @@ func (p port) Publish(e Event) {
 	}
 }
 
-func (p port) Reserve(dn DN, id InteractionID) error {
+func (p port) Reserve(dn DN, id InteractionID, _ Calling) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch held := p.agents[dn]; {

@@ -85,7 +85,7 @@ type callCase struct {
 }
 
 func callCases() []callCase {
-	return slices.Concat(inboundCases(), outboundCases(), transferCases(), conferenceCases(), commandCases(), wholeCallCases())
+	return slices.Concat(inboundCases(), outboundCases(), transferCases(), conferenceCases(), commandCases(), queueCases(), wholeCallCases())
 }
 
 // inboundCases is a customer's call to 5001.
@@ -202,6 +202,18 @@ func commandCases() []callCase {
 		{"DtmfSent", dtmf},
 		{"MuteOn", happened(10, bridge.EventMuteOn, call, this, caller)},
 		{"MuteOff", happened(11, bridge.EventMuteOff, call, this, caller)},
+	}
+}
+
+// queueCases is a call that waits at the route point 6000, and is taken from there by 5001.
+func queueCases() []callCase {
+	caller := outside()
+	point := bridge.PartyView{DN: "6000", Number: "6000", Role: bridge.RoleDestination, State: bridge.PartyRinging}
+	call := inbound(bridge.PartyDialing, caller)
+	call.DNIS = "6000"
+	return []callCase{
+		{"Queued", happened(1, bridge.EventQueued, call, point, caller)},
+		{"Diverted", happened(4, bridge.EventDiverted, call, point, caller)},
 	}
 }
 

@@ -45,7 +45,7 @@ type callKind struct {
 }
 
 // callKinds gives an array, not a slice, so that looking a row up costs no allocation.
-func callKinds() [17]callKind {
+func callKinds() [19]callKind {
 	return [...]callKind{
 		ofCall(bridge.EventDialing, "EventDialing", 61, "the DN is calling somebody"),
 		ofCall(bridge.EventRinging, "EventRinging", 60, "the DN is being called and its phone rings"),
@@ -55,7 +55,7 @@ func callKinds() [17]callKind {
 		ofCall(bridge.EventHeld, "EventHeld", 66, "the DN has put the call on hold"),
 		ofCall(bridge.EventRetrieved, "EventRetrieved", 67, "the DN has taken the call back from hold"),
 		ofCall(bridge.EventReleased, "EventReleased", 65, "the DN has left the call; CallState and Cause say why"),
-		ofCall(bridge.EventAbandoned, "EventAbandoned", 58, "the caller gave up while the DN was ringing"),
+		ofCall(bridge.EventAbandoned, "EventAbandoned", 59, "the caller gave up while the DN was ringing"),
 		ofCall(bridge.EventPartyChanged, "EventPartyChanged", 68,
 			"the DN's partner was replaced by a transfer: OtherDN is the new one, ThirdPartyDN the one who transferred"),
 		ofCall(bridge.EventPartyAdded, "EventPartyAdded", 69, "OtherDN has joined the DN's call"),
@@ -64,6 +64,8 @@ func callKinds() [17]callKind {
 		ofCall(bridge.EventDTMFSent, "EventDTMFSent", 98, "the DN has sent digits, by command"),
 		ofCall(bridge.EventMuteOn, "EventMuteOn", 145, "what the DN says, or hears, is kept from being heard, by command"),
 		ofCall(bridge.EventMuteOff, "EventMuteOff", 146, "that has ended for a direction or both"),
+		ofCall(bridge.EventQueued, "EventQueued", 57, "a call waits at the route point ThisDN"),
+		ofCall(bridge.EventDiverted, "EventDiverted", 58, "a call has left the route point ThisDN, for an agent or another number"),
 		ofCall(bridge.EventError, "EventError", 52,
 			"a command failed after it had been accepted; ErrorMessage says why, ReferenceID which"),
 	}

@@ -14,10 +14,23 @@ import (
 // agentsPort lets the engine ask the registry of DNs.
 type agentsPort struct{ *agent.Registry }
 
-func (p agentsPort) Reserve(dn bridge.DN, interaction bridge.InteractionID) error {
-	err := p.Registry.Reserve(string(dn), string(interaction))
+func (p agentsPort) Reserve(dn bridge.DN, interaction bridge.InteractionID, as bridge.Calling) error {
+	reserve := p.Registry.Reserve
+	switch as {
+	case bridge.CallingReady:
+		reserve = p.ReserveReady
+	case bridge.CallingOwn:
+		reserve = p.ReserveOwn
+	case bridge.CallingDN:
+	}
+	err := reserve(string(dn), string(interaction))
+	var forwarded *agent.ForwardedError
 	switch {
-	case errors.Is(err, agent.ErrMaxCalls), errors.Is(err, agent.ErrDND):
+	case errors.As(err, &forwarded):
+		return &bridge.ForwardedError{DN: dn, To: forwarded.To}
+	case errors.Is(err, agent.ErrDND), as == bridge.CallingReady && !errors.Is(err, agent.ErrOutOfService) && err != nil:
+		return fmt.Errorf("%s: %w: %w", dn, bridge.ErrBusy, err)
+	case errors.Is(err, agent.ErrMaxCalls):
 		return fmt.Errorf("%s: %w", dn, bridge.ErrBusy)
 	case err != nil:
 		return fmt.Errorf("%s: %w", dn, bridge.ErrUnreachable)

@@ -1,0 +1,83 @@
+package bridge
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// queued is a customer's call that waits in a queue.
+func queued(t *testing.T) *script {
+	t.Helper()
+	return newScript(t).in(
+		Arrived{Channel: ch("cust"), Number: "030123", Called: "6000", Dest: Destination{Queue: "sales", Number: "6000", Music: "sales"}},
+		leg("cust", LegIsUp), Joined{Parties: []PartyID{1}},
+	)
+}
+
+func offer(dn DN) doOffer { return doOffer{Dest: toDN(dn), Reply: 4} }
+
+func TestACallWaits(t *testing.T) {
+	t.Parallel()
+	s := newScript(t).in(Arrived{Channel: ch("cust"), Number: "030123", Called: "6000", Dest: Destination{Queue: "sales", Number: "6000", Music: "sales"}})
+	require.Equal(t, []string{"6000: Queued OK other=030123"}, s.events())
+	require.Equal(t, []string{"AnswerLeg", "JoinLegs", "TellQueue", "PlayMusic"}, s.effects())
+	s.in(leg("cust", LegIsUp), Joined{Parties: []PartyID{1}})
+	require.Equal(t, PartyDialing, s.party(1).State, "nobody has taken the call")
+}
+
+func TestAnOfferIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := queued(t).in(offer("5001"))
+	require.Equal(t, []string{"CreateLeg"}, s.effects())
+	s.in(leg("n1-x.1", LegIsCreated))
+	require.Equal(t, []string{"Reply", "DialLeg", "StartTimer"}, s.effects())
+	s.in(leg("n1-x.1", LegIsRinging))
+	require.Equal(t, []string{"5001: Ringing OK other=030123"}, s.lines, "the caller goes on hearing the music")
+	require.Equal(t, []string{"JoinLegs"}, s.in(leg("n1-x.1", LegIsUp)).effects())
+	s.in(Joined{Parties: []PartyID{1, 2}})
+	require.Equal(t, []string{"6000: Diverted OK other=030123", "5001: Established OK other=030123"}, s.events())
+	require.Equal(t, []string{"TellQueue {Call:UUID Waiting:<nil> Gone:answered Digit:}", "PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:false}"}, s.lines[2:])
+}
+
+func TestAnOfferThatFailsLetsTheCallWait(t *testing.T) {
+	t.Parallel()
+	s := queued(t)
+	since := s.state.Call.Queue.Since
+	s.in(offer("5001"), leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsRinging), gone("n1-x.1", causeBusy))
+	require.Equal(t, []string{"5001: Released Busy other=030123 cause=17"}, s.events())
+	require.Contains(t, s.effects(), "TellQueue")
+	require.Equal(t, since, s.state.Call.Queue.Since)
+	require.Equal(t, []string{"CreateLeg"}, s.in(offer("5002")).effects(), "it can be offered again")
+	require.Equal(t, map[int]string{4: "offer is not possible while the call is Ringing: it is being offered to another DN"}, s.replies(offer("5003")))
+}
+
+func TestAnAbandonedCallWaitsNoMore(t *testing.T) {
+	t.Parallel()
+	s := queued(t).in(gone("cust", 16))
+	require.Equal(t, []string{"6000: Abandoned OK other=030123"}, s.events())
+	require.Equal(t, []string{"TellQueue", "DestroyBridge"}, s.effects())
+	require.True(t, s.state.Finished)
+}
+
+func TestAWaitingCallIsRouted(t *testing.T) {
+	t.Parallel()
+	s := queued(t).in(offer("5001"), leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsRinging), doOffer{Dest: toOutside("040"), Route: true, Reply: 5})
+	require.Equal(t, []string{"5001: Released Redirected other=030123 cause=16"}, s.events())
+	s.in(leg("n1-x.2", LegIsCreated))
+	require.Equal(t, []string{"6000: Diverted Redirected other=030123"}, s.events())
+	require.Nil(t, s.state.Call.Queue)
+
+	s = queued(t).in(doOffer{Dest: Destination{Queue: "support", Number: "6001"}, Route: true, Reply: 5})
+	require.Equal(t, "support", s.state.Call.Queue.Name)
+	require.Equal(t, []string{"6000: Diverted Redirected other=030123", "6001: Queued OK other=030123"}, s.events())
+}
+
+func TestAnAnnouncementReplacesTheMusic(t *testing.T) {
+	t.Parallel()
+	s := queued(t).in(doAnnounce{Media: []string{"sound:queue-youarenext"}, Reply: 7})
+	require.Equal(t, []string{"PlayMusic {Bridge:{Server:pbx1 ID:n1-x} Class:sales On:false}"}, s.lines[:1])
+	require.Equal(t, "PlayMedia", s.effects()[1])
+	s.in(Played{ID: s.state.Call.Queue.Playing})
+	require.Equal(t, []string{"Reply", "PlayMusic"}, s.effects())
+}

@@ -104,6 +104,7 @@ func newServer(o Options) *server {
 	s.registerUsers()
 	s.registerHealth()
 	s.registerRecordings()
+	s.registerAudio()
 	return s
 }
 

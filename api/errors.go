@@ -10,6 +10,7 @@ import (
 	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/recording"
+	"sidecar/tap"
 )
 
 var (
@@ -55,6 +56,9 @@ func sentinels() []struct {
 		{recording.ErrNotFound, http.StatusNotFound, "recording_not_found", "id"},
 		{recording.ErrNoAudio, http.StatusNotFound, "recording_failed", "id"},
 		{recording.ErrNoRoom, http.StatusInsufficientStorage, "no_room", ""},
+		{tap.ErrNoCall, http.StatusNotFound, "call_not_found", "id"},
+		{tap.ErrTooMany, http.StatusServiceUnavailable, "too_many_listeners", ""},
+		{tap.ErrClosed, http.StatusServiceUnavailable, "draining", ""},
 		{recording.ErrCursor, http.StatusUnprocessableEntity, "invalid_field", "after"},
 		{context.DeadlineExceeded, http.StatusGatewayTimeout, "timeout", ""},
 		{context.Canceled, http.StatusServiceUnavailable, "canceled", ""},

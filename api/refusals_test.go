@@ -64,6 +64,7 @@ func doors() []door {
 		{"GET", "/api/v1/users/a", ""},
 		{"POST", "/api/v1/users", `{}`},
 		{"PATCH", "/api/v1/users/a", `{}`},
+		{"GET", "/api/v1/calls/C/audio", ""},
 		{"GET", "/api/v1/recordings", ""},
 		{"GET", "/api/v1/recordings/C", ""},
 		{"GET", "/api/v1/recordings/C/audio", ""},

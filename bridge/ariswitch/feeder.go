@@ -128,6 +128,9 @@ func (f *Feeder) resync(ctx context.Context) bool {
 func (f *Feeder) feed(event ari.Event) {
 	switch e := event.(type) {
 	case *ari.StasisStart:
+		if ofTap(e) {
+			return
+		}
 		if in, ok := arrival(f.server, e.Channel, e.Args); ok {
 			f.engine.Arrive(in)
 			return
@@ -194,6 +197,11 @@ func toldBefore(last map[ari.ChannelID]time.Time, id ari.ChannelID, at time.Time
 
 func (f *Feeder) channel(id ari.ChannelID) bridge.ChannelID {
 	return bridge.ChannelID{Server: f.server, ID: string(id)}
+}
+
+// ofTap reports whether a channel is one of Taps: to the engine it would be an orphan of its own.
+func ofTap(e *ari.StasisStart) bool {
+	return strings.HasPrefix(e.Channel.Name, "WebSocket/") || len(e.Args) > 0 && e.Args[0] == ourTap
 }
 
 func (f *Feeder) leg(id ari.ChannelID, c bridge.LegChange, cause int) {

@@ -65,7 +65,7 @@ type Announce struct {
 // Offer returns when the DN is being called, or can't be: the call waits on then. While it rings the caller hears the
 // music. What becomes of the ringing is told to Queues: Gone when it was answered, else Waiting with the same Since.
 func (e *Engine) Offer(ctx context.Context, cmd Offer) error {
-	dest, err := e.Plan.Dial(cmd.To, "", string(cmd.To))
+	dest, err := e.Plan.Dial("", "", string(cmd.To)) // nobody dials: from the DN itself it would be refused
 	if err == nil && cmd.Timeout > 0 {
 		dest.Timeout = cmd.Timeout
 	}

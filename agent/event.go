@@ -88,3 +88,27 @@ const (
 	Outbound CallKind = "Outbound"
 	Consult  CallKind = "Consult"
 )
+
+// Verbs are the commands that would change something now.
+func (v View) Verbs() []Verb {
+	var list []Verb
+	if v.Agent.State == LoggedOut {
+		list = append(list, VerbLogin)
+	} else {
+		list = append(list, VerbLogout)
+		if v.Agent.State != Ready {
+			list = append(list, VerbReady)
+		}
+		list = append(list, VerbNotReady, VerbAfterCallWork)
+	}
+	if v.DND {
+		list = append(list, VerbDNDOff)
+	} else {
+		list = append(list, VerbDNDOn)
+	}
+	list = append(list, VerbSetForward)
+	if v.Forward != "" {
+		list = append(list, VerbCancelForward)
+	}
+	return list
+}

@@ -19,6 +19,7 @@ const maxBody = 64 << 10
 type Options struct {
 	Engine  Engine
 	DNs     DNs
+	Agents  Agents
 	DNInfo  func(number string) (DNInfo, bool) // from the configuration; false: no such DN
 	Auth    Auth
 	Users   Users
@@ -100,6 +101,7 @@ func newServer(o Options) *server {
 	s.registerSupervision()
 	s.registerAudit()
 	s.registerDNs()
+	s.registerAgents()
 	s.registerPhone()
 	s.registerUsers()
 	s.registerHealth()

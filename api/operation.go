@@ -31,6 +31,7 @@ func tags() []*huma.Tag {
 		{Name: "session", Description: "Log in and out"},
 		{Name: "calls", Description: "Calls of the DNs that the user may see"},
 		{Name: "supervision", Description: "Supervisors in others' calls, and the record of what they did"},
+		{Name: "agents", Description: "Agents at the DNs: who is logged in, ready or not, and where calls go"},
 		{Name: "dns", Description: "Directory numbers and their state"},
 		{Name: "users", Description: "Users, for admins"},
 		{Name: "health", Description: "For orchestrators and load balancers"},

@@ -47,6 +47,7 @@ type daemon struct {
 	dns         *agent.Registry
 	keeper      *agentKeeper
 	lamps       lamps
+	plan        planPort
 	clients     []*ari.Client
 	extra       map[string]http.Handler // doors besides the API, by pattern
 	engine      *bridge.Engine
@@ -113,6 +114,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	if err = d.buildAgents(ctx, dns); err != nil {
 		return err
 	}
+	d.plan = planPort{plan: plan, calls: d.cfg.Calls, queues: d.cfg.Queues}
 	d.legs = gatewaylegs.New(d.dns, d.log)
 	paired := func(number bridge.DN) bool {
 		dn, ok := plan.DN(string(number))
@@ -120,7 +122,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	}
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
-		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: planPort{plan: plan, calls: d.cfg.Calls, queues: d.cfg.Queues, dns: d.dns},
+		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: d.plan,
 		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: feedPort{d.feed, d.dns},
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
@@ -191,7 +193,7 @@ func (d *daemon) buildDoors(context.Context) error {
 	}
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
 	d.handler, err = api.New(api.Options{
-		Engine: d.engine, DNs: d.dns, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
+		Engine: d.engine, DNs: d.dns, Agents: agentDoor{d.dns, d.plan}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Log: d.log, Version: version,
 	})

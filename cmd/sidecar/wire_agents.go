@@ -235,3 +235,20 @@ func takeUpCalls(calls []bridge.CallView, dns *agent.Registry) {
 		}
 	}
 }
+
+// agentDoor takes the commands of agents from outside: a forward must lead somewhere.
+type agentDoor struct {
+	*agent.Registry
+
+	plan planPort
+}
+
+// Do implements api.Agents.
+func (a agentDoor) Do(cmd agent.Command) (agent.View, error) {
+	if cmd.Verb == agent.VerbSetForward && cmd.To != cmd.DN {
+		if _, err := a.plan.Dial(bridge.DN(cmd.DN), "", cmd.To); err != nil {
+			return agent.View{}, err
+		}
+	}
+	return a.Registry.Do(cmd)
+}

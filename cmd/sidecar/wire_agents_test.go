@@ -134,7 +134,7 @@ func TestCallsMoveTheAgent(t *testing.T) {
 	}
 	view := func() agent.View { v, _ := dns.View("5001"); return v }
 	ready()
-	require.NoError(t, port.Reserve("5001", "i1"))
+	require.NoError(t, port.Reserve("5001", "i1", bridge.CallingDN))
 	tell(bridge.EventEstablished, bridge.CallStateOK)
 	require.Equal(t, agent.HandlingInboundCall, view().Activity)
 	tell(bridge.EventHeld, bridge.CallStateOK)
@@ -145,7 +145,7 @@ func TestCallsMoveTheAgent(t *testing.T) {
 	require.Equal(t, agent.AfterCallWork, view().Agent.State)
 
 	ready()
-	require.NoError(t, port.Reserve("5001", "i1"))
+	require.NoError(t, port.Reserve("5001", "i1", bridge.CallingDN))
 	tell(bridge.EventReleased, bridge.CallStateNoAnswer)
 	port.Free("5001", "i1")
 	require.Equal(t, agent.NotReady, view().Agent.State)
@@ -153,7 +153,7 @@ func TestCallsMoveTheAgent(t *testing.T) {
 
 	_, err = dns.Do(agent.Command{DN: "5001", Verb: agent.VerbDNDOn})
 	require.NoError(t, err)
-	require.ErrorIs(t, port.Reserve("5001", "i2"), bridge.ErrBusy)
+	require.ErrorIs(t, port.Reserve("5001", "i2", bridge.CallingDN), bridge.ErrBusy)
 
 	port.Occupy("5001", "i3") // as the engine does with what it restores
 	takeUpCalls([]bridge.CallView{{Interaction: "i3", Type: bridge.CallOutbound, Parties: []bridge.PartyView{
@@ -162,12 +162,12 @@ func TestCallsMoveTheAgent(t *testing.T) {
 	require.Equal(t, agent.CallOnHold, view().Activity)
 }
 
-func TestForwardsAreFollowed(t *testing.T) {
+// A forward to a number that the DN may not dial is refused when it is set.
+func TestAForwardLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	o := &options{environ: environ(), configFile: writeConfig(t, `
 dns: [{numbers: [5001-5003]}]
 trunks: [{name: carrier, kind: peer, host: "192.0.2.1:5060"}]
-routes: [{number: "8000", to: "dn:5001"}]
 `)}
 	cfg, _, err := o.load()
 	require.NoError(t, err)
@@ -176,29 +176,19 @@ routes: [{number: "8000", to: "dn:5001"}]
 	plan, err := numbering.New(cfg, dns)
 	require.NoError(t, err)
 	registry := agent.NewRegistry("n1", agent.Fanout{})
-	for _, dn := range dns {
-		registry.Add(dn.Number, 2)
+	registry.Add("5001", 2)
+	registry.SetService("pbx1", "5001", true)
+	door := agentDoor{registry, planPort{plan: plan, calls: cfg.Calls}}
+	for _, number := range []string{"+870123", "%%%"} {
+		_, err = door.Do(agent.Command{DN: "5001", Verb: agent.VerbSetForward, To: number})
+		var refused *bridge.TargetError
+		require.ErrorAs(t, err, &refused)
 	}
-	forward := func(dn, to string) {
-		_, err = registry.Do(agent.Command{DN: dn, Verb: agent.VerbSetForward, To: to})
-		require.NoError(t, err)
-	}
-	port := planPort{plan: plan, calls: cfg.Calls, dns: registry}
-	inbound := func() bridge.Endpoint {
-		d, failed := port.Inbound("carrier", "8000", time.Now())
-		require.NoError(t, failed)
-		return d.Endpoint
-	}
-	require.Equal(t, bridge.Endpoint{DN: "5001"}, inbound())
-	forward("5001", "5002")
-	require.Equal(t, bridge.Endpoint{DN: "5002"}, inbound())
-	forward("5002", "+4930123")
-	require.Equal(t, bridge.Endpoint{Trunk: "carrier", Number: "+4930123"}, inbound())
-	d, err := port.Dial("5003", "", "5001")
+	v, err := door.Do(agent.Command{DN: "5001", Verb: agent.VerbSetForward, To: "5002"})
 	require.NoError(t, err)
-	require.Equal(t, "carrier", d.Endpoint.Trunk)
-	forward("5002", "5001")
-	require.NotEmpty(t, inbound().DN, "a circle ends at one of them")
-	forward("5001", "%%%")
-	require.Equal(t, bridge.DN("5001"), inbound().DN, "a number that leads nowhere leaves the call with the DN")
+	require.Equal(t, "5002", v.Forward)
+	var forwarded *bridge.ForwardedError
+	require.ErrorAs(t, agentsPort{registry}.Reserve("5001", "i1", bridge.CallingDN), &forwarded)
+	require.Equal(t, "5002", forwarded.To)
+	require.NoError(t, agentsPort{registry}.Reserve("5001", "i1", bridge.CallingOwn), "the DN's own call")
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"sidecar/agent"
 	"sidecar/bridge"
 	"sidecar/config"
 	"sidecar/internal/numbering"
@@ -16,7 +15,6 @@ type planPort struct {
 	plan   *numbering.Plan
 	calls  config.Calls
 	queues map[string]config.Queue
-	dns    *agent.Registry
 }
 
 func (p planPort) Inbound(trunk, called string, at time.Time) (bridge.Destination, error) {
@@ -24,7 +22,7 @@ func (p planPort) Inbound(trunk, called string, at time.Time) (bridge.Destinatio
 	if err != nil {
 		return bridge.Destination{}, refused(called, err)
 	}
-	d := p.destination(called, p.forwarded(t))
+	d := p.destination(called, t)
 	if !d.Fallback.IsZero() {
 		d.Fallback.Extension = called // whose route may have a fallback of its own
 	}
@@ -39,31 +37,7 @@ func (p planPort) Dial(from bridge.DN, class, number string) (bridge.Destination
 	if err != nil {
 		return bridge.Destination{}, refused(number, err)
 	}
-	return p.destination(number, p.forwarded(t)), nil
-}
-
-// maxForwards is how many forwards in a row are followed, so that a circle of them ends.
-const maxForwards = 5
-
-// forwarded follows the forward of a DN as if the DN had dialled the number. One that leads nowhere leaves the call with
-// the DN, which refuses it.
-func (p planPort) forwarded(t numbering.Target) numbering.Target {
-	for range maxForwards {
-		if t.Kind != config.TargetDN || t.DN.Number == "" {
-			return t
-		}
-		dn := t.DN.Number
-		v, _ := p.dns.View(dn)
-		if v.Forward == "" {
-			return t
-		}
-		next, err := p.plan.Dial(p.plan.ClassFor(dn), dn, v.Forward)
-		if err != nil {
-			return t
-		}
-		t = next
-	}
-	return t
+	return p.destination(number, t), nil
 }
 
 // destination says in the engine's words where a call goes. What is neither a DN nor an outside number is done by

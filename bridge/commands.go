@@ -47,12 +47,15 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 	if err != nil {
 		return CallView{}, err
 	}
+	if err := cmd.UserData.Check(); err != nil {
+		return CallView{}, err
+	}
 	if dest.Endpoint.DN == cmd.From {
 		return CallView{}, &TargetError{Number: cmd.To, Rule: "own DN", Why: "it is the calling DN itself"}
 	}
 	a := e.start(server, "")
 	err = a.ask(ctx, "", func(token int) Input {
-		return doMakeCall{From: cmd.From, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token}
+		return doMakeCall{From: cmd.From, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token, UserData: cmd.UserData.Clone()}
 	})
 	if err != nil {
 		return CallView{}, explain(string(cmd.From), err)

@@ -20,6 +20,8 @@ type Arrival struct {
 	Called  string
 	Leg     string // of our gateway, for a phone of its
 	CallID  CallID // CallUUID that came with the call, empty for none
+
+	UserData UserData // that came with it; what breaks a limit is left out
 }
 
 // Arrive begins a call with a channel that came to us. A channel that is known already is ignored.
@@ -44,7 +46,7 @@ func (e *Engine) Arrive(in Arrival) {
 	a := e.start(in.Channel.Server, in.CallID, arrivedLeg{in.Channel, in.Leg})
 	a.feed(Arrived{
 		Channel: in.Channel, Up: in.Up, From: in.From, Number: in.Number, Name: in.Name, Called: in.Called, Leg: in.Leg,
-		Dest: dest, Refused: refused,
+		Dest: dest, Refused: refused, UserData: e.fitting(in.Channel, in.UserData),
 	})
 }
 

@@ -16,6 +16,8 @@ type Arrived struct {
 	Leg     string // of our gateway, when the phone is one of its
 	Dest    Destination
 	Refused error // why Called leads nowhere
+
+	UserData UserData
 }
 
 // LegChanged is a change of a channel of ours.
@@ -89,6 +91,8 @@ type doMakeCall struct {
 	RingFor time.Duration // how long the DN's own phone rings
 	Op      OpID
 	Reply   int
+
+	UserData UserData
 }
 
 // doHangup ends the call for everybody.

@@ -234,7 +234,7 @@ func (s *step) settleCall(before CallView) {
 // arrived begins a call with a channel that came to us.
 func (s *step) arrived(in Arrived) {
 	c := s.call()
-	c.StartedAt, c.ANI, c.DNIS = s.at, in.Number, in.Called
+	c.StartedAt, c.ANI, c.DNIS, c.UserData = s.at, in.Number, in.Called, in.UserData
 	c.Type = callType(in.From, in.Dest)
 	state := LegArrived
 	if in.Up {
@@ -276,7 +276,7 @@ func causeOf(err error, otherwise int) int {
 // makeCall begins a call with the phone of the DN that asked for it.
 func (s *step) makeCall(in doMakeCall) {
 	c := s.call()
-	c.StartedAt, c.ANI, c.DNIS = s.at, string(in.From), in.Dest.Dialled
+	c.StartedAt, c.ANI, c.DNIS, c.UserData = s.at, string(in.From), in.Dest.Dialled, in.UserData
 	c.Type = callType(in.From, in.Dest)
 	s.i.MakeReply, s.i.MakeOp = in.Reply, in.Op
 	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest})

@@ -20,3 +20,17 @@ type UserDataError = userdata.Error
 
 // UserDataOf makes user data of texts, ordered by key.
 func UserDataOf(texts map[string]string) UserData { return userdata.FromMap(texts) }
+
+// fitting leaves out of a new call's data what breaks a limit: the call matters more.
+func (e *Engine) fitting(ch ChannelID, data UserData) UserData {
+	var fits UserData
+	for _, p := range data {
+		more, err := fits.Attach(UserData{p})
+		if err != nil {
+			e.log.Warn("user_data_left_out", "channel", ch.ID, "server", ch.Server, "error", err)
+			continue
+		}
+		fits = more
+	}
+	return fits
+}

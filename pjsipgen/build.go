@@ -23,7 +23,7 @@ const (
 )
 
 // ChannelVars are the channel variables that come with every event: the leg that a phone of ours named, and the call
-// and party that the engine wrote on the channel.
+// and party that the engine wrote on the channel. Behind them come those that user data is made of.
 const ChannelVars = "SIDECAR_LEG,SIDECAR_PARTY,SIDECAR_CALLUUID"
 
 // Secrets gives the passwords that the files hold.
@@ -97,7 +97,7 @@ func (b *builder) model() *Model {
 	password := b.secret("ARI password", func() (config.Secret, error) { return b.in.Secrets.ARIPassword(b.server) })
 	b.check.name(b.field("user"), b.server.User)
 	b.check.secret(b.field("password"), password)
-	m.ARI = ARI{Head: b.head, User: b.server.User, App: m.Dialplan.App, Password: password, ChannelVars: ChannelVars}
+	m.ARI = ARI{Head: b.head, User: b.server.User, App: m.Dialplan.App, Password: password, ChannelVars: b.channelVars()}
 	m.Outbound.Head = b.head
 	if b.server.Connect == config.ConnectAccept {
 		m.ARI.Outbound = "sidecar-socket"

@@ -29,7 +29,7 @@ func (b *builder) dialplan(p PJSIP) Dialplan {
 	}
 	d := Dialplan{
 		Head: b.head, App: b.server.App, Digits: digitsPattern, Words: wordsPattern, Allowed: filterNumber, LegChars: filterLeg,
-		AgentContexts: b.agentContexts(), TrunkContexts: []string{ContextTrunk, ContextGenesys},
+		AgentContexts: b.agentContexts(), TrunkContexts: []string{ContextTrunk, ContextGenesys}, UserDataHeaders: b.cfg.Calls.UserDataHeaders,
 		DNs: p.DNs, Trunks: p.Trunks,
 		Emergency: b.cfg.DialRules.Emergency,
 		Normalise: b.normalise(), Classes: b.classes(), Schedules: b.schedules(),

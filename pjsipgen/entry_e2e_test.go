@@ -4,6 +4,7 @@ package pjsipgen_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -67,6 +68,36 @@ func TestEveryCallEntersStasisWithItsArguments(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Empty(t, l.Warnings())
+}
+
+// What a trunk's INVITE brings is told of word for word, whatever the dialplan would make of it; a phone's is not.
+func TestHeadersAndVariablesComeWithTheCall(t *testing.T) {
+	t.Parallel()
+	cfg, trunk := mixed(t)
+	cfg.Calls.UserDataHeaders = []string{"X-Customer-Info", "X-Attempts"}
+	cfg.Calls.UserDataVariables = []string{"CHANNEL_IS_NOT_SET"}
+	l := newLab(t, cfg)
+	c := l.sidecar()
+	carrier := l.plainPhone(phone.Options{Bind: trunk, User: "carrier"})
+	for _, info := range []string{"Gold", `a=b,c;d|"e" ${CHANNEL(endpoint)} $[1+1] %41 \\ #`, "Müller", strings.Repeat("x", 300)} {
+		call := dial(l, carrier, "5001", phone.WithHeader("x-customer-info", info))
+		start := next[*ari.StasisStart](l, c)
+		require.Equal(t, info, start.Channel.ChannelVars["X-Customer-Info"])
+		require.Empty(t, start.Channel.ChannelVars["X-Attempts"])
+		require.Empty(t, start.Channel.ChannelVars["CHANNEL_IS_NOT_SET"])
+		require.Equal(t, []string{"from-trunk", "5001", "carrier"}, start.Args)
+		require.NoError(t, c.Channels().Hangup(l.ctx, start.Channel.ID, ari.ChannelHangupParams{}))
+		_, err := call.WaitEnd(l.ctx)
+		require.NoError(t, err)
+	}
+	dial(l, l.phone("5001", "phone-secret-5001", phone.RingOnly), "5002", phone.WithHeader("X-Customer-Info", "forged"))
+	require.Empty(t, next[*ari.StasisStart](l, c).Channel.ChannelVars["X-Customer-Info"])
+	require.Empty(t, l.Warnings())
+
+	dial(l, carrier, "5001", phone.WithHeader("X-Customer-Info", "M\xfcller"), phone.WithHeader("X-Attempts", "2"))
+	start := next[*ari.StasisStart](l, c)
+	require.Empty(t, start.Channel.ChannelVars["X-Customer-Info"], "what is not UTF-8 costs only itself")
+	require.Equal(t, "2", start.Channel.ChannelVars["X-Attempts"])
 }
 
 func TestNumbersThatWouldForgeArgumentsAreRefused(t *testing.T) {

@@ -124,6 +124,7 @@ type Dialplan struct {
 	Allowed, LegChars        string   // characters of numbers and of legs, for FILTER
 	AgentContexts            []string // besides from-agents
 	TrunkContexts            []string
+	UserDataHeaders          []string // of a trunk's INVITE, each kept in a variable of its name
 	DNs                      []DN
 	Trunks                   []Trunk
 	Emergency                []string

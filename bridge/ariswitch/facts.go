@@ -23,7 +23,7 @@ func arrival(server bridge.ServerID, ch ari.ChannelData, args []string) (bridge.
 		Channel: bridge.ChannelID{Server: server, ID: string(ch.ID)},
 		Up:      ch.State == ari.ChannelStateUp,
 		Number:  ch.Caller.Number, Name: ch.Caller.Name,
-		CallID: bridge.CallID(ch.ChannelVars[callIDVariable]),
+		CallID: bridge.CallID(ch.ChannelVars[callIDVariable]), UserData: userData(ch.ChannelVars),
 	}
 	if len(args) < 2 {
 		return in, false

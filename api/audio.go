@@ -54,6 +54,9 @@ func (s *server) listen(ctx context.Context, in *audioInput) (*huma.StreamRespon
 	if !ok || !v.EndedAt.IsZero() || !sees(principalOf(ctx), v) {
 		return nil, bridge.ErrCallNotFound
 	}
+	if s.Sound.Taps == nil {
+		return nil, bridge.ErrNotBuilt
+	}
 	want := tap.Want{Call: in.ID, Format: tap.Format(in.Format)}
 	if in.Parties != "all" {
 		want.Numbers = strings.Split(in.Parties, ",")

@@ -61,6 +61,7 @@ type daemon struct {
 	upkeep      upkeep
 	turn        *media.TURNServer // nil when it is off
 	asteriskWS  *wsproxy.Proxy    // nil when no DN needs it
+	recordings  recordings
 	guide       *gws.Guide
 	handler     http.Handler
 	draining    atomic.Bool
@@ -74,7 +75,7 @@ type daemon struct {
 // told to send its calls here: a daemon that was started by mistake must not disturb the one that runs.
 func build(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daemon, error) {
 	d := &daemon{cfg: cfg, log: log, extra: map[string]http.Handler{}}
-	for _, step := range []func(context.Context) error{d.buildClaims, d.buildStores, d.buildEngine, d.buildUsers, d.buildGateway, d.buildDoors} {
+	for _, step := range []func(context.Context) error{d.buildClaims, d.buildStores, d.buildRecordings, d.buildEngine, d.buildUsers, d.buildGateway, d.buildDoors} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, d.close(ctx))
 		}
@@ -195,7 +196,7 @@ func (d *daemon) buildDoors(context.Context) error {
 	d.handler, err = api.New(api.Options{
 		Engine: d.engine, DNs: d.dns, Agents: agentDoor{d.dns, d.plan}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
-		Log: d.log, Version: version,
+		Sound: d.sound(), Log: d.log, Version: version,
 	})
 	return err
 }
@@ -233,6 +234,7 @@ func (d *daemon) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	d.stop = cancel
 	d.wg.Go(func() { keepTrim(ctx) })
+	d.wg.Go(func() { d.recordings.archive.Run(ctx) })
 	d.wg.Go(func() { d.audit.Run(ctx) })
 	d.wg.Go(func() {
 		if err := d.feed.Run(ctx); err != nil && ctx.Err() == nil {
@@ -274,6 +276,7 @@ func (d *daemon) close(ctx context.Context) error {
 	if d.journal != nil {
 		errs = append(errs, d.journal.Close())
 	}
+	errs = append(errs, d.recordings.close())
 	if d.db != nil {
 		errs = append(errs, d.db.Close())
 	}

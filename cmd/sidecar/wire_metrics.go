@@ -28,6 +28,7 @@ func (d *daemon) buildMetrics() *prometheus.Registry {
 		return n
 	})
 	gauge("sidecar_feed_sessions", "CometD sessions of desktops.", nil, func() float64 { return float64(d.guide.Sessions()) })
+	d.recordingMetrics(gauge)
 	d.gatewayMetrics(r, gauge)
 	stat := func(name, help string, value func(cti.Stats) uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 {

@@ -20,6 +20,7 @@ type Options struct {
 	Engine  Engine
 	DNs     DNs
 	Agents  Agents
+	Queues  Queues
 	DNInfo  func(number string) (DNInfo, bool) // from the configuration; false: no such DN
 	Auth    Auth
 	Users   Users
@@ -102,6 +103,7 @@ func newServer(o Options) *server {
 	s.registerAudit()
 	s.registerDNs()
 	s.registerAgents()
+	s.registerQueues()
 	s.registerPhone()
 	s.registerUsers()
 	s.registerHealth()

@@ -33,6 +33,7 @@ func tags() []*huma.Tag {
 		{Name: "supervision", Description: "Supervisors in others' calls, and the record of what they did"},
 		{Name: "agents", Description: "Agents at the DNs: who is logged in, ready or not, and where calls go"},
 		{Name: "dns", Description: "Directory numbers and their state"},
+		{Name: "queues", Description: "Route points, and the calls that wait there for an agent"},
 		{Name: "users", Description: "Users, for admins"},
 		{Name: "health", Description: "For orchestrators and load balancers"},
 		{Name: "recordings", Description: "Recordings of the DNs that the user may hear"},

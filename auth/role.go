@@ -26,6 +26,8 @@ const (
 	VerbControl      Verb = "control calls"
 	VerbSupervise    Verb = "supervise"
 	VerbViewAudit    Verb = "view the audit"
+	VerbViewQueues   Verb = "view queues"
+	VerbRouteQueues  Verb = "route waiting calls"
 	VerbViewDNs      Verb = "view DNs"
 	VerbActForOthers Verb = "act for other DNs" // those that the principal sees
 	VerbManageUsers  Verb = "manage users"
@@ -38,9 +40,9 @@ const (
 // rolesFor is the table role x verb. DN scope comes on top: see Principal.
 func rolesFor(v Verb) []Role {
 	switch v {
-	case VerbViewCalls, VerbMakeCall, VerbHangup, VerbControl, VerbViewDNs:
+	case VerbViewCalls, VerbMakeCall, VerbHangup, VerbControl, VerbViewDNs, VerbViewQueues:
 		return []Role{RoleAgent, RoleSupervisor, RoleAdmin}
-	case VerbActForOthers, VerbSupervise, VerbViewAudit:
+	case VerbActForOthers, VerbSupervise, VerbViewAudit, VerbRouteQueues:
 		return []Role{RoleSupervisor, RoleAdmin}
 	case VerbManageUsers:
 		return []Role{RoleAdmin}

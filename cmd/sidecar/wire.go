@@ -46,6 +46,7 @@ type daemon struct {
 	feed        *cti.Feed
 	dns         *agent.Registry
 	keeper      *agentKeeper
+	queues      *queues
 	lamps       lamps
 	plan        planPort
 	clients     []*ari.Client
@@ -112,6 +113,9 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	if err = d.connect(ctx); err != nil {
 		return err
 	}
+	if err = d.buildQueues(plan); err != nil {
+		return err
+	}
 	if err = d.buildAgents(ctx, dns); err != nil {
 		return err
 	}
@@ -124,7 +128,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
 		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: d.plan,
-		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: feedPort{d.feed, d.dns},
+		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: queueFeed{feedPort{d.feed, d.dns}, d.queues.Router}, Queues: d.queues,
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
 	})
@@ -132,6 +136,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.queues.Attach(d.engine)
 	d.engine.Restore(interactions) //nolint:contextcheck // what it starts lives until Close
 	takeUpCalls(d.engine.Calls(), d.dns)
 	return nil
@@ -194,7 +199,7 @@ func (d *daemon) buildDoors(context.Context) error {
 	}
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
 	d.handler, err = api.New(api.Options{
-		Engine: d.engine, DNs: d.dns, Agents: agentDoor{d.dns, d.plan}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
+		Engine: d.engine, Queues: d.queues, DNs: d.dns, Agents: agentDoor{d.dns, d.plan}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Sound: d.sound(), Log: d.log, Version: version,
 	})
@@ -242,6 +247,7 @@ func (d *daemon) run(ctx context.Context) {
 		}
 	})
 	d.runAgents(ctx)
+	d.queues.run(ctx)
 	for i, client := range d.clients {
 		service := servicePort{dns: d.dns, server: string(client.Server()), out: d.upkeep.lost}
 		feeder := ariswitch.NewFeeder(client, recovering{d.engine, d.lamps}, service, d.cfg.Asterisk[i].LostAfter, d.log)
@@ -258,6 +264,9 @@ func (d *daemon) close(ctx context.Context) error {
 	d.closeDoors()
 	if d.guide != nil {
 		errs = append(errs, d.guide.Close(ctx))
+	}
+	if d.queues != nil {
+		errs = append(errs, d.queues.close())
 	}
 	if d.engine != nil {
 		d.engine.Close()

@@ -30,6 +30,7 @@ func (d *daemon) buildMetrics() *prometheus.Registry {
 	gauge("sidecar_feed_sessions", "CometD sessions of desktops.", nil, func() float64 { return float64(d.guide.Sessions()) })
 	d.recordingMetrics(gauge)
 	d.gatewayMetrics(r, gauge)
+	r.MustRegister(newQueueMetrics(d.queues.All))
 	stat := func(name, help string, value func(cti.Stats) uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 {
 			return float64(value(d.feed.Stats()))

@@ -40,6 +40,7 @@ func sentinels() []struct {
 		{bridge.ErrBusy, http.StatusConflict, "busy", ""},
 		{bridge.ErrNoAnswer, http.StatusConflict, "no_answer", ""},
 		{bridge.ErrPhoneSilent, http.StatusGatewayTimeout, "phone_silent", ""},
+		{bridge.ErrCallerID, http.StatusUnprocessableEntity, "caller_id_refused", "callerId"},
 		{bridge.ErrNotAMember, http.StatusUnprocessableEntity, "not_a_party", "member"},
 		{bridge.ErrMonitorNotFound, http.StatusNotFound, "monitor_not_found", "id"},
 		{bridge.ErrNotBuilt, http.StatusNotImplemented, "not_built", ""},
@@ -175,11 +176,8 @@ func (e *fieldTargetError) Unwrap() error { return e.target }
 // aboutFrom tells whether a TargetError is about the calling DN.
 func aboutFrom(err error, cmd bridge.MakeCall) error {
 	e, ok := errors.AsType[*bridge.TargetError](err)
-	switch {
-	case ok && e.Number == string(cmd.From) && e.Unreachable:
+	if ok && e.Number == string(cmd.From) && e.Unreachable {
 		return &fieldTargetError{e, "from"}
-	case ok && cmd.CallerID != "" && e.Number == cmd.CallerID && e.Number != cmd.To:
-		return &fieldTargetError{e, "callerId"}
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -235,8 +236,8 @@ func TestMakeCallWithCallerIDAndData(t *testing.T) {
 	require.Equal(t, http.StatusCreated, r.send("POST", "/api/v1/calls", r.agent, body).status)
 	require.Equal(t, bridge.MakeCall{From: "5001", To: "0301", CallerID: "+49301", UserData: bridge.UserDataOf(map[string]string{"a": "x"})}, got)
 
-	r.err = &bridge.TargetError{Number: "+49301", Rule: "dns.caller_ids", Why: "the DN may not show it"}
-	p := r.send("POST", "/api/v1/calls", r.agent, body).problem(http.StatusUnprocessableEntity, "impossible_number")
+	r.err = fmt.Errorf("5001: %w", bridge.ErrCallerID)
+	p := r.send("POST", "/api/v1/calls", r.agent, body).problem(http.StatusUnprocessableEntity, "caller_id_refused")
 	require.Equal(t, "callerId", p.Field)
 	for _, id := range []string{"anonymous", "+", "49 30", strings.Repeat("1", 33)} {
 		p := r.send("POST", "/api/v1/calls", r.agent, `{"from": "5001", "to": "0301", "callerId": "`+id+`"}`).problem(http.StatusUnprocessableEntity, "invalid_field")

@@ -47,8 +47,14 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 	if err != nil {
 		return CallView{}, err
 	}
-	if err := cmd.UserData.Check(); err != nil {
+	if err = cmd.UserData.Check(); err != nil {
 		return CallView{}, err
+	}
+	if cmd.CallerID != "" && cmd.CallerID != dest.CallerID {
+		if !e.Plan.Shows(cmd.From, cmd.CallerID) {
+			return CallView{}, fmt.Errorf("%s: %w", cmd.From, ErrCallerID)
+		}
+		dest.CallerID = cmd.CallerID
 	}
 	if dest.Endpoint.DN == cmd.From {
 		return CallView{}, &TargetError{Number: cmd.To, Rule: "own DN", Why: "it is the calling DN itself"}

@@ -93,6 +93,8 @@ type Plan interface {
 	Inbound(trunk, called string, at time.Time) (Destination, error)
 	// Dial finds the destination of a number that a DN or a user dialled; an empty class is that of the DN. The error is a *TargetError.
 	Dial(from DN, class, number string) (Destination, error)
+	// Shows reports whether a DN may show a number instead of its own to whom it calls.
+	Shows(from DN, number string) bool
 }
 
 // Destination is where a call goes.

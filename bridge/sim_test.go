@@ -43,6 +43,7 @@ type phone struct {
 type simChannel struct {
 	id      ChannelID
 	to      string // whose phone
+	caller  string // number that it is shown
 	state   LegChange
 	dialed  bool
 	arrived *Arrival
@@ -364,7 +365,7 @@ func (p port) Create(ctx context.Context, leg NewLeg) error {
 		if p.phones[to].Absent {
 			return ErrUnreachable
 		}
-		c := &simChannel{id: leg.Channel, to: to, state: LegIsCreated}
+		c := &simChannel{id: leg.Channel, to: to, caller: leg.CallerNum, state: LegIsCreated}
 		p.chans[leg.Channel.ID] = c
 		p.tell(LegChanged{Channel: c.id, Change: LegIsCreated})
 		return nil
@@ -538,6 +539,8 @@ type simPlan struct{}
 func (simPlan) Inbound(_, called string, _ time.Time) (Destination, error) {
 	return simPlan{}.Dial("", "", called)
 }
+
+func (simPlan) Shows(_ DN, number string) bool { return number == "+4930200" }
 
 func (simPlan) Dial(_ DN, _, number string) (Destination, error) {
 	switch {

@@ -11,6 +11,9 @@ var ErrNotBuilt = errors.New("the engine does not do this yet")
 // ErrNotAMember is a number that nobody in the call has.
 var ErrNotAMember = errors.New("nobody in this call has that number")
 
+// ErrCallerID is a number that a DN may not show to whom it calls.
+var ErrCallerID = errors.New("the DN may not show that number: see its caller_ids")
+
 // The capabilities of the commands below, as the Workspace API spells them.
 const (
 	CanComplete             Capability = "complete"

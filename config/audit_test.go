@@ -12,6 +12,7 @@ func TestLoadRefusesAuditAndUserData(t *testing.T) {
 	t.Parallel()
 	const at = "sidecar.yaml:1: "
 	testRefusals(t, []refusal{
+		{"caller id", "dns: [{numbers: [5001], caller_ids: ['+4930200', anonymous]}]", at + `dns[0].caller_ids[1]: "anonymous": ` + "a number has 1 to 32 digits, * or #, and may start with +"},
 		{"days", "audit: {keep_days: -1}", at + `audit.keep_days: "-1": must be from 0 to 36500`},
 		{"many days", "audit: {keep_days: 36501}", at + `audit.keep_days: "36501": must be from 0 to 36500`},
 		{"header", "calls: {user_data_headers: ['X-Customer-Info', 'X Customer']}", at + `calls.user_data_headers[1]: "X Customer": write the name of a SIP header: letters, digits and -, such as X-Customer-Info`},

@@ -96,15 +96,16 @@ type DNGroup struct {
 
 // DNSettings are the settings of a DN; a zero value means "as in the group", in the group "the default".
 type DNSettings struct {
-	Owner    string   `mapstructure:"owner"`     // sidecar | asterisk-webrtc | phone
-	Password Secret   `mapstructure:"password"`  // random | literal | pattern with {dn} | file:PATH
-	Fallback Target   `mapstructure:"fallback"`  // where calls go while the sidecar is away or the DN can't be reached
-	CallerID string   `mapstructure:"caller_id"` // pattern with {dn}, e.g. "Agent {dn}"
-	Upstream string   `mapstructure:"upstream"`  // asterisk | name of a trunk of kind genesys: where the sidecar registers it
-	Context  string   `mapstructure:"context"`
-	Codecs   []string `mapstructure:"codecs"` // ulaw, alaw, g722, opus
-	Class    string   `mapstructure:"class"`  // class of the dial rules
-	MaxCalls int      `mapstructure:"max_calls"`
+	Owner     string   `mapstructure:"owner"`      // sidecar | asterisk-webrtc | phone
+	Password  Secret   `mapstructure:"password"`   // random | literal | pattern with {dn} | file:PATH
+	Fallback  Target   `mapstructure:"fallback"`   // where calls go while the sidecar is away or the DN can't be reached
+	CallerID  string   `mapstructure:"caller_id"`  // pattern with {dn}, e.g. "Agent {dn}"
+	CallerIDs []string `mapstructure:"caller_ids"` // numbers that a command may show instead of it, such as +493012345
+	Upstream  string   `mapstructure:"upstream"`   // asterisk | name of a trunk of kind genesys: where the sidecar registers it
+	Context   string   `mapstructure:"context"`
+	Codecs    []string `mapstructure:"codecs"` // ulaw, alaw, g722, opus
+	Class     string   `mapstructure:"class"`  // class of the dial rules
+	MaxCalls  int      `mapstructure:"max_calls"`
 }
 
 // Trunk is a SIP peer that carries calls from and to the outside.

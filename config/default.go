@@ -96,7 +96,7 @@ func defaultDNSettings() DNSettings {
 		Owner:    DefaultOwner,
 		Upstream: DefaultUpstream,
 		Password: DefaultPassword,
-		CallerID: DefaultCallerID,
+		CallerID: DefaultCallerID, CallerIDs: []string{},
 		Context:  DefaultContext,
 		Codecs:   DefaultCodecs(),
 		Class:    DefaultClass,

@@ -109,7 +109,7 @@ func resolveDN(number string, base DNSettings, overrides map[string]DNSettings) 
 	if override, ok := overrides[number]; ok {
 		settings = override.over(base)
 	}
-	settings.Codecs = slices.Clone(settings.Codecs)
+	settings.Codecs, settings.CallerIDs = slices.Clone(settings.Codecs), slices.Clone(settings.CallerIDs)
 	settings.CallerID = strings.ReplaceAll(settings.CallerID, "{dn}", number)
 	return DN{Number: number, DNSettings: settings}
 }
@@ -129,6 +129,9 @@ func (s DNSettings) over(base DNSettings) DNSettings {
 	s.MaxCalls = cmp.Or(s.MaxCalls, base.MaxCalls)
 	if len(s.Codecs) == 0 {
 		s.Codecs = base.Codecs
+	}
+	if len(s.CallerIDs) == 0 {
+		s.CallerIDs = base.CallerIDs
 	}
 	return s
 }

@@ -14,7 +14,7 @@ func TestExpandDNsOfTheDefault(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, dns, 20)
 	require.Equal(t, config.DN{Number: "5001", DNSettings: config.DNSettings{
-		Owner: "sidecar", Password: "random", CallerID: "Agent 5001", Context: "from-agents",
+		Owner: "sidecar", Password: "random", CallerID: "Agent 5001", CallerIDs: []string{}, Context: "from-agents",
 		Codecs: []string{"ulaw", "alaw"}, Class: "default", MaxCalls: 2, Upstream: "asterisk",
 	}}, dns[0])
 	require.Equal(t, "5020", dns[19].Number)

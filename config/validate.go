@@ -118,6 +118,11 @@ func (c *checker) dnSettings(key string, s DNSettings) {
 	c.target(key+".fallback", s.Fallback, TargetDN, TargetNumber, TargetVoicemail, TargetMessage, TargetHangup)
 	c.reachable(key+".fallback", s.Fallback)
 	c.text(key+".caller_id", strings.ReplaceAll(s.CallerID, dnPattern, ""))
+	for i, number := range s.CallerIDs {
+		if !c.is.number.MatchString(number) {
+			c.add(indexed(key+".caller_ids", i), number, ruleNumber)
+		}
+	}
 	if s.Context != "" {
 		c.context(key+".context", s.Context)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"sidecar/bridge"
@@ -38,6 +39,12 @@ func (p planPort) Dial(from bridge.DN, class, number string) (bridge.Destination
 		return bridge.Destination{}, refused(number, err)
 	}
 	return p.destination(number, t), nil
+}
+
+// Shows allows the numbers of the DN's entry.
+func (p planPort) Shows(from bridge.DN, number string) bool {
+	dn, known := p.plan.DN(string(from))
+	return known && slices.Contains(dn.CallerIDs, number)
 }
 
 // destination says in the engine's words where a call goes. What is neither a DN nor an outside number is done by

@@ -246,3 +246,48 @@ func TestACallbackThatEndedWhileWeWereAwayIsTriedAgain(t *testing.T) {
 		w.end()
 	})
 }
+
+func TestACallbackKeepsThePlaceOfItsCall(t *testing.T) {
+	t.Parallel()
+	story(t, callingBack, func(t *testing.T, w *world) {
+		id := w.arrive("a", "03012345", "6000")
+		time.Sleep(time.Second)
+		w.arrive("a", "", "6000") // before the other one asks to be called back
+		time.Sleep(time.Minute)
+		w.router.Digit(id, "1")
+		w.told()
+		w.agent("5001", true)
+		require.Equal(t, []string{"call 03012345 from 5001 default", "keep 03012345"}, w.told())
+		w.agent("5002", true)
+		require.Equal(t, []string{"offer C002 5002"}, w.told())
+		w.agent("5003", true)
+		require.Empty(t, w.told(), "nobody calls back a second time meanwhile")
+	})
+}
+
+func TestCallbacksRestWhileTheQueueIsClosed(t *testing.T) {
+	t.Parallel()
+	story(t, func(o *queue.Options) {
+		callingBack(o)
+		closes := time.Date(2000, 1, 1, 0, 2, 0, 0, time.UTC)
+		o.Queues[0].Open = func(at time.Time) bool { return at.Before(closes) || at.After(closes.Add(time.Hour)) }
+	}, func(t *testing.T, w *world) {
+		accept(t, w, "03012345")
+		time.Sleep(2 * time.Minute)
+		w.agent("5001", true)
+		time.Sleep(50 * time.Minute)
+		require.Empty(t, w.told())
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, []string{"call 03012345 from 5001 default", "keep 03012345"}, w.told())
+	})
+}
+
+func TestACallbackThatEndsAtOnceIsSeen(t *testing.T) {
+	t.Parallel()
+	story(t, callingBack, func(t *testing.T, w *world) {
+		accept(t, w, "03012345")
+		w.set(func() { w.short = true })
+		w.agent("5001", true)
+		require.Equal(t, []string{"call 03012345 from 5001 default", "rang out 5001", "keep 03012345", "keep 03012345"}, w.told())
+	})
+}

@@ -180,7 +180,7 @@ func resultOf(effect Effect, err error) Input {
 	case AnswerLeg:
 		return AnswerFailed(effect)
 	case JoinLegs:
-		return Joined{Parties: effect.Parties, Err: err}
+		return Joined{Bridge: effect.Bridge, Parties: effect.Parties, Err: err}
 	default:
 		return nil
 	}

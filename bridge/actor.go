@@ -73,7 +73,7 @@ func (a *actor) handleFor(call CallID, in Input) {
 	if a.e.ctx.Err() != nil {
 		return
 	}
-	before := a.state.Events
+	before, shown := a.state.Events, a.state.views()
 	known, _ := a.state.knowing(a.e.Phones.Abilities)
 	state, effects := next(known, stamped{At: time.Now(), Call: call, Input: in})
 	a.state = state
@@ -91,7 +91,9 @@ func (a *actor) handleFor(call CallID, in Input) {
 	}
 	if state.Finished {
 		a.work.close()
+		return
 	}
+	a.recordBySettings(shown)
 }
 
 // start does at once what takes no time, and queues the rest.
@@ -109,6 +111,8 @@ func (a *actor) start(effect Effect) {
 		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.ringTimeout(effect.Party) })
 	case OccupyDN:
 		a.e.Agents.Occupy(effect.DN, a.id)
+	case HandOver:
+		a.handOver(effect)
 	case TellQueue:
 		a.tellQueue(effect)
 	case AskPhone:

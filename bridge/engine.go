@@ -20,8 +20,9 @@ type Options struct {
 	Server        ServerID   // for calls that begin here, while it can be reached
 	Servers       []ServerID // all that are configured; empty: only Server
 	Switch        Switch
-	Phones        Phones // nil: there is no gateway
-	Queues        Queues // nil: no number leads to a queue
+	Phones        Phones   // nil: there is no gateway
+	Queues        Queues   // nil: nothing holds calls at route points
+	Recorder      Recorder // nil: nothing is recorded
 	Plan          Plan
 	Agents        Agents
 	Journal       Journal
@@ -78,6 +79,9 @@ func New(o Options) *Engine {
 	}
 	if o.Phones == nil {
 		o.Phones = noPhones{}
+	}
+	if o.Recorder == nil {
+		o.Recorder = noRecorder{}
 	}
 	if o.Queues == nil {
 		o.Queues = noQueues{}

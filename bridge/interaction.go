@@ -37,7 +37,8 @@ type Call struct {
 	Music      bool // it plays music
 	Transfer   *TransferOp
 	UserData   UserData
-	Queue      *QueueWait // it waits at a route point
+	Queue      *QueueWait  // it waits at a route point
+	Recordings []Recording // the last one may run
 	StartedAt  time.Time
 	AnsweredAt time.Time
 	EndedAt    time.Time
@@ -280,6 +281,7 @@ func (c *Call) unshare() {
 		wait := *c.Queue
 		c.Queue = &wait
 	}
+	c.Recordings = slices.Clone(c.Recordings)
 	c.UserData = c.UserData.Clone()
 }
 

@@ -179,6 +179,10 @@ func (s *step) applyCommand(in Input) {
 		s.digit(in)
 	case Forwarded:
 		s.forwarded(in)
+	case doRecord:
+		s.record(in)
+	case Recorded:
+		s.recorded(in)
 	}
 }
 
@@ -222,6 +226,9 @@ func (s *step) settleCall(before CallView) {
 	after := s.i.viewOf(s.n)
 	if !reflect.DeepEqual(before, after) {
 		s.publish(Event{Kind: EventCallChanged, Audience: audience(before, after)})
+	}
+	if living == 0 && s.endRecordings() {
+		return
 	}
 	if living == 0 && legs == 0 && !c.Done {
 		if c.Bridged {
@@ -445,6 +452,12 @@ func (s *step) switchLost() {
 		s.failTransfer(ErrSwitchUnavailable)
 		for i := range c.Parties {
 			s.gone(&c.Parties[i])
+		}
+		for k := range c.Recordings {
+			for _, side := range c.Recordings[k].sides() {
+				side.Leg.State, side.Over = LegGone, true
+			}
+			s.sideOver(&c.Recordings[k])
 		}
 		c.Bridged = false // should the server live after all, nothing of it is touched before we have looked
 	}

@@ -8,7 +8,7 @@ import (
 // legChanged takes a fact of the switch about one of the call's channels.
 func (s *step) legChanged(in LegChanged) {
 	p := s.byChannel(in.Channel)
-	if p == nil || in.Phone && s.phoneChanged(p, in.Change) {
+	if p == nil && s.snooped(in.Channel, in.Change) || p == nil || in.Phone && s.phoneChanged(p, in.Change) {
 		return
 	}
 	switch in.Change {
@@ -313,7 +313,7 @@ func (s *step) left(p *Party, cause int) {
 // legFailed takes the failure of a channel that was to be made or rung.
 func (s *step) legFailed(in LegFailed) {
 	p := s.byChannel(in.Channel)
-	if p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
+	if p == nil && s.snooped(in.Channel, LegIsGone) || p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
 		return
 	}
 	switch {

@@ -59,8 +59,10 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 		case verb == CanMuteOn && p.Leg.Mute == MuteBoth:
 			return "it is muted both ways"
 		}
+	case CanStartRecording, CanStopRecording, CanPauseRecording, CanResumeRecording:
+		return c.whyRecord(verb)
 	default:
-		return i.whyElse(n, p, verb)
+		return ErrNotBuilt.Error()
 	}
 	return ""
 }
@@ -69,9 +71,6 @@ const (
 	awayWhy      = "its phone is in another call of the DN: complete, alternate or reconnect"
 	transferring = "a transfer is under way"
 )
-
-// whyElse is for what no code of the engine does for a party yet.
-func (i *Interaction) whyElse(int, *Party, Capability) string { return ErrNotBuilt.Error() }
 
 // whySwitch is why for a call that a switch with call control of its own mixes.
 func (c *Call) whySwitch(p *Party, verb Capability) string {

@@ -139,23 +139,3 @@ const (
 func (e *Engine) Complete(context.Context, PartyCommand) (CallView, error) {
 	return CallView{}, ErrNotBuilt
 }
-
-// StartRecording begins to record the call. One that is being recorded is no error.
-func (e *Engine) StartRecording(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// StopRecording ends the recording for good.
-func (e *Engine) StopRecording(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// PauseRecording keeps what is said out of the recording until ResumeRecording.
-func (e *Engine) PauseRecording(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// ResumeRecording goes on with a recording that was paused.
-func (e *Engine) ResumeRecording(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}

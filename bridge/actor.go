@@ -42,7 +42,17 @@ func newActor(e *Engine, state Interaction) *actor {
 }
 
 // feed hands an input to the actor; one that has ended ignores it.
-func (a *actor) feed(in Input) { a.loop.Post(func() { a.handle(in) }) }
+func (a *actor) feed(in Input) {
+	a.loop.Post(func() {
+		if change, ok := in.(LegChanged); ok && a.state.byChannel(change.Channel) == nil {
+			if owner := a.e.owner(change.Channel); owner != nil && owner != a { // it was given away meanwhile
+				owner.feed(in)
+				return
+			}
+		}
+		a.handle(in)
+	})
+}
 
 // handle takes an input that is not about one of the calls alone, or says itself about which.
 func (a *actor) handle(in Input) { a.handleFor("", in) }

@@ -37,12 +37,13 @@ type Options struct {
 // through its command methods; events leave through the Feed.
 type Engine struct {
 	Options
-	log    *slog.Logger
-	ctx    context.Context // ends when the engine stops
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	caps   caps
-	ops    operations
+	log       *slog.Logger
+	ctx       context.Context // ends when the engine stops
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+	caps      caps
+	absorbing sync.Mutex // held while two interactions become one
+	ops       operations
 
 	mu       sync.RWMutex
 	actors   map[InteractionID]*actor

@@ -74,14 +74,15 @@ type Party struct {
 	Dest      Destination
 	Deadline  time.Time // ringing ends
 	Leg       Leg
-	BackTo    Treatment // where the leg was handed back to
-	Asked     Asked     // what its phone is being told to do
-	Away      bool      // held, while its leg serves the DN in another call of the interaction
-	Added     bool      // called into a call that went on
-	Complete  bool      // a consultation that is a transfer as soon as it is being called
-	Reply     int       // token of the command that waits until it is being called, 0 for none
-	Ready     bool      // called only as an agent who is ready for calls
-	Forwards  int       // how many DNs have sent the call on to here
+	BackTo    Treatment     // where the leg was handed back to
+	Asked     Asked         // what its phone is being told to do
+	Away      bool          // held, while its leg serves the DN in another call of the interaction
+	Added     bool          // called into a call that went on
+	Complete  bool          // a consultation that is a transfer as soon as it is being called
+	Reply     int           // token of the command that waits until it is being called, 0 for none
+	Ready     bool          // called only as an agent who is ready for calls
+	TakenFrom InteractionID // it was a party of that one before the two calls became one
+	Forwards  int           // how many DNs have sent the call on to here
 }
 
 // Asked is what a phone was told to do and has not acknowledged yet.

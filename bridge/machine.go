@@ -179,6 +179,10 @@ func (s *step) applyCommand(in Input) {
 		s.digit(in)
 	case Forwarded:
 		s.forwarded(in)
+	case doTake:
+		s.take(in)
+	case doGive:
+		s.give(in)
 	case doRecord:
 		s.record(in)
 	case Recorded:

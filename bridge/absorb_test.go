@@ -140,3 +140,49 @@ func TestKilledWhileTwoCallsBecomeOne(t *testing.T) {
 		})
 	}
 }
+
+// Call waiting: who takes a second call holds the first one.
+func TestAnsweringASecondCallHoldsTheFirst(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		first := inCall(t, s)
+		s.phones["5001"] = phone{Ring: 100 * time.Millisecond, Page: true}
+		s.arrive("", "5001")
+		pass(t, time.Second)
+		second := s.e.Calls()[1]
+		_, err := s.e.Answer(t.Context(), PartyCommand{Call: second.ID, By: "5001"})
+		require.NoError(t, err)
+		pass(t, time.Second)
+		held, _ := s.e.Call(first.ID)
+		require.Equal(t, PartyHeld, held.stateOf("5001"))
+		second, _ = s.e.Call(second.ID)
+		require.Equal(t, PartyEstablished, second.stateOf("5001"))
+		_, err = s.e.Retrieve(t.Context(), PartyCommand{Call: first.ID, By: "5001"})
+		require.NoError(t, err)
+		second, _ = s.e.Call(second.ID)
+		require.Equal(t, PartyHeld, second.stateOf("5001"))
+	})
+}
+
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := inCall(t, s)
+		cmd := PartyCommand{Call: call.ID, By: "5001"}
+		_, err := s.e.Complete(t.Context(), cmd)
+		require.ErrorContains(t, err, "release it first")
+		_, err = s.e.Release(t.Context(), cmd)
+		require.NoError(t, err)
+		require.Len(t, s.e.Released("5001"), 1)
+		view, err := s.e.Complete(t.Context(), cmd)
+		require.NoError(t, err)
+		require.Equal(t, call.ID, view.ID)
+		_, err = s.e.Complete(t.Context(), cmd)
+		require.ErrorIs(t, err, ErrCallNotFound)
+		s.arrive("", "5001")
+		pass(t, 3*time.Second)
+		s.hangup(s.channels("5001")[0])
+		pass(t, releasedLife+time.Second)
+		require.Empty(t, s.e.Released("5001"), "it has run out")
+	})
+}

@@ -94,6 +94,7 @@ func (a *actor) handleFor(call CallID, in Input) {
 	if state.Events > before {
 		for _, event := range state.Outbox {
 			a.e.Feed.Publish(event)
+			a.e.released.take(event)
 		}
 	}
 	for _, effect := range effects {

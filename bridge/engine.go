@@ -44,6 +44,7 @@ type Engine struct {
 	caps      caps
 	absorbing sync.Mutex // held while two interactions become one
 	ops       operations
+	released  released
 
 	mu       sync.RWMutex
 	actors   map[InteractionID]*actor

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"errors"
 )
 
@@ -134,8 +133,3 @@ const (
 	RecordingPaused  RecordingState = "Paused"
 	RecordingStopped RecordingState = "Stopped"
 )
-
-// Complete removes a call that is released from the list of By.
-func (e *Engine) Complete(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}

@@ -51,7 +51,8 @@ type Engine struct {
 	arrivals map[ChannelID]*actor // channels that came to us carry the switch's ids, not ours
 	legs     map[string]ChannelID // of arrivals whose phone's leg ends in our gateway, by its name
 	views    map[CallID]*live
-	down     map[ServerID]bool // of every configured server, whether it is out of reach
+	watched  map[CallID]chan struct{} // closed when the call changes
+	down     map[ServerID]bool        // of every configured server, whether it is out of reach
 	draining bool
 }
 
@@ -95,7 +96,7 @@ func New(o Options) *Engine {
 	return &Engine{
 		Options: o, log: o.Logger, ctx: ctx, cancel: cancel,
 		actors: map[InteractionID]*actor{}, arrivals: map[ChannelID]*actor{},
-		legs: map[string]ChannelID{}, views: map[CallID]*live{}, down: down,
+		legs: map[string]ChannelID{}, views: map[CallID]*live{}, watched: map[CallID]chan struct{}{}, down: down,
 	}
 }
 
@@ -214,6 +215,7 @@ func (e *Engine) setView(a *actor) {
 		} else if l := e.views[v.ID]; l != nil && l.actor == a {
 			delete(e.views, v.ID)
 		}
+		e.changedLocked(v.ID)
 	}
 }
 

@@ -190,7 +190,7 @@ func (c *Call) wantsMusic() bool {
 		case p.State == PartyHeld && (p.Away || p.Leg.Hold == HoldEngine):
 			away++
 		case !p.alive() || !p.Leg.Joined:
-		case p.Leg.MediaLost, p.State == PartyHeld && p.Leg.Hold == HoldGateway:
+		case p.Leg.MediaLost, p.State == PartyHeld:
 			away++
 		default:
 			here++

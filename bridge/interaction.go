@@ -115,7 +115,7 @@ type Hold string
 // The holds.
 const (
 	HoldNone    Hold = ""
-	HoldSwitch  Hold = "switch"  // the phone told the switch, which plays its music
+	HoldSwitch  Hold = "switch"  // the phone told the switch, which tells nobody in a bridge that mixes
 	HoldGateway Hold = "gateway" // the phone told our gateway, and the music is ours to play
 	HoldEngine  Hold = "engine"  // by command: the leg is out of the bridge, whatever its phone can do
 )

@@ -56,6 +56,7 @@ func (s *step) take(in doTake) {
 	if data, err := c.UserData.Update(in.Data); err == nil {
 		c.UserData = data
 	}
+	var moved []PartyID
 	for _, p := range in.Parties {
 		p.Leg.Joined, p.Third, p.Away = false, id, false
 		if conference {
@@ -68,8 +69,9 @@ func (s *step) take(in doTake) {
 		if added.inBridge() && added.Leg.talks() {
 			s.joinLegs(added)
 		}
-		s.told(added.ID, others, in.why(), in.From)
+		moved = append(moved, added.ID)
 	}
+	s.told(moved, others, in.why(), in.From)
 }
 
 // give lets go of those who have been taken.

@@ -58,6 +58,8 @@ type (
 		Bridge   BridgeID
 		Channels []ChannelID
 	}
+	// SnoopLeg makes a channel that hears another: LegFailed if it can't be done.
+	SnoopLeg struct{ Snoop NewSnoop }
 	// MuteLeg keeps what a channel says, or hears, from being heard, or ends that.
 	MuteLeg struct {
 		Channel   ChannelID
@@ -132,6 +134,7 @@ func (PlayMedia) isEffect()     {}
 func (StopMedia) isEffect()     {}
 func (TellQueue) isEffect()     {}
 func (LeaveLegs) isEffect()     {}
+func (SnoopLeg) isEffect()      {}
 func (MuteLeg) isEffect()       {}
 func (SendDigits) isEffect()    {}
 func (DestroyBridge) isEffect() {}

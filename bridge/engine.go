@@ -26,6 +26,8 @@ type Options struct {
 	Agents        Agents
 	Journal       Journal
 	Feed          Feed
+	Orders        Orders // nil: orders of supervisors end with us
+	HideMonitors  bool   // agents are not told who supervises them
 	MusicClass    string
 	RingTimeout   time.Duration // how long a DN's own phone rings for a click-to-dial
 	EffectTimeout time.Duration // deadline of one request to the switch
@@ -41,7 +43,8 @@ type Engine struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	caps   caps
-	ops    operations
+	ops    operations[CallView]
+	orders orders
 
 	mu       sync.RWMutex
 	actors   map[InteractionID]*actor
@@ -81,6 +84,9 @@ func New(o Options) *Engine {
 	}
 	if o.Queues == nil {
 		o.Queues = noQueues{}
+	}
+	if o.Orders == nil {
+		o.Orders = noOrders{}
 	}
 	down := map[ServerID]bool{}
 	for _, server := range o.Servers {

@@ -50,6 +50,13 @@ func (s *script) in(inputs ...Input) *script {
 	return s
 }
 
+// inCall feeds an input about one of the calls.
+func (s *script) inCall(call CallID, input Input) {
+	s.t.Helper()
+	s.at = s.at.Add(time.Second)
+	s.state, _ = next(s.state, stamped{At: s.at, Call: call, Input: input})
+}
+
 func eventLine(e Event) string {
 	line := fmt.Sprintf("%s: %s %s", e.This.DN, e.Kind, e.CallState)
 	if !e.Other.IsZero() {

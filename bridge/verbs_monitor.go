@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"errors"
 	"time"
 )
@@ -82,21 +81,3 @@ type MonitorView struct {
 	By         string
 	Since      time.Time
 }
-
-// Monitor returns once the supervisor's phone is being called, or at once when there is no call yet.
-func (e *Engine) Monitor(context.Context, Monitor) (MonitorView, error) {
-	return MonitorView{}, ErrNotBuilt
-}
-
-// SwitchMonitor changes the mode while it goes on. The mode that it has already is no error.
-func (e *Engine) SwitchMonitor(context.Context, MonitorID, MonitorMode) (MonitorView, error) {
-	return MonitorView{}, ErrNotBuilt
-}
-
-// StopMonitor ends a supervision; the supervisor leaves the call.
-func (e *Engine) StopMonitor(context.Context, MonitorID) (MonitorView, error) {
-	return MonitorView{}, ErrNotBuilt
-}
-
-// Monitors lists the supervisions that have not ended, in the order in which they began.
-func (e *Engine) Monitors() []MonitorView { return nil }

@@ -58,7 +58,7 @@ func (e *Engine) monitor(ctx context.Context, cmd Monitor) (MonitorView, error) 
 func (e *Engine) checkMonitor(cmd Monitor) error {
 	known := (cmd.Mode == MonitorMute || cmd.Mode == MonitorCoach || cmd.Mode == MonitorConnect) &&
 		(cmd.Scope == ScopeCall || cmd.Scope == ScopeAgent) && (cmd.Next == MonitorOne || cmd.Next == MonitorAll)
-	if !known || (cmd.Supervisor == "") == (cmd.SupervisorNumber == "") || (cmd.Target == "") == (cmd.Call == "") {
+	if !known || (cmd.Supervisor == "") == (cmd.SupervisorNumber == "") || cmd.Target == "" && cmd.Call == "" {
 		return ErrMonitorField
 	}
 	if cmd.Supervisor != "" && cmd.Supervisor == cmd.Target {

@@ -77,7 +77,7 @@ func (s *step) createObserver(w *Watch) {
 		Leg: NewLeg{
 			Channel: w.Party.Leg.Channel, Leg: w.Party.Leg.Name, To: w.Party.Dest.Endpoint, CallerNum: string(w.Target), CallID: w.Call,
 		},
-		Caps: w.Party.caps(),
+		Caps: w.Party.caps(), As: CallingOwn, // it was ordered for this phone
 	})
 }
 

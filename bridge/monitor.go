@@ -16,6 +16,7 @@ type MonitorOrder struct {
 
 	ID     MonitorID
 	State  MonitorState
+	Found  DN            // who is supervised at the call, where that was ordered
 	At     CallID        // the call that it goes on at
 	Served InteractionID // the last one that it had: it is not supervised again
 	Since  time.Time
@@ -28,7 +29,7 @@ func (o *MonitorOrder) supervisor() string {
 
 func (o *MonitorOrder) view() MonitorView {
 	return MonitorView{
-		ID: o.ID, Supervisor: o.supervisor(), Target: o.Target, Mode: o.Mode, Scope: o.Scope, Next: o.Next, Call: o.At,
+		ID: o.ID, Supervisor: o.supervisor(), Target: cmp.Or(o.Target, o.Found), Mode: o.Mode, Scope: o.Scope, Next: o.Next, Call: o.At,
 		State: o.State, By: o.By, Since: o.Since,
 	}
 }
@@ -174,8 +175,8 @@ func (e *Engine) followLocked(o *MonitorOrder, id InteractionID, w *Watch) {
 	switch {
 	case w.Ended != WatchGoesOn:
 		e.overLocked(o, id, w.Ended)
-	case o.State != state || o.At != w.Call || o.Mode != w.Mode:
-		o.State, o.At, o.Mode = state, w.Call, w.Mode
+	case o.State != state || o.At != w.Call || o.Mode != w.Mode || o.Found != w.Target && w.Target != "":
+		o.State, o.At, o.Mode, o.Found = state, w.Call, w.Mode, cmp.Or(w.Target, o.Found)
 		e.keepLocked(o)
 	}
 }

@@ -59,8 +59,8 @@ type Monitor struct {
 	Supervisor       DN     // whose phone is called, or
 	SupervisorNumber string // the number that is called
 	Class            string // class of the dial rules for it; empty: that of Supervisor, or of Target
-	Target           DN     // the agent, or
-	Call             CallID // the call that goes on
+	Target           DN     // the agent, from the present or next call on
+	Call             CallID // the call that goes on, and no other; without Target the first DN there
 	Mode             MonitorMode
 	Scope            MonitorScope
 	Next             MonitorNext

@@ -189,7 +189,7 @@ func resultOf(effect Effect, err error) Input {
 	case SnoopLeg:
 		return LegFailed{Channel: effect.Snoop.Channel, Err: err}
 	case JoinLegs:
-		return Joined{Parties: effect.Parties, Err: err}
+		return Joined{Bridge: effect.Bridge, Parties: effect.Parties, Err: err}
 	default:
 		return nil
 	}

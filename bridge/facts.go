@@ -227,7 +227,7 @@ func (e *Engine) takeUp(parties []Party, id InteractionID) {
 		if p.DN != "" {
 			e.Agents.Occupy(p.DN, id)
 		}
-		e.caps.hold(p.caps(), p.Leg.Channel)
+		e.caps.hold(p.Leg.Caps, p.Leg.Channel)
 	}
 }
 

@@ -53,6 +53,7 @@ type LegFailed struct {
 
 // Joined is the result of a JoinLegs.
 type Joined struct {
+	Bridge  BridgeID // who has left it meanwhile is not meant; zero: that of the first party's call
 	Parties []PartyID
 	Err     error
 }

@@ -82,7 +82,6 @@ type Party struct {
 	Reply     int       // token of the command that waits until it is being called, 0 for none
 	Ready     bool      // called only as an agent who is ready for calls
 	Forwards  int       // how many DNs have sent the call on to here
-	Mute      Mute      // what the switch was told to keep from being heard
 }
 
 // Asked is what a phone was told to do and has not acknowledged yet.
@@ -105,6 +104,8 @@ type Leg struct {
 	Hold      Hold           // that its phone is in
 	Can       PhoneAbilities // as last seen
 	MediaLost bool           // nothing comes from its phone any more; it may come back
+	Mute      Mute           // what the switch was told to keep from being heard
+	Caps      []Cap          // what it counts against
 }
 
 // Hold says whether a phone holds its call, and who knows of it. What its peer hears then comes from whoever knows.
@@ -137,17 +138,15 @@ const (
 // talks reports whether the leg can be heard in a bridge: one that came to us may be answered without our having heard of it.
 func (l Leg) talks() bool { return l.State == LegUp || l.State == LegArrived }
 
+// heard reports whether the leg may be in a bridge: it can be heard from the time it rings.
+func (l Leg) heard() bool { return l.talks() || l.State == LegDialed || l.State == LegRinging }
+
 func (l Leg) alive() bool   { return l.State != LegNone && l.State != LegGone }
 func (l Leg) usable() bool  { return l.alive() && l.State != LegLeaving }
 func (p Party) alive() bool { return p.State != PartyReleased }
 
-// caps are what the party's leg counts against. Dest of who began a call says whom it calls, not what it is.
-func (p Party) caps() []Cap {
-	if p.Role == RoleOrigination {
-		return nil
-	}
-	return p.Dest.Caps
-}
+// talks reports whether the party has been connected.
+func (p Party) talks() bool { return p.State == PartyEstablished || p.State == PartyHeld }
 
 func (c *Call) party(id PartyID) *Party {
 	for i := range c.Parties {

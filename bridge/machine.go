@@ -340,6 +340,7 @@ func (s *step) ringAs(as Calling, dest Destination, third PartyID) *Party {
 		DN: dest.Endpoint.DN, Number: dest.Number, Role: RoleDestination, State: PartyAlerting, Third: third, Dest: dest,
 	})
 	p.Leg = s.newLeg(p.DN)
+	p.Leg.Caps = dest.Caps
 	s.do(CreateLeg{
 		Leg: NewLeg{
 			Channel: p.Leg.Channel, Leg: p.Leg.Name, To: dest.Endpoint, Originator: caller.Leg.Channel,
@@ -433,7 +434,7 @@ func (s *step) gone(p *Party) {
 	if p.DN != "" && s.i.legsOf(p.DN) == 0 {
 		s.do(FreeDN{DN: p.DN})
 	}
-	if len(p.caps()) > 0 {
+	if len(p.Leg.Caps) > 0 {
 		s.do(FreeCaps{Channel: p.Leg.Channel})
 	}
 }

@@ -1,5 +1,7 @@
 package bridge
 
+import "fmt"
+
 // add calls a further party into a call that goes on meanwhile.
 func (s *step) add(in doAdd) {
 	p, err := s.actor(in.By, CanSingleStepConference)
@@ -35,9 +37,9 @@ func (s *step) drop(in doDrop) {
 	var member *Party
 	if err == nil {
 		if member = s.call().member(in.Member); member == nil {
-			err = &TargetError{Number: in.Member, Rule: "delete-from-conference", Why: "that number is not in the call"}
+			err = fmt.Errorf("%q: %w", in.Member, ErrNotAMember)
 		} else if member.ID == p.ID {
-			err = &TargetError{Number: in.Member, Rule: "delete-from-conference", Why: "it is the DN's own party: release it"}
+			err = &StateError{Call: s.call().ID, Verb: string(CanDeleteFromConference), State: p.State, Why: "it is the DN's own party: release it"}
 		}
 	}
 	if err != nil {

@@ -1,6 +1,9 @@
 package bridge
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A consultation is a call of its own in the same interaction. The leg of the DN that consults moves from one call to the
 // other: where it is not, its party is held and away.
@@ -51,14 +54,14 @@ func (s *step) completeMuted(target *Party) {
 	target.Complete = false
 	id, reply := target.ID, target.Reply
 	target.Reply = 0
-	by := s.call().peer(id)
-	if by == nil {
-		s.do(Reply{Token: reply, Err: ErrNotAParty})
+	by := s.call().peer(id) // its phone's end would have ended the call
+	if why := s.i.whyPair(by, CanCompleteTransfer); why != "" {
+		s.do(Reply{Token: reply, Err: &StateError{Call: s.call().ID, Verb: "mute transfer", State: by.State, Why: why}})
+		s.clear(CallStateAbandoned, causeNormal)
 		return
 	}
-	if prim, cons, ok := s.i.pair(by.DN); ok {
-		s.handOver(by.DN, prim, cons, "")
-	}
+	prim, cons, _ := s.i.pair(by.DN)
+	s.handOver(by.DN, prim, cons, "")
 	s.do(Reply{Token: reply})
 	if p := s.party(id); p != nil && p.alive() {
 		s.dial(p)
@@ -80,6 +83,9 @@ func (s *step) outsider(dest Destination, verb string) error {
 // pair is where a DN is in two calls at once: the earlier one first.
 func (i *Interaction) pair(dn DN) (prim, cons int, ok bool) {
 	prim, cons = -1, -1
+	if dn == "" {
+		return prim, cons, false
+	}
 	for n := range i.calls() {
 		switch {
 		case i.nth(n).livingDN(dn) == nil:
@@ -121,10 +127,18 @@ func (s *step) handOver(dn DN, prim, cons int, op OpID) {
 	}
 	moved := s.move(cons, prim, by)
 	s.on(prim, func() {
+		c := s.call()
+		s.told(moved, EventPartyChanged, CallStateTransferred, s.i.nth(cons).ConnID)
 		for _, id := range moved {
-			s.told(id, EventPartyChanged, CallStateTransferred, s.i.nth(cons).ConnID)
-			if q := s.call().party(id); q.State == PartyAlerting || q.State == PartyRinging {
-				s.call().Transfer = &TransferOp{By: by, To: id, Committed: true}
+			switch q := c.party(id); {
+			case q.talks():
+			case len(c.others(id)) > 1: // it comes into a conference
+				q.Added = true
+			default:
+				c.Transfer = &TransferOp{By: by, To: id, Committed: true}
+			}
+			if q := c.party(id); !q.talks() && q.Leg.State == LegUp {
+				s.connect(q) // it answered just before
 			}
 		}
 	})
@@ -166,8 +180,8 @@ func (s *step) merge(dn DN, prim, cons int, op OpID) {
 	s.on(prim, func() {
 		for _, id := range moved {
 			s.call().party(id).Role = RoleNewParty
-			s.told(id, EventPartyAdded, CallStateConferenced, s.i.nth(cons).ConnID)
 		}
+		s.told(moved, EventPartyAdded, CallStateConferenced, s.i.nth(cons).ConnID)
 	})
 }
 
@@ -185,7 +199,7 @@ func (s *step) move(from, to int, by PartyID) []PartyID {
 			}
 			party := *p
 			party.Leg = s.takeLeg(p)
-			party.Third = by
+			party.Third, party.Complete, party.Announced = by, false, true
 			going = append(going, party)
 			moved = append(moved, party.ID)
 		}
@@ -206,20 +220,23 @@ func (s *step) move(from, to int, by PartyID) []PartyID {
 	return moved
 }
 
-// told tells a party that was moved where it is now, and the others of it. While it rings and was told nothing of the
-// call, it is told of this one.
-func (s *step) told(id PartyID, others EventKind, why CallState, previous ConnID) {
+// told tells the parties that were moved where they are now, and then those who were there of each of them. Who was told
+// nothing of the call that is over learns of this one as it rings.
+func (s *step) told(moved []PartyID, others EventKind, why CallState, previous ConnID) {
 	c := s.call()
-	q := c.party(id)
-	by := c.party(q.Third).view(&s.i, s.n)
-	if q.Told {
-		s.tell(q, Event{Kind: EventPartyChanged, CallState: why, PreviousConnID: previous, Third: by})
-	}
-	q.Announced = true
-	for _, other := range c.others(id) {
-		if other.Told {
-			s.tell(other, Event{Kind: others, CallState: why, Other: q.view(&s.i, s.n), Third: by})
+	for _, id := range moved {
+		if q := c.party(id); q.Told {
+			s.tell(q, Event{Kind: EventPartyChanged, CallState: why, PreviousConnID: previous, Third: c.party(q.Third).view(&s.i, s.n)})
 		}
+	}
+	for _, id := range moved {
+		q := c.party(id)
+		for _, other := range c.others(id) {
+			if other.Told && !slices.Contains(moved, other.ID) {
+				s.tell(other, Event{Kind: others, CallState: why, Other: q.view(&s.i, s.n), Third: c.party(q.Third).view(&s.i, s.n)})
+			}
+		}
+		others = EventPartyAdded // one takes the place of who has left, the others come to them
 	}
 }
 
@@ -230,11 +247,12 @@ func (s *step) alternate(in doComplete) {
 		return
 	}
 	from, to, _ := s.i.pair(in.By)
-	if p := s.i.nth(from).livingDN(in.By); p.Away || p.State == PartyHeld {
+	a, b := s.i.nth(from).livingDN(in.By), s.i.nth(to).livingDN(in.By)
+	if a.Away || !b.Away && a.State == PartyHeld {
 		from, to = to, from
 	}
 	var leg Leg
-	away := s.i.nth(to).livingDN(in.By).Away
+	away := a.Away || b.Away
 	s.on(from, func() {
 		p := s.call().livingDN(in.By)
 		s.holdFor(p)
@@ -261,13 +279,19 @@ func (s *step) reconnect(in doComplete) {
 		return
 	}
 	prim, cons, _ := s.i.pair(in.By)
+	home := s.i.nth(prim).livingDN(in.By).Away // its leg comes back with the end of the other call
 	s.on(cons, func() { s.clear(CallStateAbandoned, causeNormal) })
 	s.on(prim, func() {
-		if p := s.call().livingDN(in.By); p.State == PartyHeld && p.Leg.usable() {
+		if p := s.call().livingDN(in.By); !home && p.State == PartyHeld {
 			s.backInto(p)
 		}
 	})
 	s.do(Reply{Token: in.Reply})
+}
+
+// awayWith reports whether a DN has a party that is away.
+func (i *Interaction) awayWith(dn DN) bool {
+	return dn != "" && i.find(func(c *Call) bool { at := c.livingDN(dn); return at != nil && at.Away }) >= 0
 }
 
 // home takes the leg of a party that has left to where its DN is held and away, and reports whether there was such a

@@ -17,7 +17,7 @@ func (s *step) park(p *Party) {
 }
 
 func (s *step) leaveBridge(p *Party) {
-	if p.Leg.talks() && s.call().Bridged { // whether its joining has been heard of or not
+	if s.call().Bridged && p.Leg.heard() { // whether its joining has been heard of or not
 		s.do(LeaveLegs{Bridge: s.call().Bridge, Channels: []ChannelID{p.Leg.Channel}})
 	}
 	p.Leg.Joined = false
@@ -62,18 +62,19 @@ func (s *step) mute(in doMute) {
 	if !in.On {
 		verb = CanMuteOff
 	}
+	if p := s.call().livingDN(in.By); p != nil && p.talks() && p.Leg.usable() && p.Leg.Mute.with(in.Direction, in.On) == p.Leg.Mute {
+		s.do(Reply{Token: in.Reply}) // it is so already
+		return
+	}
 	p, err := s.actor(in.By, verb)
 	if err == nil {
-		before := p.Mute
-		p.Mute = before.with(in.Direction, in.On)
-		if p.Mute != before {
-			s.do(MuteLeg{Channel: p.Leg.Channel, Direction: in.Direction, On: in.On})
-			kind := EventMuteOff
-			if in.On {
-				kind = EventMuteOn
-			}
-			s.tell(p, Event{Kind: kind, CallState: CallStateOK, Reference: in.Op})
+		p.Leg.Mute = p.Leg.Mute.with(in.Direction, in.On)
+		s.do(MuteLeg{Channel: p.Leg.Channel, Direction: in.Direction, On: in.On})
+		kind := EventMuteOff
+		if in.On {
+			kind = EventMuteOn
 		}
+		s.tell(p, Event{Kind: kind, CallState: CallStateOK, Reference: in.Op})
 	}
 	s.do(Reply{Token: in.Reply, Err: err})
 }

@@ -181,16 +181,15 @@ func (s *step) connect(p *Party) {
 		s.joinLegs(p) // to those who talk already
 		return
 	}
-	if caller == nil || !caller.Leg.usable() {
+	switch {
+	case caller != nil && (caller.Away || caller.Leg.Hold == HoldEngine):
+		s.joinLegs(p) // who called it comes later
+		return
+	case caller == nil || !caller.Leg.usable():
 		s.release(p, CallStateOK, causeNormal)
 		return
-	}
-	if caller.Leg.State == LegArrived {
+	case caller.Leg.State == LegArrived:
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
-	}
-	if caller.Leg.Hold == HoldEngine {
-		s.joinLegs(p)
-		return
 	}
 	s.joinLegs(caller, p)
 }
@@ -210,20 +209,19 @@ func (s *step) joinLegs(parties ...*Party) {
 func (s *step) joined(in Joined) {
 	if len(in.Parties) > 0 {
 		if w := s.i.watching(in.Parties[0]); w != nil {
-			s.observerJoined(w, in.Err)
+			s.observerJoined(w, in)
 			return
 		}
 	}
-	if len(in.Parties) > 0 && s.party(in.Parties[0]) == nil {
-		return
-	}
-	c := s.call()
-	if in.Err != nil && len(in.Parties) == 0 {
+	if len(in.Parties) == 0 || s.party(in.Parties[0]) == nil {
 		return // early media only: the call can do without
 	}
-	if in.Err != nil {
-		// One of them hung up meanwhile, which its own fact will tell, or the switch can't mix: the call can't go on either way.
-		s.clear(CallStateOK, causeTemporary)
+	c := s.call()
+	switch {
+	case in.Bridge != BridgeID{} && in.Bridge != c.Bridge:
+		return // they are in another call now
+	case in.Err != nil:
+		s.notJoined(in.Parties, in.Err)
 		return
 	}
 	answered := c.Queue != nil && slices.Contains(in.Parties, c.Queue.Offer)
@@ -259,6 +257,27 @@ func (s *step) joined(in Joined) {
 		if to := c.party(op.To); to.Leg.Joined {
 			c.Transfer = nil
 		}
+	}
+}
+
+// notJoined goes on when parties could not be joined: one of them hung up meanwhile, which its own fact will tell, or the
+// switch can't mix. Where others talk without it, it alone leaves; else the call can't go on either way.
+func (s *step) notJoined(ids []PartyID, err error) {
+	c := s.call()
+	switch p := c.party(ids[0]); {
+	case c.talkingWithout(ids) < 2 && (len(ids) == 1 || c.talking() < 3):
+		s.clear(CallStateOK, causeTemporary)
+	case len(ids) > 1: // to see which of them it is
+		for _, id := range ids {
+			if q := c.party(id); q != nil && q.alive() && q.Leg.usable() && q.Leg.Hold != HoldEngine {
+				s.joinLegs(q)
+			}
+		}
+	case p == nil || !p.alive():
+	case p.talks():
+		s.left(p, causeTemporary)
+	default:
+		s.failed(p, causeTemporary, err)
 	}
 }
 
@@ -375,7 +394,7 @@ func (s *step) ringTimeout(in RingTimeout) {
 
 // failed goes on after a destination that could not be had: back to who transferred, to the fallback, or to the end.
 func (s *step) failed(p *Party, cause int, err error) {
-	c := s.call()
+	c, waited := s.call(), p.Reply != 0
 	s.replyCalled(p, err)
 	if s.offerFailed(p, cause, err) {
 		return
@@ -387,7 +406,7 @@ func (s *step) failed(p *Party, cause int, err error) {
 	why := callStateOf(cause)
 	s.release(p, why, cause)
 	if p.Added && c.talking() > 1 {
-		if by := c.party(p.Third); by != nil && by.alive() {
+		if by := c.party(p.Third); !waited && by != nil && by.alive() { // it was told that the call is being made
 			s.tell(by, Event{Kind: EventError, Error: (&TargetError{Number: p.Number, Rule: "conference", Why: why.reason()}).Error(), Cause: cause})
 		}
 		return
@@ -397,7 +416,7 @@ func (s *step) failed(p *Party, cause int, err error) {
 		s.clear(why, cause)
 		return
 	}
-	if (cause == causeAbsent || cause == causeNoCircuit) && !p.Dest.Fallback.IsZero() && caller.Leg.usable() {
+	if (cause == causeAbsent || cause == causeNoCircuit) && !p.Dest.Fallback.IsZero() && caller.Leg.usable() && !s.i.awayWith(caller.DN) {
 		s.handBack(caller, p.Dest.Fallback)
 		return
 	}

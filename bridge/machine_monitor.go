@@ -22,6 +22,7 @@ func (s *step) monitor(in doMonitor) {
 		},
 	}
 	w.Party.Leg = s.newLeg(w.Party.DN)
+	w.Party.Leg.Caps = in.Dest.Caps
 	s.i.Watches = append(s.i.Watches, w)
 	s.createObserver(&s.i.Watches[len(s.i.Watches)-1])
 }
@@ -77,7 +78,7 @@ func (s *step) createObserver(w *Watch) {
 		Leg: NewLeg{
 			Channel: w.Party.Leg.Channel, Leg: w.Party.Leg.Name, To: w.Party.Dest.Endpoint, CallerNum: string(w.Target), CallID: w.Call,
 		},
-		Caps: w.Party.caps(), As: CallingOwn, // it was ordered for this phone
+		Caps: w.Party.Leg.Caps, As: CallingOwn, // it was ordered for this phone
 	})
 }
 
@@ -281,11 +282,13 @@ func (s *step) snoopChanged(w *Watch, l *Leg, change LegChange) {
 }
 
 // observerJoined makes a supervisor established who hears now.
-func (s *step) observerJoined(w *Watch, err error) {
-	p := &w.Party
+func (s *step) observerJoined(w *Watch, in Joined) {
+	p, err := &w.Party, in.Err
 	switch {
 	case !p.alive() || !p.Leg.usable():
 		return
+	case in.Bridge != BridgeID{} && in.Bridge != w.In:
+		return // he is being put elsewhere by now
 	case err != nil && w.Snoop.State == LegGone && w.Scope == ScopeCall && w.Mode != MonitorConnect:
 		w.In = BridgeID{} // who was heard has gone meanwhile: the next one follows
 		return

@@ -122,8 +122,8 @@ func TestSupervisorOfTheConsultedMovesAlong(t *testing.T) {
 	)
 	monitor := supervise(MonitorMute, ScopeAgent)
 	monitor.Target = "5002"
-	s.inCall("C2", monitor)
-	s.in(leg("n1-x.3", LegIsCreated), leg("n1-x.3", LegIsUp), leg("n1-x.4", LegIsCreated), Joined{Parties: []PartyID{5}})
+	s.about("C2").in(monitor)
+	s.about("").in(leg("n1-x.3", LegIsCreated), leg("n1-x.3", LegIsUp), leg("n1-x.4", LegIsCreated), Joined{Parties: []PartyID{5}})
 	require.Equal(t, CallID("C2"), s.state.Watches[0].Call)
 	s.in(doComplete{By: "5001", Verb: CanCompleteTransfer, Reply: 9})
 	require.Contains(t, s.events(), "5009: PartyChanged Bridged other=030123")

@@ -11,7 +11,7 @@ func (s *step) undecided(in Undecided) {
 	switch e := in.Effect.(type) {
 	case CreateLeg:
 		p := s.byChannel(e.Leg.Channel)
-		if op := s.call().Transfer; p != nil && (p.State == PartyInitiated || op != nil && op.To == p.ID && !op.Committed) {
+		if op := s.call().Transfer; p != nil && (p.State == PartyInitiated || p.Reply != 0 || op != nil && op.To == p.ID && !op.Committed) {
 			s.legFailed(LegFailed{Channel: e.Leg.Channel, Err: ErrSwitchUnavailable})
 		}
 	case DialLeg:
@@ -55,8 +55,8 @@ func (s *step) reconcileBridge(in Reconciled) {
 		s.do(PlayMusic{Bridge: c.Bridge, Class: c.musicClass(), On: c.Music})
 	}
 	for i := range c.Parties {
-		if p := &c.Parties[i]; p.Mute != "" && p.Leg.usable() && in.Restarted {
-			s.do(MuteLeg{Channel: p.Leg.Channel, Direction: p.Mute, On: true})
+		if p := &c.Parties[i]; p.Leg.Mute != "" && p.Leg.usable() && in.Restarted {
+			s.do(MuteLeg{Channel: p.Leg.Channel, Direction: p.Leg.Mute, On: true})
 		}
 	}
 }
@@ -131,13 +131,18 @@ func (s *step) recreate(p *Party) {
 			leg.CallerNum, leg.CallerName = caller.Number, caller.Name
 		}
 	}
-	s.do(CreateLeg{Leg: leg, Caps: p.caps(), As: as})
+	s.do(CreateLeg{Leg: leg, Caps: p.Leg.Caps, As: as})
 }
 
 // rejoin connects those who have answered and are not in the bridge.
 func (s *step) rejoin(in Reconciled) {
 	c := s.call()
 	inBridge := in.Bridges[c.Bridge.ID]
+	for _, id := range inBridge { // who has left it for another call
+		if ch := (ChannelID{Server: s.i.Server, ID: id}); c.byChannel(ch) == nil && s.i.byChannel(ch) != nil {
+			s.do(LeaveLegs{Bridge: c.Bridge, Channels: []ChannelID{ch}})
+		}
+	}
 	var up []*Party
 	missing := false
 	for i := range c.Parties {
@@ -158,7 +163,7 @@ func (s *step) rejoin(in Reconciled) {
 		missing = missing || !p.Leg.Joined || !slices.Contains(inBridge, p.Leg.Channel.ID)
 	}
 	switch {
-	case len(up) > 1 && missing, len(up) == 1 && missing && (c.talking() > 1 || c.Queue != nil):
+	case len(up) > 1 && missing, len(up) == 1 && missing && (up[0].talks() || c.Queue != nil):
 		s.joinLegs(up...)
 	case len(up) == 1 && up[0].State == PartyRinging:
 		s.connect(up[0]) // it answered, and the caller was not answered any more

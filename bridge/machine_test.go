@@ -15,6 +15,7 @@ type script struct {
 	state Interaction
 	at    time.Time
 	can   PhoneAbilities // of every phone
+	call  CallID         // that commands are about, empty: the first
 	lines []string       // events and effects, in order
 }
 
@@ -34,7 +35,7 @@ func (s *script) in(inputs ...Input) *script {
 		var effects []Effect
 		before := s.state.Events
 		known, _ := s.state.knowing(func(string) PhoneAbilities { return s.can })
-		s.state, effects = next(known, stamped{At: s.at, Input: input})
+		s.state, effects = next(known, stamped{At: s.at, Call: s.call, Input: input})
 		s.lines = nil
 		if s.state.Events > before {
 			for _, e := range s.state.Outbox {
@@ -50,11 +51,16 @@ func (s *script) in(inputs ...Input) *script {
 	return s
 }
 
-// inCall feeds an input about one of the calls.
-func (s *script) inCall(call CallID, input Input) {
-	s.t.Helper()
-	s.at = s.at.Add(time.Second)
-	s.state, _ = next(s.state, stamped{At: s.at, Call: call, Input: input})
+// about turns to another call of the interaction.
+func (s *script) about(call CallID) *script {
+	s.call = call
+	return s
+}
+
+// view are the capabilities of a DN in the call.
+func (s *script) view(dn DN) []Capability {
+	n := max(0, s.state.find(func(c *Call) bool { return c.ID == s.call }))
+	return s.state.nth(n).livingDN(dn).capabilities(&s.state, n)
 }
 
 func eventLine(e Event) string {

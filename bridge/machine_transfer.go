@@ -3,7 +3,10 @@ package bridge
 // transfer begins a single-step transfer. The target's channel is made first: if that fails the call goes on as
 // it was; once the channel is there the transferring party leaves.
 func (s *step) transfer(in doTransfer) {
-	by, err := s.transferor(in.By)
+	if in.refer() && s.byChannel(in.Channel) == nil {
+		return
+	}
+	by, err := s.transferor(in)
 	if dn := in.Dest.Endpoint.DN; err == nil && dn != "" && s.call().livingDN(dn) != nil {
 		err = &TargetError{Number: in.Dest.Dialled, Rule: "transfer", Why: "that DN is in the call already"}
 	}
@@ -42,14 +45,17 @@ func (s *step) answerRefer(p *Party, phone, ok bool) {
 }
 
 // transferor finds the party that transfers, and says why it can't.
-func (s *step) transferor(by DN) (*Party, error) {
-	c := s.call()
-	p := c.livingDN(by)
+func (s *step) transferor(in doTransfer) (*Party, error) {
+	p := s.call().livingDN(in.By)
 	if p == nil {
 		return nil, ErrNotAParty
 	}
-	if why := c.mayTransfer(p); why != "" {
-		return nil, &StateError{Call: c.ID, Verb: "transfer", State: p.State, Why: why}
+	why := s.i.why(s.n, p, CanSingleStepTransfer)
+	if why == "" && in.refer() && s.i.awayWith(p.DN) { // the phone ends its leg behind a REFER, which both calls need
+		why = "the DN has a second call: complete the transfer instead"
+	}
+	if why != "" {
+		return nil, &StateError{Call: s.call().ID, Verb: "transfer", State: p.State, Why: why}
 	}
 	return p, nil
 }

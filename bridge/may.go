@@ -1,5 +1,7 @@
 package bridge
 
+import "slices"
+
 // maxParties is how many may be in a conference.
 const maxParties = 20
 
@@ -16,7 +18,7 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 	if c.Controller == ControlSwitch {
 		return c.whySwitch(p, verb)
 	}
-	talks := p.State == PartyEstablished || p.State == PartyHeld
+	talks := p.talks()
 	switch verb {
 	case CanRelease, CanClear, CanAttachUserData, CanUpdateUserData, CanDeleteUserDataPair:
 		return ""
@@ -50,13 +52,14 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 			return "a conference is needed"
 		}
 	case CanSendDTMF, CanMuteOn, CanMuteOff:
-		if !talks || !p.Leg.usable() {
+		switch {
+		case p.Away:
+			return awayWhy
+		case !talks || !p.Leg.usable():
 			return needsAnswer
-		}
-		if verb == CanMuteOff && p.Mute == "" {
+		case verb == CanMuteOff && p.Leg.Mute == "":
 			return "it is not muted"
-		}
-		if verb == CanMuteOn && p.Mute == MuteBoth {
+		case verb == CanMuteOn && p.Leg.Mute == MuteBoth:
 			return "it is muted both ways"
 		}
 	default:
@@ -124,7 +127,9 @@ func (i *Interaction) whyPair(p *Party, verb Capability) string {
 		return transferring
 	case verb == CanReconnect:
 		return ""
-	case !first.answered() || !second.answered() && verb != CanCompleteTransfer:
+	case !first.answered():
+		return "somebody is still being called into the first call"
+	case !second.answered() && verb != CanCompleteTransfer:
 		return "the consultation is not answered yet"
 	case verb != CanAlternate && len(first.others(0))+len(second.others(0))-2 > maxParties:
 		return "a conference has 20 parties at most"
@@ -144,9 +149,14 @@ func (c *Call) answered() bool {
 
 // talking counts those who talk or are held.
 func (c *Call) talking() int {
+	return c.talkingWithout(nil)
+}
+
+// talkingWithout is talking, some left aside.
+func (c *Call) talkingWithout(ids []PartyID) int {
 	n := 0
 	for _, p := range c.Parties {
-		if p.State == PartyEstablished || p.State == PartyHeld {
+		if p.talks() && !slices.Contains(ids, p.ID) {
 			n++
 		}
 	}

@@ -59,6 +59,33 @@ func TestLiveHoldWithoutPassthrough(t *testing.T) {
 	l.hears(c, agentTone)
 }
 
+// The hold of a desk phone reaches its peer.
+func TestLiveHoldByThePhone(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	c, a := l.call(customer), l.call(agent)
+	l.join(primary, customer, agent)
+	for range 2 {
+		l.hears(c, agentTone)
+		require.NoError(t, a.Hold(l.ctx()))
+		l.sees("pbx1 n1-x.5002 held 0")
+		l.hearsMusic(c)
+		require.NoError(t, a.Retrieve(l.ctx()))
+		l.sees("pbx1 n1-x.5002 retrieved 0")
+		l.hears(c, agentTone)
+		l.hears(a, customerTone)
+	}
+	// The holder hangs up, and the peer is connected with another.
+	require.NoError(t, a.Hold(l.ctx()))
+	l.hearsMusic(c)
+	require.NoError(t, a.Hangup(l.ctx()))
+	l.sees("pbx1 n1-x.5002 gone 16")
+	s := l.call(supervisor)
+	l.join(primary, supervisor)
+	l.hears(c, supervisorTone)
+	l.hears(s, customerTone)
+}
+
 func TestLiveMovesAndMutes(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -143,6 +143,7 @@ func TestADayOfAnAgent(t *testing.T) {
 		require.Equal(t, "Ready", d.take())
 		require.Equal(t, time.Now(), d.at("5001").ReadySince)
 		d.do(agent.Command{Verb: agent.VerbLogout})
+		require.Equal(t, "alice", d.told[0].AgentID, "who has left")
 		require.Equal(t, "LoggedOut", d.take())
 		require.Empty(t, d.AgentOf("5001"))
 	})

@@ -33,7 +33,7 @@ func (b *switchboard) Legs(call string) ([]tap.Leg, <-chan struct{}, bool) {
 	case <-b.ended:
 		return nil, nil, false
 	default:
-		return []tap.Leg{{Channel: "ch", Party: "2", DN: "5001", Number: "5001", Role: "RoleDestination"}}, b.ended, call == "C"
+		return []tap.Leg{{Channel: "ch", Party: "2", DN: "5001", Number: "5001", Role: "RoleDestination"}}, b.ended, call != "E"
 	}
 }
 

@@ -25,6 +25,7 @@ type queueState struct {
 	Waiting        int
 	AgentsLoggedIn int
 	AgentsReady    int
+	Callbacks      int
 	Today          struct{ Entered, Answered, Abandoned, Routed int }
 }
 
@@ -131,5 +132,43 @@ func TestAProgramDecidesAboutWaitingCalls(t *testing.T) {
 	talk(t, cust, customerTone, b, secondTone)
 	require.NoError(t, cust.Hangup(soon(t)))
 	ended(t, b)
+	s.requireNoLeftovers()
+}
+
+// A caller is told how things stand, and would rather be called back: an agent's phone rings first, then the caller's.
+func TestACallerIsCalledBack(t *testing.T) {
+	t.Parallel()
+	s := newRunning(t, `
+dns: [{numbers: [5001-5005], owner: phone}]
+routes: [{number: "8000", to: "queue:sales"}]
+queues:
+  sales:
+    number: "6000"
+    announce: {every: 2s, sounds: {next: beep, thanks: ""}}
+    callback: {after: 1s, prompt: beep, accepted: beep}
+`)
+	agent, customer := s.agentPhone("5001", phone.RingOnly), s.customerPhone()
+	s.inService("5001")
+	cust := dial(t, customer, "8000", customerTone)
+	s.eventually("the offer was played", func() bool {
+		_ = cust.SendDTMF(soon(t), "1") // before the offer it means nothing
+		return s.queue("sales").Callbacks == 1
+	})
+	ended(t, cust)
+	s.killSidecar()
+	s.startSidecar()
+	s.waitReady()
+	s.inService("5001")
+	require.Equal(t, 1, s.queue("sales").Callbacks)
+
+	s.agentDoes("5001", "login", "")
+	s.agentDoes("5001", "ready", "")
+	a := incoming(t, agent, agentTone)
+	back := incoming(t, customer, customerTone)
+	require.Equal(t, "030123456", back.Called())
+	talk(t, a, agentTone, back, customerTone)
+	s.eventually("nobody waits to be called back", func() bool { return s.queue("sales").Callbacks == 0 })
+	require.NoError(t, back.Hangup(soon(t)))
+	ended(t, a)
 	s.requireNoLeftovers()
 }

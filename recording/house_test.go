@@ -109,7 +109,8 @@ func TestList(t *testing.T) {
 			_, err := a.List(t.Context(), recording.Query{Limit: 1, After: bad})
 			require.ErrorIs(t, err, recording.ErrCursor, bad)
 		}
-		for _, bad := range []string{"", "20000101", "20000101-../../../x", "20000101-r01/../r02", "20001301-r01"} {
+		require.NoError(t, os.WriteFile(filepath.Join(l.dir, "recordings/2000/01/secret.json"), []byte("{}"), 0o600))
+		for _, bad := range []string{"", "20000101", "20000101-x/../../secret", "20000101-../../../x", "20000101-r01/../r02", "20001301-r01"} {
 			_, err := a.Get(bad)
 			require.ErrorIs(t, err, recording.ErrNotFound, bad)
 		}

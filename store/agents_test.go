@@ -26,6 +26,9 @@ func TestAgentsOutliveARestart(t *testing.T) {
 	}}
 	away := agent.Record{DN: "5002", Agent: agent.Status{State: agent.LoggedOut, Since: at}}
 	require.NoError(t, db.SaveAgents(t.Context(), []agent.Record{busy, away}))
+	first, err := db.Agents(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []agent.Record{busy, away}, first)
 	busy.Agent.State, busy.Agent.Until = agent.Ready, time.Time{}
 	require.NoError(t, db.SaveAgents(t.Context(), []agent.Record{busy}))
 	require.NoError(t, db.Close())

@@ -2,6 +2,7 @@ package ariswitch_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -80,6 +81,22 @@ func TestDeviceStatesAreRewrittenAtAReconcile(t *testing.T) {
 	require.Equal(t, "/deviceStates/Stasis:dn-5002 RINGING", take(t, l.lines), "what is right already isn't written")
 	d.Recovered("pbx1")
 	require.Equal(t, "gone /deviceStates/Stasis:dn-7001", take(t, l.lines), "everything is compared anew")
+}
+
+// Which of several is written first is left to chance, hence so many.
+func TestWhatIsRightIsNotWritten(t *testing.T) {
+	t.Parallel()
+	l := newLamps(t, `[{"name":"Stasis:dn-5001","state":"BUSY"}]`)
+	l.open(20)
+	d := keep(t, l)
+	d.Set("dn-5001", ari.DeviceStateValueBusy)
+	d.Recovered("pbx1")
+	for i := range 10 {
+		d.Set("dn-5001", ari.DeviceStateValueBusy)
+		name := fmt.Sprint("dn-", 5002+i)
+		d.Set(name, ari.DeviceStateValueInuse)
+		require.Equal(t, "/deviceStates/Stasis:"+name+" INUSE", take(t, l.lines))
+	}
 }
 
 func TestTheLastStateOfADeviceCounts(t *testing.T) {

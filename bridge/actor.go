@@ -100,6 +100,7 @@ func (a *actor) handleFor(call CallID, in Input) {
 	for _, effect := range effects {
 		a.start(effect)
 	}
+	a.e.followOrders(a)
 	if state.Finished {
 		a.work.close()
 		return

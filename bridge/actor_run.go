@@ -15,7 +15,7 @@ import (
 func (a *actor) run(effect Effect) {
 	sw, err := a.e.Switch, error(nil)
 	switch effect := effect.(type) {
-	case CreateLeg, DialLeg, JoinLegs, AnswerLeg:
+	case CreateLeg, DialLeg, JoinLegs, AnswerLeg, SnoopLeg:
 		err = a.insistOn(effect)
 	case RingLeg:
 		err = a.request(func(ctx context.Context) error { return sw.Ring(ctx, effect.Channel) })
@@ -49,11 +49,6 @@ func (a *actor) run(effect Effect) {
 		}
 	case StopMedia:
 		err = a.request(func(ctx context.Context) error { return sw.StopPlay(ctx, effect.Server, effect.ID) })
-	case SnoopLeg:
-		err = a.request(func(ctx context.Context) error { return sw.Snoop(ctx, effect.Snoop) })
-		if err != nil {
-			a.feed(LegFailed{Channel: effect.Snoop.Channel, Err: err})
-		}
 	case RecordLeg:
 		err = a.request(func(ctx context.Context) error { return sw.Record(ctx, effect.Channel, effect.Name) })
 		if err != nil {
@@ -140,20 +135,22 @@ func (a *actor) undecided(effect Effect, err error) bool {
 // awaits reports whether the call stands where it stood when it asked for the effect.
 func (a *actor) awaits(effect Effect) bool {
 	stands := func(ch ChannelID, states ...LegState) bool {
-		p := a.state.byChannel(ch)
-		return p != nil && slices.Contains(states, p.Leg.State)
+		l := a.state.legAt(ch)
+		return l != nil && slices.Contains(states, l.State)
 	}
 	switch effect := effect.(type) {
 	case CreateLeg:
 		return stands(effect.Leg.Channel, LegRequested)
 	case DialLeg:
 		return stands(effect.Channel, LegDialed)
+	case SnoopLeg:
+		return stands(effect.Snoop.Channel, LegRequested)
 	case AnswerLeg:
 		return stands(effect.Channel, LegArrived)
 	case JoinLegs:
 		return !slices.ContainsFunc(effect.Channels, func(ch ChannelID) bool {
-			p := a.state.byChannel(ch)
-			return p == nil || !p.Leg.usable()
+			l := a.state.legAt(ch)
+			return l == nil || !l.usable()
 		})
 	default:
 		return false
@@ -171,6 +168,11 @@ func (a *actor) try(ctx context.Context, effect Effect) error {
 		return a.e.Switch.Join(ctx, effect.Bridge, effect.Channels)
 	case AnswerLeg:
 		return a.e.Switch.Answer(ctx, effect.Channel)
+	case SnoopLeg:
+		if !a.wants(ctx, effect.Snoop.Channel) {
+			return nil
+		}
+		return a.e.Switch.Snoop(ctx, effect.Snoop)
 	default:
 		return nil
 	}
@@ -191,6 +193,8 @@ func resultOf(effect Effect, err error) Input {
 		return LegFailed{Channel: effect.Channel, Dialed: true, Err: err}
 	case AnswerLeg:
 		return AnswerFailed(effect)
+	case SnoopLeg:
+		return LegFailed{Channel: effect.Snoop.Channel, Err: err}
 	case JoinLegs:
 		return Joined{Bridge: effect.Bridge, Parties: effect.Parties, Err: err}
 	default:
@@ -206,7 +210,7 @@ func (a *actor) hangupAgain(effect HangupLeg) {
 	}
 	time.AfterFunc(requestRetry, func() {
 		a.loop.Post(func() {
-			if p := a.state.byChannel(effect.Channel); p != nil && p.Leg.alive() {
+			if l := a.state.legAt(effect.Channel); l != nil && l.alive() {
 				a.work.push(effect)
 			}
 		})
@@ -217,8 +221,8 @@ func (a *actor) hangupAgain(effect HangupLeg) {
 func (a *actor) wants(ctx context.Context, ch ChannelID) bool {
 	wanted := false
 	err := a.loop.Do(ctx, func() {
-		p := a.state.byChannel(ch)
-		wanted = p != nil && p.Leg.alive()
+		l := a.state.legAt(ch)
+		wanted = l != nil && l.alive()
 	})
 	return err == nil && wanted
 }

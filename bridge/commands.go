@@ -125,7 +125,7 @@ func actingDN(view CallView, named DN) (DN, error) {
 	}
 	var found DN
 	for _, p := range view.Parties {
-		if p.DN == "" || p.State == PartyReleased {
+		if p.DN == "" || p.State == PartyReleased || p.Role == RoleObserver {
 			continue
 		}
 		if found != "" {
@@ -178,23 +178,23 @@ func (e *Engine) lastView(a *actor, id CallID) CallView {
 const opLife = 10 * time.Minute
 
 // operations remembers the results of commands by the id that their client chose.
-type operations struct {
+type operations[T any] struct {
 	mu   sync.Mutex
-	done map[OpID]*operation
+	done map[OpID]*operation[T]
 }
 
-type operation struct {
+type operation[T any] struct {
 	ended chan struct{}
 	at    time.Time
-	view  CallView
+	view  T
 	err   error
 }
 
 // once runs a command, or waits for and returns the result of the one that had the same id. A command with an id runs
 // to its end even if its client does not wait: the client asks again, and must not get a second call.
-func (o *operations) once(
-	ctx context.Context, spawn func(func()) bool, id OpID, run func(context.Context) (CallView, error),
-) (CallView, error) {
+func (o *operations[T]) once(
+	ctx context.Context, spawn func(func()) bool, id OpID, run func(context.Context) (T, error),
+) (T, error) {
 	if id == "" {
 		return run(ctx)
 	}
@@ -213,7 +213,8 @@ func (o *operations) once(
 	case <-op.ended:
 		return op.view, op.err
 	case <-ctx.Done():
-		return CallView{}, ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }
 
@@ -225,28 +226,28 @@ func withoutEffect(err error) bool {
 		errors.As(err, &target) && target.Unreachable
 }
 
-func (o *operations) forget(id OpID) {
+func (o *operations[T]) forget(id OpID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.done, id)
 }
 
 // enter finds the operation of an id, or begins it.
-func (o *operations) enter(id OpID) (op *operation, first bool) {
+func (o *operations[T]) enter(id OpID) (op *operation[T], first bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if op = o.done[id]; op != nil {
 		return op, false
 	}
 	if o.done == nil {
-		o.done = map[OpID]*operation{}
+		o.done = map[OpID]*operation[T]{}
 	}
 	for key, old := range o.done {
 		if time.Since(old.at) > opLife {
 			delete(o.done, key)
 		}
 	}
-	op = &operation{ended: make(chan struct{}), at: time.Now()}
+	op = &operation[T]{ended: make(chan struct{}), at: time.Now()}
 	o.done[id] = op
 	return op, true
 }

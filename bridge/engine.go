@@ -27,6 +27,8 @@ type Options struct {
 	Agents        Agents
 	Journal       Journal
 	Feed          Feed
+	Orders        Orders // nil: orders of supervisors end with us
+	HideMonitors  bool   // agents are not told who supervises them
 	MusicClass    string
 	RingTimeout   time.Duration // how long a DN's own phone rings for a click-to-dial
 	EffectTimeout time.Duration // deadline of one request to the switch
@@ -43,7 +45,8 @@ type Engine struct {
 	wg        sync.WaitGroup
 	caps      caps
 	absorbing sync.Mutex // held while two interactions become one
-	ops       operations
+	ops       operations[CallView]
+	orders    orders
 	released  released
 
 	mu       sync.RWMutex
@@ -88,6 +91,9 @@ func New(o Options) *Engine {
 	}
 	if o.Queues == nil {
 		o.Queues = noQueues{}
+	}
+	if o.Orders == nil {
+		o.Orders = noOrders{}
 	}
 	down := map[ServerID]bool{}
 	for _, server := range o.Servers {

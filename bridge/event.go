@@ -28,6 +28,11 @@ const (
 	EventDiverted            EventKind = "Diverted" // from there, to an agent or elsewhere
 	EventError               EventKind = "Error"    // a command failed after it had been accepted; Error says why
 	EventCallChanged         EventKind = "CallChanged"
+
+	// Supervision. The last two are about no call: a supervisor's order was taken, and has ended.
+	EventPrivateInfo         EventKind = "PrivateInfo" // the mode has changed
+	EventMonitoringNextCall  EventKind = "MonitoringNextCall"
+	EventMonitoringCancelled EventKind = "MonitoringCancelled"
 )
 
 // CallState is T-Library's CallState attribute: why an event came to be.
@@ -42,6 +47,7 @@ const (
 	CallStateNoAnswer    CallState = "NoAnswer"
 	CallStateBusy        CallState = "Busy"
 	CallStateDropped     CallState = "Dropped" // the switch was lost
+	CallStateBridged     CallState = "Bridged" // by or about a supervisor
 
 	// CallStateAbandoned is the engine's own: parties that still ring see EventAbandoned, the others EventReleased with OK.
 	CallStateAbandoned CallState = "Abandoned"
@@ -58,10 +64,12 @@ type Event struct {
 	Other          PartyView // zero when there is none (or several)
 	Third          PartyView // the transferring party, zero when there is none
 	CallState      CallState
-	Cause          int    // Q.850 cause for Released, Abandoned and DestinationBusy, 0 if unknown
-	PreviousConnID ConnID // zero when the ConnID did not change
-	Reference      OpID   // the command that caused it, when there was one
-	Error          string // for EventError
-	Digits         string // for EventDTMFSent
-	Audience       []DN   // the DNs that may see it: This.DN, for CallChanged every DN of the call
+	Cause          int         // Q.850 cause for Released, Abandoned and DestinationBusy, 0 if unknown
+	PreviousConnID ConnID      // zero when the ConnID did not change
+	Reference      OpID        // the command that caused it, when there was one
+	Error          string      // for EventError
+	Digits         string      // for EventDTMFSent
+	Mode           MonitorMode // for EventPrivateInfo
+	Next           MonitorNext // for EventMonitoringNextCall and EventMonitoringCancelled
+	Audience       []DN        // the DNs that may see it: This.DN, for CallChanged every DN of the call
 }

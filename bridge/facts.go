@@ -225,9 +225,9 @@ func (e *Engine) Restore(list []Interaction) {
 	e.giveAgain(list)
 }
 
-// takeUp counts again what a call's legs count for.
-func (e *Engine) takeUp(c *Call, id InteractionID) {
-	for _, p := range c.Parties {
+// takeUp counts again what the legs of parties count for.
+func (e *Engine) takeUp(parties []Party, id InteractionID) {
+	for _, p := range parties {
 		if !p.Leg.alive() {
 			continue
 		}
@@ -253,6 +253,9 @@ func (e *Engine) restore(i Interaction) {
 	for n := range i.calls() {
 		i.nth(n).forgetReplies()
 	}
+	for n := range i.Watches {
+		i.Watches[n].Party.Asked, i.Watches[n].Party.Reply = Asked{}, 0
+	}
 	a := newActor(e, i)
 	a.fresh = true
 	e.mu.Lock()
@@ -271,7 +274,10 @@ func (e *Engine) restore(i Interaction) {
 	}
 	e.mu.Unlock()
 	for n := range i.calls() {
-		e.takeUp(i.nth(n), i.ID)
+		e.takeUp(i.nth(n).Parties, i.ID)
+	}
+	for _, w := range i.Watches {
+		e.takeUp([]Party{w.Party}, i.ID)
 	}
 	for _, event := range i.Outbox {
 		e.Feed.Publish(event)

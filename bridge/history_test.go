@@ -43,6 +43,9 @@ func (h *history) take(e Event) {
 		return
 	}
 	h.seen[e.ID] = string(text)
+	if e.Call.Interaction == "" { // about the order of a supervisor
+		return
+	}
 	if before := h.last[e.Call.Interaction]; e.N != before+1 {
 		complain(fmt.Sprintf("comes after %d", before))
 	}

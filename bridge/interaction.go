@@ -13,6 +13,7 @@ type Interaction struct {
 	Call     Call    // the one it began with
 	Consults []Call  // those that its parties began out of another of its calls, and those that it absorbed
 	Events   int     // events published so far
+	Watches  []Watch // supervisors at its calls
 	Outbox   []Event // events of the last step; published again after a restart, under the same ids
 	NextLeg  int
 	Finished bool
@@ -235,13 +236,13 @@ func (i *Interaction) byChannel(ch ChannelID) *Party {
 	return nil
 }
 
-// parties counts those of all calls.
+// parties counts those of all calls, supervisors included.
 func (i *Interaction) parties() int {
 	sum := 0
 	for n := range i.calls() {
 		sum += len(i.nth(n).Parties)
 	}
-	return sum
+	return sum + len(i.Watches)
 }
 
 // legsOf counts the living legs of a DN: after a recall, or with two calls of one phone, it may have two.
@@ -254,6 +255,11 @@ func (i *Interaction) legsOf(dn DN) int {
 			}
 		}
 	}
+	for _, w := range i.Watches {
+		if w.Party.DN == dn && w.Party.Leg.alive() {
+			legs++
+		}
+	}
 	return legs
 }
 
@@ -262,6 +268,10 @@ func (i Interaction) clone() Interaction {
 	i.Consults = slices.Clone(i.Consults)
 	for n := range i.calls() {
 		i.nth(n).unshare()
+	}
+	i.Watches = slices.Clone(i.Watches)
+	for n := range i.Watches {
+		i.Watches[n].unshare()
 	}
 	i.Outbox = nil
 	return i
@@ -304,6 +314,16 @@ func (i Interaction) knowing(abilities func(leg string) PhoneAbilities) (Interac
 			}
 			i.nth(n).Parties[k].Leg.Can = can
 		}
+	}
+	for k, w := range i.Watches {
+		if w.Party.DN == "" || !w.Party.Leg.usable() || abilities(w.Party.Leg.Name) == w.Party.Leg.Can {
+			continue
+		}
+		if !changed {
+			i = i.copied()
+			changed = true
+		}
+		i.Watches[k].Party.Leg.Can = abilities(w.Party.Leg.Name)
 	}
 	return i, changed
 }

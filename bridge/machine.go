@@ -3,7 +3,6 @@ package bridge
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 )
 
@@ -187,12 +186,19 @@ func (s *step) applyCommand(in Input) {
 		s.record(in)
 	case Recorded:
 		s.recorded(in)
+	case doMonitor:
+		s.monitor(in)
+	case doSwitchMonitor:
+		s.switchMonitor(in)
+	case doStopMonitor:
+		s.stopMonitor(in)
 	}
 }
 
 // settle ends what has no parties left, lets hear music who waits now, and tells of the calls' changes.
 func (s *step) settle(before []CallView) {
-	s.i.Finished = true
+	s.settleWatches()
+	s.i.Finished = s.i.unwatched()
 	for s.n = range s.i.calls() {
 		was := CallView{}
 		if s.n < len(before) {
@@ -227,10 +233,7 @@ func (s *step) settleCall(before CallView) {
 	if living > 0 {
 		s.music()
 	}
-	after := s.i.viewOf(s.n)
-	if !reflect.DeepEqual(before, after) {
-		s.publish(Event{Kind: EventCallChanged, Audience: audience(before, after)})
-	}
+	s.tellChange(before, s.i.viewOf(s.n))
 	if living == 0 && s.endRecordings() {
 		return
 	}
@@ -450,6 +453,7 @@ func (s *step) gone(p *Party) {
 // switchLost ends everything: the server with its channels is out of reach.
 func (s *step) switchLost() {
 	s.replyMake(ErrSwitchUnavailable)
+	s.watchesLost()
 	for s.n = range s.i.calls() {
 		c := s.call()
 		s.waitEnds()

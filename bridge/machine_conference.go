@@ -69,6 +69,8 @@ func (s *step) releaseOwn(in doRelease) {
 	p, err := s.actor(in.By, CanRelease)
 	switch {
 	case err != nil:
+	case p.Role == RoleObserver:
+		s.endWatch(s.i.watching(p.ID), WatchLeft, CallStateOK, causeNormal)
 	case s.call().Controller == ControlSwitch:
 		s.clear(CallStateOK, causeNormal)
 	case p.State == PartyAlerting || p.State == PartyRinging:

@@ -7,6 +7,10 @@ import (
 
 // legChanged takes a fact of the switch about one of the call's channels.
 func (s *step) legChanged(in LegChanged) {
+	if w := s.i.watchOn(in.Channel); w != nil {
+		s.watchLeg(w, in)
+		return
+	}
 	p := s.byChannel(in.Channel)
 	if p == nil && s.snooped(in.Channel, in.Change) || p == nil || in.Phone && s.phoneChanged(p, in.Change) {
 		return
@@ -203,6 +207,12 @@ func (s *step) joinLegs(parties ...*Party) {
 
 // joined makes those who can hear each other now established.
 func (s *step) joined(in Joined) {
+	if len(in.Parties) > 0 {
+		if w := s.i.watching(in.Parties[0]); w != nil {
+			s.observerJoined(w, in)
+			return
+		}
+	}
 	if len(in.Parties) == 0 || s.party(in.Parties[0]) == nil {
 		return // early media only: the call can do without
 	}
@@ -312,6 +322,10 @@ func (s *step) left(p *Party, cause int) {
 
 // legFailed takes the failure of a channel that was to be made or rung.
 func (s *step) legFailed(in LegFailed) {
+	if w := s.i.watchOn(in.Channel); w != nil {
+		s.watchFailed(w, in)
+		return
+	}
 	p := s.byChannel(in.Channel)
 	if p == nil && s.snooped(in.Channel, LegIsGone) || p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
 		return
@@ -359,6 +373,10 @@ func (s *step) phoneFailed(p *Party, cause int, err error) {
 
 // ringTimeout ends the ringing of a party that does not answer.
 func (s *step) ringTimeout(in RingTimeout) {
+	if w := s.i.watching(in.Party); w != nil {
+		s.observerTimeout(w)
+		return
+	}
 	p := s.party(in.Party)
 	if p == nil || !p.alive() || s.at.Before(p.Deadline) {
 		return

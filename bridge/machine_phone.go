@@ -3,9 +3,14 @@ package bridge
 // phone has the phone of a party do something. The reply waits for the phone to acknowledge; the change itself comes as a
 // fact.
 func (s *step) phone(in doPhone) {
-	p := s.call().livingDN(in.By)
+	p := s.acts(in.By)
 	if p == nil {
 		s.do(Reply{Token: in.Reply, Err: ErrNotAParty})
+		return
+	}
+	if p.Role == RoleObserver && in.Verb != PhoneAnswer {
+		_, err := s.actor(in.By, Capability(in.Verb))
+		s.do(Reply{Token: in.Reply, Err: err})
 		return
 	}
 	if s.call().Controller == ControlAsterisk && in.Verb != PhoneAnswer && p.engineHolds(in.Verb) {
@@ -93,7 +98,11 @@ func (s *step) doneAsAsked(p *Party) {
 }
 
 func (s *step) phoneReplied(in PhoneReplied) {
-	if p := s.party(in.Party); p != nil && p.Asked.Verb == in.Verb {
+	p := s.party(in.Party)
+	if w := s.i.watching(in.Party); w != nil {
+		p = &w.Party
+	}
+	if p != nil && p.Asked.Verb == in.Verb {
 		s.replyAsked(p, in.Err)
 	}
 }
@@ -109,12 +118,15 @@ func (s *step) replyAsked(p *Party, err error) {
 // reject refuses a call that rings, as its phone would by saying that it is busy.
 func (s *step) reject(in doReject) {
 	c := s.call()
-	p := c.livingDN(in.By)
+	p := s.acts(in.By)
 	switch {
 	case p == nil:
 		s.do(Reply{Token: in.Reply, Err: ErrNotAParty})
 	case p.State != PartyRinging && p.State != PartyAlerting || p.Leg.State == LegUp:
 		s.do(Reply{Token: in.Reply, Err: &StateError{Call: c.ID, Verb: "reject", State: p.State, Why: "only a DN that is called, and rings, can reject"}})
+	case p.Role == RoleObserver:
+		s.endWatch(s.i.watching(p.ID), WatchLeft, CallStateOK, causeBusy)
+		s.do(Reply{Token: in.Reply})
 	default:
 		s.failed(p, causeBusy, ErrBusy)
 		s.do(Reply{Token: in.Reply})

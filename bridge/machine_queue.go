@@ -28,7 +28,7 @@ func (s *step) enqueue(caller *Party, dest Destination) {
 	c := s.call()
 	c.Music = false // that of another queue is not this one's
 	c.Queue = &QueueWait{Name: dest.Queue, Number: dest.Number, Music: dest.Music, Since: s.at}
-	if caller.Leg.State == LegArrived {
+	if caller.Leg.State == LegArrived && !caller.Leg.Joined {
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
 	}
 	if !caller.Leg.Joined {
@@ -88,6 +88,9 @@ func (s *step) waits(offered PartyID, failed error) {
 	e := TellQueue{Waiting: &Waiting{Queue: c.Queue.Name, Since: c.Queue.Since, Failed: failed}, Call: c.ID}
 	if p := c.party(offered); p != nil {
 		e.Waiting.Offered = p.DN
+	}
+	if p := c.party(c.Queue.Offer); p != nil {
+		e.Waiting.Ringing = p.DN
 	}
 	s.do(e)
 }
@@ -238,7 +241,7 @@ func (s *step) stillWaiting(restarted bool) {
 	if caller.Leg.State == LegArrived {
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
 	}
-	if restarted && c.Queue.Offer == 0 {
+	if restarted {
 		s.waits(0, nil)
 	}
 }

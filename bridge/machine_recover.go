@@ -15,8 +15,8 @@ func (s *step) undecided(in Undecided) {
 			s.legFailed(LegFailed{Channel: e.Leg.Channel, Err: ErrSwitchUnavailable})
 		}
 	case DialLeg:
-		if p := s.byChannel(e.Channel); p != nil && p.Leg.State == LegDialed {
-			p.Leg.State = LegCreated // to be dialled, unless it turns out to ring
+		if leg := s.i.legAt(e.Channel); leg != nil && leg.State == LegDialed {
+			leg.State = LegCreated // to be dialled, unless it turns out to ring
 		}
 	}
 }
@@ -40,6 +40,7 @@ func (s *step) reconciled(in Reconciled) {
 		s.reconcileBridge(in)
 	}
 	s.n = 0
+	s.reconcileWatches(in)
 }
 
 func (s *step) reconcileBridge(in Reconciled) {

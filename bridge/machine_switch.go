@@ -24,6 +24,8 @@ func (s *step) applySwitched(in Input) {
 		s.transfer(in)
 	case doReferRefused:
 		s.declineRefer(in.Channel, in.Phone)
+	case doMonitor:
+		s.monitor(in)
 	}
 }
 

@@ -12,6 +12,9 @@ const needsAnswer = "an established call is needed"
 // listed as a capability and of what is refused.
 func (i *Interaction) why(n int, p *Party, verb Capability) string {
 	c := i.nth(n)
+	if p.Role == RoleObserver {
+		return i.whyObserver(p, verb)
+	}
 	if c.Controller == ControlSwitch {
 		return c.whySwitch(p, verb)
 	}
@@ -62,7 +65,7 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 	case CanStartRecording, CanStopRecording, CanPauseRecording, CanResumeRecording:
 		return c.whyRecord(verb)
 	default:
-		return ErrNotBuilt.Error()
+		return i.whyElse(n, p, verb)
 	}
 	return ""
 }
@@ -71,6 +74,16 @@ const (
 	awayWhy      = "its phone is in another call of the DN: complete, alternate or reconnect"
 	transferring = "a transfer is under way"
 )
+
+// whyElse is for what no code of the engine does for a party yet.
+func (i *Interaction) whyElse(_ int, _ *Party, verb Capability) string {
+	switch verb {
+	case CanSwitchToListenIn, CanSwitchToCoaching, CanSwitchToBargeIn:
+		return "only who supervises the call can"
+	default:
+		return ErrNotBuilt.Error()
+	}
+}
 
 // whySwitch is why for a call that a switch with call control of its own mixes.
 func (c *Call) whySwitch(p *Party, verb Capability) string {
@@ -157,7 +170,7 @@ func phoneVerb(c Capability) PhoneVerb { return PhoneVerb(c) }
 // actor finds the party of the call that gives a command, and says why it can't.
 func (s *step) actor(by DN, verb Capability) (*Party, error) {
 	c := s.call()
-	p := c.livingDN(by)
+	p := s.acts(by)
 	if p == nil {
 		return nil, ErrNotAParty
 	}
@@ -165,6 +178,14 @@ func (s *step) actor(by DN, verb Capability) (*Party, error) {
 		return nil, &StateError{Call: c.ID, Verb: string(verb), State: p.State, Why: why}
 	}
 	return p, nil
+}
+
+// acts is the party of a DN in the call, or the supervisor's who has that DN.
+func (s *step) acts(by DN) *Party {
+	if p := s.call().livingDN(by); p != nil {
+		return p
+	}
+	return s.i.observer(s.n, by)
 }
 
 // listed are the capabilities in the order in which they are shown.
@@ -175,6 +196,7 @@ func listed() []Capability {
 		CanSingleStepConference, CanDeleteFromConference, CanSendDTMF, CanMuteOn, CanMuteOff,
 		CanAttachUserData, CanUpdateUserData, CanDeleteUserDataPair,
 		CanStartRecording, CanStopRecording, CanPauseRecording, CanResumeRecording,
+		CanSwitchToListenIn, CanSwitchToCoaching, CanSwitchToBargeIn,
 	}
 }
 

@@ -133,6 +133,12 @@ type Journal interface {
 	Delete(id string) error
 }
 
+// Orders keeps the orders of supervisors through a restart, as Journal does interactions.
+type Orders interface {
+	Put(id string, o MonitorOrder) error
+	Delete(id string) error
+}
+
 // Feed takes events in the order in which they happen. Publish never waits.
 type Feed interface {
 	Publish(e Event)

@@ -3,6 +3,8 @@ package bridge
 import (
 	"cmp"
 	"fmt"
+	"reflect"
+	"slices"
 )
 
 // tell publishes an event to the DN of p; an outside party is told nothing. What the event does not say about
@@ -15,7 +17,7 @@ func (s *step) tell(p *Party, e Event) {
 	c := s.call()
 	e.This = p.view(&s.i, s.n)
 	if e.Other.IsZero() {
-		if other := c.otherFor(p.ID); other != nil {
+		if other := c.otherFor(s.i.standsFor(c, p)); other != nil {
 			e.Other = other.view(&s.i, s.n)
 		}
 	}
@@ -31,9 +33,53 @@ func (s *step) publish(e Event) {
 	e.N = s.i.Events
 	e.ID = fmt.Sprintf("%s-%d", s.i.ID, e.N)
 	e.Time = s.at
-	e.Call = s.i.viewOf(s.n)
+	e.Call = s.i.viewOf(s.n).For(func(dn DN) bool { return slices.Contains(e.Audience, dn) })
 	e.PreviousConnID = cmp.Or(e.PreviousConnID, e.Call.Parent) // mandatory in a consultation
 	s.i.Outbox = append(s.i.Outbox, e)
+}
+
+// tellChange tells of a change of the call: those who may not know of a supervisor first, so that who sees both ends with
+// the whole.
+func (s *step) tellChange(before, after CallView) {
+	if reflect.DeepEqual(before, after) {
+		return
+	}
+	all := audience(before, after)
+	var rest []DN
+	for _, p := range slices.Concat(before.Parties, after.Parties) {
+		if p.Observes == nil {
+			continue
+		}
+		for _, dn := range all {
+			if !slices.Contains(p.Observes.VisibleTo, dn) && !slices.Contains(rest, dn) {
+				rest = append(rest, dn)
+			}
+		}
+	}
+	for _, dn := range rest {
+		only := func(seen DN) bool { return seen == dn }
+		if !reflect.DeepEqual(before.For(only), after.For(only)) {
+			s.publish(Event{Kind: EventCallChanged, Audience: []DN{dn}})
+		}
+	}
+	all = slices.DeleteFunc(all, func(dn DN) bool { return slices.Contains(rest, dn) })
+	if len(all) > 0 || len(rest) == 0 {
+		s.publish(Event{Kind: EventCallChanged, Audience: all})
+	}
+}
+
+// standsFor is the party whose partner a party has: a supervisor has that of the supervised one.
+func (i *Interaction) standsFor(c *Call, p *Party) PartyID {
+	w := i.watching(p.ID)
+	if w == nil {
+		return p.ID
+	}
+	for _, q := range c.Parties {
+		if w.Target != "" && q.DN == w.Target {
+			return q.ID
+		}
+	}
+	return 0
 }
 
 // otherFor is the party that id talks to: a living one, but not a transfer's target before the transferring
@@ -102,6 +148,11 @@ func (i *Interaction) viewOf(n int) CallView {
 	for k := range c.Parties {
 		v.Parties = append(v.Parties, c.Parties[k].view(i, n))
 	}
+	for k := range i.Watches {
+		if w := &i.Watches[k]; w.Call == c.ID {
+			v.Parties = append(v.Parties, w.Party.view(i, n))
+		}
+	}
 	return v
 }
 
@@ -118,8 +169,12 @@ func (c *Call) state() PartyState {
 }
 
 func (p *Party) view(i *Interaction, n int) PartyView {
-	return PartyView{
+	v := PartyView{
 		ID: p.ID, DN: p.DN, Number: p.Number, Name: p.Name, Role: p.Role, State: p.State,
 		JoinedAt: p.JoinedAt, Capabilities: p.capabilities(i, n), MediaLost: p.Leg.MediaLost && p.alive(),
 	}
+	if w := i.watching(p.ID); w != nil {
+		v.Observes = &Observes{Monitor: w.Order, Target: w.Target, Mode: w.Mode, Scope: w.Scope, VisibleTo: w.shownTo(i.nth(n))}
+	}
+	return v
 }

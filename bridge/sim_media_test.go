@@ -54,3 +54,26 @@ func (p port) PauseRecording(ctx context.Context, _ ServerID, _ string, _ bool) 
 func (p port) StopRecording(ctx context.Context, _ ServerID, _ string) error {
 	return p.request(ctx, func() error { return nil })
 }
+
+// simOrders is the journal of the orders of supervisors.
+type simOrders struct{ port }
+
+func (p simOrders) Put(id string, o MonitorOrder) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.act() {
+		return errKilled
+	}
+	p.orders[id] = o
+	return nil
+}
+
+func (p simOrders) Delete(id string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.act() {
+		return errKilled
+	}
+	delete(p.orders, id)
+	return nil
+}

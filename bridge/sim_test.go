@@ -81,6 +81,7 @@ type sim struct {
 	gap      bool // no events
 	cut      bool // no requests either
 	journal  map[string][]byte
+	orders   map[string]MonitorOrder
 	diskFull bool
 	events   []Event
 	agents   map[DN]map[InteractionID]bool
@@ -94,7 +95,7 @@ type sim struct {
 func newSim() *sim {
 	return &sim{
 		chans: map[string]*simChannel{}, legs: map[string]*simLeg{}, bridges: map[string]*simBridge{}, phones: map[string]phone{}, faults: map[int]fault{},
-		journal: map[string][]byte{}, agents: map[DN]map[InteractionID]bool{}, killed: make(chan struct{}),
+		journal: map[string][]byte{}, orders: map[string]MonitorOrder{}, agents: map[DN]map[InteractionID]bool{}, killed: make(chan struct{}),
 		latency: 3 * time.Millisecond,
 	}
 }
@@ -113,12 +114,14 @@ func (s *sim) start() *Engine {
 		}
 		list = append(list, i)
 	}
+	orders := maps.Clone(s.orders)
 	s.mu.Unlock()
 	e := New(Options{
-		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Phones: simPhones{p}, Plan: simPlan{}, Agents: p, Journal: p, Feed: p,
+		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Phones: simPhones{p}, Plan: simPlan{}, Agents: p, Journal: p, Feed: p, Orders: simOrders{p},
 		MusicClass: "default", RingTimeout: 20 * time.Second, EffectTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	e.Restore(list)
+	e.RestoreMonitors(slices.Collect(maps.Values(orders)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.e = e
@@ -578,6 +581,7 @@ func (s *sim) leftovers() []string {
 	left("channels", len(s.chans), slices.Collect(maps.Keys(s.chans)))
 	left("bridges", len(s.bridges), slices.Collect(maps.Keys(s.bridges)))
 	left("records", len(s.journal), slices.Collect(maps.Keys(s.journal)))
+	left("orders", len(s.orders), s.orders)
 	for dn, held := range s.agents {
 		left("reservations of "+string(dn), len(held), held)
 	}

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"errors"
 	"time"
 )
@@ -60,8 +59,8 @@ type Monitor struct {
 	Supervisor       DN     // whose phone is called, or
 	SupervisorNumber string // the number that is called
 	Class            string // class of the dial rules for it; empty: that of Supervisor, or of Target
-	Target           DN     // the agent, or
-	Call             CallID // the call that goes on
+	Target           DN     // the agent, from the present or next call on
+	Call             CallID // the call that goes on, and no other; without Target the first DN there
 	Mode             MonitorMode
 	Scope            MonitorScope
 	Next             MonitorNext
@@ -82,21 +81,3 @@ type MonitorView struct {
 	By         string
 	Since      time.Time
 }
-
-// Monitor returns once the supervisor's phone is being called, or at once when there is no call yet.
-func (e *Engine) Monitor(context.Context, Monitor) (MonitorView, error) {
-	return MonitorView{}, ErrNotBuilt
-}
-
-// SwitchMonitor changes the mode while it goes on. The mode that it has already is no error.
-func (e *Engine) SwitchMonitor(context.Context, MonitorID, MonitorMode) (MonitorView, error) {
-	return MonitorView{}, ErrNotBuilt
-}
-
-// StopMonitor ends a supervision; the supervisor leaves the call.
-func (e *Engine) StopMonitor(context.Context, MonitorID) (MonitorView, error) {
-	return MonitorView{}, ErrNotBuilt
-}
-
-// Monitors lists the supervisions that have not ended, in the order in which they began.
-func (e *Engine) Monitors() []MonitorView { return nil }

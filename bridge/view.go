@@ -1,6 +1,9 @@
 package bridge
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // CallType is T-Library's CallType.
 type CallType string
@@ -30,6 +33,7 @@ const (
 	RoleOrigination Role = "RoleOrigination"
 	RoleDestination Role = "RoleDestination"
 	RoleNewParty    Role = "RoleNewParty"
+	RoleObserver    Role = "RoleObserver" // a supervisor, who is no party of the conversation
 )
 
 // Capability is a command that a party may give in its present state.
@@ -75,6 +79,25 @@ type PartyView struct {
 	Capabilities []Capability
 	JoinedAt     time.Time // when it was established, zero before
 	MediaLost    bool      // nothing comes from its phone at the moment
+	Observes     *Observes // of a supervisor
+}
+
+// Observes is what a supervisor does in a call.
+type Observes struct {
+	Monitor   MonitorID
+	Target    DN // who is supervised; empty while only outside parties are left
+	Mode      MonitorMode
+	Scope     MonitorScope
+	VisibleTo []DN // who may know of him
+}
+
+// For is the call as it is shown to those who see some DNs: without the supervisors that none of them may know of.
+func (c CallView) For(sees func(DN) bool) CallView {
+	hidden := func(p PartyView) bool { return p.Observes != nil && !slices.ContainsFunc(p.Observes.VisibleTo, sees) }
+	if slices.ContainsFunc(c.Parties, hidden) {
+		c.Parties = slices.DeleteFunc(slices.Clone(c.Parties), hidden)
+	}
+	return c
 }
 
 // Outside reports whether the party is not one of our DNs.

@@ -29,6 +29,8 @@ type Config struct {
 	CTI       CTI                 `mapstructure:"cti"`
 	Auth      Auth                `mapstructure:"auth"`
 	Audit     Audit               `mapstructure:"audit"`
+
+	Supervision Supervision `mapstructure:"supervision"`
 }
 
 // HTTP is the daemon's own web server: pages, REST, CometD.

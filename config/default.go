@@ -60,6 +60,8 @@ func Default() *Config {
 		},
 		Auth:  Auth{TokenLife: 12 * time.Hour},
 		Audit: Audit{KeepDays: 365},
+
+		Supervision: Supervision{VisibleToAgents: true},
 	}
 }
 

@@ -85,7 +85,7 @@ type callCase struct {
 }
 
 func callCases() []callCase {
-	return slices.Concat(inboundCases(), outboundCases(), transferCases(), conferenceCases(), commandCases(), queueCases(), wholeCallCases())
+	return slices.Concat(inboundCases(), outboundCases(), transferCases(), conferenceCases(), commandCases(), queueCases(), supervisionCases(), wholeCallCases())
 }
 
 // inboundCases is a customer's call to 5001.

@@ -45,7 +45,7 @@ type callKind struct {
 }
 
 // callKinds gives an array, not a slice, so that looking a row up costs no allocation.
-func callKinds() [20]callKind {
+func callKinds() [23]callKind {
 	return [...]callKind{
 		ofCall(bridge.EventDialing, "EventDialing", 61, "the DN is calling somebody"),
 		ofCall(bridge.EventRinging, "EventRinging", 60, "the DN is being called and its phone rings"),
@@ -67,6 +67,10 @@ func callKinds() [20]callKind {
 		ofCall(bridge.EventRecordingChanged, "EventCallInfoChanged", 112, "the recording of the DN's call was begun, paused, resumed or ended"),
 		ofCall(bridge.EventQueued, "EventQueued", 57, "a call waits at the route point ThisDN"),
 		ofCall(bridge.EventDiverted, "EventDiverted", 58, "a call has left the route point ThisDN, for an agent or another number"),
+		ofCall(bridge.EventPrivateInfo, "EventPrivateInfo", 150, "the mode of a supervision has changed: Extensions has the new one"),
+		ofCall(bridge.EventMonitoringNextCall, "EventMonitoringNextCall", 141,
+			"to a supervisor: the DN of OtherDN is supervised, from its present call or its next one on"),
+		ofCall(bridge.EventMonitoringCancelled, "EventMonitoringCancelled", 142, "to a supervisor: that has ended"),
 		ofCall(bridge.EventError, "EventError", 52,
 			"a command failed after it had been accepted; ErrorMessage says why, ReferenceID which"),
 	}

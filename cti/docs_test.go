@@ -120,6 +120,7 @@ click-to-dial.
 | ` + "`call.state`" + ` | of the DN in the call, for ` + "`/call/state`" + ` of the call: ` + "`Dialing`, `Ringing`, `Established`, `Held`, `Released`" + ` |
 | ` + "`call.direction`" + ` | ` + "`in` or `out`" + ` seen from the DN; a call as a whole can be ` + "`internal`" + ` too |
 | ` + "`call.participants`" + ` | the others, for ` + "`/call/state`" + ` everybody, each with a ` + "`state`" + ` |
+| ` + "`monitorMode`, `monitoredDn`" + ` | of a participant who is a supervisor (` + "`RoleObserver`" + `): how he takes part, and whose call he supervises |
 | ` + "`call.capabilities`" + ` | what the DN may do now; ` + "`answer`, `hold` and `retrieve`" + ` only while its phone can be told to; not for ` + "`/call/state`" + ` |
 | ` + "`call.duration`" + ` | seconds since ` + "`startedAt`" + ` |
 | ` + "`dnState`" + ` | in place of ` + "`call`" + `: the DN's own state; ` + "`activity`" + ` is what it does in its calls |
@@ -130,4 +131,10 @@ Rules of the attributes: ` + "`ThisDNRole`" + ` is how the DN came into the call
 ` + "`PartyChanged`" + ` by a transfer always has ` + "`OtherDN`" + `, the new partner, and ` + "`ThirdPartyDN`" + `, who transferred. ` + "`CallState`" + ` says why an event came to be, above all
 a ` + "`Released`" + `. ` + "`Cause`" + ` is the Q.850 cause. ` + "`ReferenceID`" + ` names the command that caused the event. ` + "`ErrorMessage`" + ` belongs to ` + "`Error`" + `; error numbers
 are not given.
+
+Supervision: ` + "`MonitoringNextCall`" + ` tells a supervisor that the order is taken; it is about no call, so it has no ` + "`call`" + `. At the call the
+supervisor's DN has the role ` + "`RoleObserver`" + ` and the ` + "`CallState` `Bridged`" + `; its ` + "`OtherDN`" + ` is the partner of the supervised DN. That one is told of it by
+` + "`PartyAdded` and `PartyDeleted`" + `, the call's other DNs only while the supervisor can be heard by them (` + "`connect`" + `), and nobody when
+` + "`supervision.visible_to_agents`" + ` is off. ` + "`PrivateInfo`" + ` has a new mode in ` + "`Extensions.MonitorMode`" + `: ` + "`mute`" + ` (listens), ` + "`coach`" + ` (the supervised one
+hears), ` + "`connect`" + ` (all hear).
 `

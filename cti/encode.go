@@ -26,8 +26,37 @@ func Encode(e bridge.Event) Event {
 	}
 	out.DN = e.This.DN
 	addParties(&out.Attributes, &e)
+	out.Attributes.Extensions = extensions(&e)
+	out.Attributes.MonitorNextCallType = nextCallType(e.Next)
+	if e.Call.ID == "" { // the order of a supervisor, for calls to come
+		return out
+	}
 	out.Call = callOf(&e.Call, &e.This, out.Attributes.OtherDN, e.Time)
 	return out
+}
+
+// extensions say how a supervisor takes part, where the event is by or about one.
+func extensions(e *bridge.Event) *Extensions {
+	mode, scope := e.Mode, bridge.MonitorScope("")
+	for _, p := range []*bridge.PartyView{&e.This, &e.Other} {
+		if o := p.Observes; o != nil {
+			mode, scope = o.Mode, o.Scope
+		}
+	}
+	if mode == "" {
+		return nil
+	}
+	return &Extensions{MonitorMode: mode, MonitorScope: scope}
+}
+
+func nextCallType(n bridge.MonitorNext) string {
+	switch n {
+	case bridge.MonitorOne:
+		return "OneCall"
+	case bridge.MonitorAll:
+		return "AllCalls"
+	}
+	return ""
 }
 
 func callAttributes(c *bridge.CallView, at time.Time) Attributes {
@@ -46,7 +75,9 @@ func addParties(a *Attributes, e *bridge.Event) {
 	third := RoleTransferredBy
 	if e.Kind == bridge.EventPartyAdded {
 		third = RoleConferencedBy
-		a.OtherDNRole = bridge.RoleNewParty
+		if e.Other.Role != bridge.RoleObserver {
+			a.OtherDNRole = bridge.RoleNewParty
+		}
 	}
 	if e.Kind == bridge.EventPartyDeleted {
 		third = RoleDeletedBy
@@ -66,13 +97,15 @@ func otherParty(e *bridge.Event) (party bridge.PartyView, ok bool) {
 	if e.Kind != bridge.EventPartyChanged || e.CallState != bridge.CallStateTransferred {
 		return bridge.PartyView{}, false
 	}
-	return soleOther(&e.Call, e.This.ID)
+	return soleOther(&e.Call, &e.This)
 }
 
-func soleOther(c *bridge.CallView, this bridge.PartyID) (party bridge.PartyView, ok bool) {
+// soleOther is the one whom a party talks to. Supervisors are none; a supervisor has the partner of the supervised one.
+func soleOther(c *bridge.CallView, this *bridge.PartyView) (party bridge.PartyView, ok bool) {
 	for i := range c.Parties {
 		p := &c.Parties[i]
-		if p.ID == this || p.State == bridge.PartyReleased {
+		if p.ID == this.ID || p.State == bridge.PartyReleased || p.Role == bridge.RoleObserver ||
+			this.Observes != nil && p.DN != "" && p.DN == this.Observes.Target {
 			continue
 		}
 		if ok {
@@ -99,7 +132,7 @@ func callOf(c *bridge.CallView, this *bridge.PartyView, other string, at time.Ti
 	for i := range c.Parties {
 		p := &c.Parties[i]
 		if p.ID != this.ID && p.State != bridge.PartyReleased {
-			call.Participants = append(call.Participants, Participant{Number: p.Number, Role: p.Role})
+			call.Participants = append(call.Participants, participant(p))
 		}
 	}
 	return call
@@ -120,10 +153,20 @@ func wholeCall(c *bridge.CallView, at time.Time) *Call {
 	for i := range c.Parties {
 		p := &c.Parties[i]
 		if p.State != bridge.PartyReleased {
-			call.Participants = append(call.Participants, Participant{p.Number, p.Role, partyState(p.State)})
+			of := participant(p)
+			of.State = partyState(p.State)
+			call.Participants = append(call.Participants, of)
 		}
 	}
 	return call
+}
+
+func participant(p *bridge.PartyView) Participant {
+	of := Participant{Number: p.Number, Role: p.Role}
+	if o := p.Observes; o != nil {
+		of.MonitorMode, of.MonitoredDN = o.Mode, o.Target
+	}
+	return of
 }
 
 func newCall(c *bridge.CallView, at time.Time) *Call {

@@ -79,6 +79,16 @@ type Participant struct {
 	Number string      `json:"number"`
 	Role   bridge.Role `json:"role"`
 	State  CallState   `json:"state,omitempty"` // only for a call as a whole
+
+	// Of a supervisor: how he takes part, and whom he supervises.
+	MonitorMode bridge.MonitorMode `json:"monitorMode,omitempty"`
+	MonitoredDN bridge.DN          `json:"monitoredDn,omitempty"`
+}
+
+// Extensions are those of the attributes that T-Library carries apart.
+type Extensions struct {
+	MonitorMode  bridge.MonitorMode  `json:"MonitorMode,omitempty"`
+	MonitorScope bridge.MonitorScope `json:"MonitorScope,omitempty"`
 }
 
 // DNState is a DN's own state.
@@ -113,6 +123,8 @@ type Attributes struct {
 	Reasons             Reasons          `json:"Reasons,omitzero"`
 	Cause               int              `json:"Cause,omitempty"` // Q.850
 	DTMFDigits          string           `json:"DTMFDigits,omitempty"`
+	MonitorNextCallType string           `json:"MonitorNextCallType,omitempty"` // OneCall, AllCalls
+	Extensions          *Extensions      `json:"Extensions,omitempty"`
 	ErrorMessage        string           `json:"ErrorMessage,omitempty"`
 	ReferenceID         bridge.OpID      `json:"ReferenceID,omitempty"`
 	EventSequenceNumber uint64           `json:"EventSequenceNumber"`

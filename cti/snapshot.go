@@ -25,7 +25,8 @@ func Snapshot(from Snapshotter, topic Topic, at Cursor, now time.Time, sees func
 	calls := from.Calls()
 	if topic == TopicCall {
 		for i := range calls {
-			s.call(&calls[i], sees)
+			shown := calls[i].For(sees)
+			s.call(&shown, sees)
 		}
 		return s.out
 	}
@@ -35,7 +36,8 @@ func Snapshot(from Snapshotter, topic Topic, at Cursor, now time.Time, sees func
 		}
 		s.dn(&dn)
 		for i := range calls {
-			s.party(&calls[i], bridge.DN(dn.Number))
+			shown := calls[i].For(func(seen bridge.DN) bool { return seen == bridge.DN(dn.Number) })
+			s.party(&shown, bridge.DN(dn.Number))
 		}
 	}
 	return s.out
@@ -122,7 +124,11 @@ func (s *snapshot) party(c *bridge.CallView, dn bridge.DN) {
 		}
 		e.Attributes.ThisDN, e.Attributes.ThisDNRole = p.Number, p.Role
 		e.Attributes.CallState = bridge.CallStateOK
-		if other, found := soleOther(c, p.ID); found {
+		if p.Observes != nil {
+			e.Attributes.CallState = bridge.CallStateBridged
+			e.Attributes.Extensions = &Extensions{MonitorMode: p.Observes.Mode, MonitorScope: p.Observes.Scope}
+		}
+		if other, found := soleOther(c, p); found {
 			e.Attributes.OtherDN, e.Attributes.OtherDNRole = other.Number, other.Role
 		}
 		e.Call = callOf(c, p, e.Attributes.OtherDN, s.now)

@@ -114,3 +114,29 @@ func TestReset(t *testing.T) {
 	require.Equal(t, at, e.Cursor)
 	require.True(t, e.Snapshot)
 }
+
+// A supervisor is shown to those who may know of him, and is nobody's partner.
+func TestSnapshotOfASupervisedCall(t *testing.T) {
+	t.Parallel()
+	agentParty, boss := dnParty(2, "5001", bridge.RoleDestination, bridge.PartyEstablished), dnParty(3, "5009", bridge.RoleObserver, bridge.PartyEstablished)
+	boss.Observes = &bridge.Observes{Target: "5001", Mode: bridge.MonitorCoach, Scope: bridge.ScopeCall, VisibleTo: []bridge.DN{"5009"}}
+	from := stand{
+		calls: []bridge.CallView{inbound(bridge.PartyEstablished, outside(), agentParty, boss)},
+		dns:   []agent.View{{Number: "5001"}, {Number: "5009"}},
+	}
+	lines := map[bridge.DN]cti.Event{}
+	for _, e := range cti.Snapshot(from, cti.TopicAgent, cti.Cursor{}, noon(0), func(bridge.DN) bool { return true }) {
+		if e.Call != nil {
+			lines[e.DN] = e
+		}
+	}
+	require.Equal(t, customer, lines["5001"].Call.OtherDN)
+	require.Len(t, lines["5001"].Call.Participants, 1, "the agent sees nobody else")
+	require.Equal(t, customer, lines["5009"].Call.OtherDN)
+	require.Equal(t, bridge.CallStateBridged, lines["5009"].Attributes.CallState)
+	for dn, others := range map[bridge.DN]int{"5001": 2, "5009": 3} {
+		whole := cti.Snapshot(from, cti.TopicCall, cti.Cursor{}, noon(0), func(seen bridge.DN) bool { return seen == dn })
+		require.Len(t, whole, 1)
+		require.Len(t, whole[0].Call.Participants, others)
+	}
+}

@@ -44,6 +44,7 @@ type daemon struct {
 	db          *store.DB
 	journal     *store.Journal[bridge.Interaction]
 	audit       *store.AuditLog
+	orders      *store.Journal[bridge.MonitorOrder]
 	feed        *cti.Feed
 	dns         *agent.Registry
 	keeper      *agentKeeper
@@ -99,7 +100,10 @@ func (d *daemon) buildStores(ctx context.Context) (err error) {
 		return err
 	}
 	d.audit = store.NewAuditLog(d.db, d.cfg.Audit.Keep(), d.log)
-	d.journal, err = store.OpenJournal[bridge.Interaction](filepath.Join(d.cfg.DataDir, "calls.journal"), d.log)
+	if d.journal, err = store.OpenJournal[bridge.Interaction](filepath.Join(d.cfg.DataDir, "calls.journal"), d.log); err != nil {
+		return err
+	}
+	d.orders, err = store.OpenJournal[bridge.MonitorOrder](filepath.Join(d.cfg.DataDir, "monitors.journal"), d.log)
 	return err
 }
 
@@ -133,6 +137,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: d.plan,
 		Recorder: recorderPort{d.cfg.Recording, d.recordings.archive}, Queues: d.queues,
 		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: queueFeed{feedPort{d.feed, d.dns}, d.queues.Router},
+		Orders: d.orders, HideMonitors: !d.cfg.Supervision.VisibleToAgents,
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
 	})
@@ -141,9 +146,14 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 		return err
 	}
 	d.queues.Attach(d.engine)
+	monitors, err := d.orders.All()
+	if err != nil {
+		return err
+	}
 	d.engine.Restore(interactions) //nolint:contextcheck // what it starts lives until Close
 	takeUpCalls(d.engine.Calls(), d.dns)
 	d.buildTaps()
+	d.engine.RestoreMonitors(monitors)
 	return nil
 }
 
@@ -290,6 +300,9 @@ func (d *daemon) close(ctx context.Context) error {
 	}
 	if d.journal != nil {
 		errs = append(errs, d.journal.Close())
+	}
+	if d.orders != nil {
+		errs = append(errs, d.orders.Close())
 	}
 	errs = append(errs, d.recordings.close())
 	if d.db != nil {

@@ -210,7 +210,7 @@ func (p feedPort) Publish(e bridge.Event) {
 	p.PublishCall(e)
 	dn, id := string(e.This.DN), string(e.Call.Interaction)
 	switch {
-	case dn == "":
+	case dn == "", e.This.Role == bridge.RoleObserver: // to supervise is no work of an agent
 	case e.Kind == bridge.EventEstablished, e.Kind == bridge.EventRetrieved:
 		p.dns.Answered(dn, id, agent.CallKind(e.Call.Type))
 	case e.Kind == bridge.EventHeld:
@@ -225,7 +225,7 @@ func takeUpCalls(calls []bridge.CallView, dns *agent.Registry) {
 	for i := range calls {
 		c := &calls[i]
 		for _, p := range c.Parties {
-			if p.DN == "" || p.State != bridge.PartyEstablished && p.State != bridge.PartyHeld {
+			if p.DN == "" || p.Role == bridge.RoleObserver || p.State != bridge.PartyEstablished && p.State != bridge.PartyHeld {
 				continue
 			}
 			dns.Answered(string(p.DN), string(c.Interaction), agent.CallKind(c.Type))

@@ -5,40 +5,48 @@ import (
 	"fmt"
 )
 
-// history holds the events of all interactions against what every client may count on.
-type history struct {
-	wrong []string
-	seen  map[string]string
-	last  map[InteractionID]int
-	conns map[CallID]ConnID
-	open  map[seat]bool // a DN that was told of a call, and not of its end
-}
-
-// seat is a DN in a call, by the id that its desktop keeps the call under.
+// seat is a party of an interaction, whichever of its calls it is in.
 type seat struct {
-	dn   DN
-	conn ConnID
+	id    InteractionID
+	party PartyID
 }
 
+// history is what clients may count on, held against the events as they come.
+type history struct {
+	list         []string
+	seen         map[string]string
+	last         map[InteractionID]int
+	calls        map[CallID]ConnID
+	began, ended map[seat]bool
+	told         map[seat]ConnID // as what a DN knows its call
+	dns          map[seat]DN
+}
+
+// checkHistory holds the events of all interactions against what every client may count on.
 func checkHistory(events []Event) []string {
-	h := &history{seen: map[string]string{}, last: map[InteractionID]int{}, conns: map[CallID]ConnID{}, open: map[seat]bool{}}
+	h := &history{
+		seen: map[string]string{}, last: map[InteractionID]int{}, calls: map[CallID]ConnID{},
+		began: map[seat]bool{}, ended: map[seat]bool{}, told: map[seat]ConnID{}, dns: map[seat]DN{},
+	}
 	for _, e := range events {
-		h.take(e)
+		h.check(e)
 	}
-	for who := range h.open {
-		h.wrong = append(h.wrong, fmt.Sprintf("%s never saw the end of %s", who.dn, who.conn))
+	for who := range h.began {
+		if !h.ended[who] {
+			h.list = append(h.list, fmt.Sprintf("party %d of %s never saw the end", who.party, who.id))
+		}
 	}
-	return h.wrong
+	return h.list
 }
 
-func (h *history) take(e Event) {
-	complain := func(why string) {
-		h.wrong = append(h.wrong, fmt.Sprintf("%s %s at %s: %s", e.ID, e.Kind, e.This.DN, why))
+func (h *history) check(e Event) {
+	wrong := func(why string) {
+		h.list = append(h.list, fmt.Sprintf("%s %s at %s: %s", e.ID, e.Kind, e.This.DN, why))
 	}
 	text, _ := json.Marshal(e)
 	if old, again := h.seen[e.ID]; again {
 		if old != string(text) {
-			complain("published again, but not the same")
+			wrong("published again, but not the same")
 		}
 		return
 	}
@@ -47,41 +55,49 @@ func (h *history) take(e Event) {
 		return
 	}
 	if before := h.last[e.Call.Interaction]; e.N != before+1 {
-		complain(fmt.Sprintf("comes after %d", before))
+		wrong(fmt.Sprintf("comes after %d", before))
 	}
 	h.last[e.Call.Interaction] = e.N
-	if conn, known := h.conns[e.Call.ID]; known && conn != e.Call.ConnID {
-		complain("has another ConnID than before")
+	if known := h.calls[e.Call.ID]; known != 0 && known != e.Call.ConnID {
+		wrong("has another ConnID than its call had before")
 	}
-	h.conns[e.Call.ID] = e.Call.ConnID
+	h.calls[e.Call.ID] = e.Call.ConnID
 	if e.Kind == EventCallChanged || e.This.ID == 0 { // which is a route point's
 		return
 	}
-	who := seat{e.This.DN, e.Call.ConnID}
+	who := seat{e.Call.Interaction, e.This.ID}
+	if h.ended[who] {
+		wrong("comes after the terminal event")
+	}
 	switch e.Kind {
 	case EventDialing, EventRinging:
-		if h.open[who] {
-			complain("begins twice")
-		}
-		h.open[who] = true
-		return
-	case EventPartyChanged: // the desktop moves its entry from the old id to the new one
-		if old := (seat{who.dn, e.PreviousConnID}); h.open[old] && e.PreviousConnID != e.Call.Parent {
-			delete(h.open, old)
-			h.open[who] = true
-		}
+		h.began[who], h.told[who], h.dns[who] = true, e.Call.ConnID, e.This.DN
+	case EventReleased, EventAbandoned:
+		h.ended[who] = true
 	case EventError:
-		if e.This.State != PartyReleased {
-			break
-		}
-		delete(h.open, who)
-		return
+		h.ended[who] = e.This.State == PartyReleased
+		return // of a click-to-dial it is the first and the last
 	default:
 	}
-	if !h.open[who] {
-		complain("comes before Dialing or Ringing, or after the end")
+	if e.Kind == EventPartyChanged && !h.began[who] {
+		h.moved(who, e)
 	}
-	if e.Kind == EventReleased || e.Kind == EventAbandoned {
-		delete(h.open, who)
+	if !h.began[who] {
+		wrong("comes before Dialing or Ringing")
+	}
+	if e.Kind == EventPartyChanged && e.PreviousConnID == h.told[who] {
+		h.told[who] = e.Call.ConnID
+	}
+	if h.told[who] != e.Call.ConnID {
+		wrong(fmt.Sprintf("is of %s, and its call is %s", e.Call.ConnID, h.told[who]))
+	}
+}
+
+// moved takes that a DN has another seat from now on: its call and another one, of another interaction, became one.
+func (h *history) moved(who seat, e Event) {
+	for old := range h.began {
+		if !h.ended[old] && h.dns[old] == e.This.DN && h.told[old] == e.PreviousConnID {
+			h.ended[old], h.began[who], h.told[who], h.dns[who] = true, true, e.PreviousConnID, e.This.DN
+		}
 	}
 }

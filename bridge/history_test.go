@@ -98,6 +98,7 @@ func (h *history) moved(who seat, e Event) {
 	for old := range h.began {
 		if !h.ended[old] && h.dns[old] == e.This.DN && h.told[old] == e.PreviousConnID {
 			h.ended[old], h.began[who], h.told[who], h.dns[who] = true, true, e.PreviousConnID, e.This.DN
+			return
 		}
 	}
 }

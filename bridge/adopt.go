@@ -89,7 +89,7 @@ func (s *step) adopted(in Adopted) {
 		}
 		s.join(Party{
 			DN: leg.DN, Number: leg.Number, Name: leg.Name, Role: role, State: PartyEstablished, JoinedAt: s.at,
-			Leg: Leg{Channel: leg.Channel, Name: leg.Leg, State: LegUp, Joined: true},
+			Leg: Leg{Channel: leg.Channel, Name: leg.Leg, State: LegUp, Joined: true, Muted: leg.DN != ""},
 		})
 		if leg.DN != "" {
 			s.do(OccupyDN{DN: leg.DN})
@@ -98,6 +98,7 @@ func (s *step) adopted(in Adopted) {
 	s.do(PlayMusic{Bridge: c.Bridge}) // whoever held then is not known to hold now
 	for i := range c.Parties {
 		p := &c.Parties[i]
+		s.remute(p) // nor who was mute then
 		begin := EventRinging
 		if p.Role == RoleOrigination {
 			begin = EventDialing

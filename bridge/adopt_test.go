@@ -12,7 +12,7 @@ func TestAdoptedCallIsLikeAnyOther(t *testing.T) {
 		{Channel: ch("cust"), Number: "030123", Trunk: true}, {Channel: ch("n1-x.1"), DN: "5001", Number: "5001"},
 	}})
 	require.Equal(t, []string{"5001: Ringing OK other=030123", "5001: Established OK other=030123"}, s.events())
-	require.Equal(t, []string{"OccupyDN", "PlayMusic"}, s.effects())
+	require.Equal(t, []string{"OccupyDN", "PlayMusic", "MuteLeg", "MuteLeg"}, s.effects())
 	require.Contains(t, s.lines, "PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:false}")
 	require.Equal(t, CallInbound, s.state.Call.Type)
 	require.Contains(t, s.state.view().Parties[1].Capabilities, CanSingleStepTransfer)

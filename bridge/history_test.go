@@ -5,60 +5,86 @@ import (
 	"fmt"
 )
 
+// seat is a party of an interaction, whichever of its calls it is in.
+type seat struct {
+	id    InteractionID
+	party PartyID
+}
+
+// history is what clients may count on, held against the events as they come.
+type history struct {
+	list         []string
+	seen         map[string]string
+	last         map[InteractionID]int
+	calls        map[CallID]ConnID
+	began, ended map[seat]bool
+	told         map[seat]ConnID // as what a DN knows its call
+}
+
 // checkHistory holds the events of all interactions against what every client may count on.
 func checkHistory(events []Event) []string {
-	var list []string
-	seen := map[string]string{}
-	last := map[InteractionID]Event{}
-	type seat struct {
-		id    InteractionID
-		party PartyID
+	h := &history{
+		seen: map[string]string{}, last: map[InteractionID]int{}, calls: map[CallID]ConnID{},
+		began: map[seat]bool{}, ended: map[seat]bool{}, told: map[seat]ConnID{},
 	}
-	began, ended := map[seat]bool{}, map[seat]bool{}
 	for _, e := range events {
-		wrong := func(why string) { list = append(list, fmt.Sprintf("%s %s at %s: %s", e.ID, e.Kind, e.This.DN, why)) }
-		text, _ := json.Marshal(e)
-		if old, again := seen[e.ID]; again {
-			if old != string(text) {
-				wrong("published again, but not the same")
-			}
-			continue
-		}
-		seen[e.ID] = string(text)
-		if e.Call.Interaction == "" { // about the order of a supervisor
-			continue
-		}
-		before, known := last[e.Call.Interaction]
-		if e.N != before.N+1 {
-			wrong(fmt.Sprintf("comes after %d", before.N))
-		}
-		if known && (before.Call.ConnID != e.Call.ConnID || before.Call.ID != e.Call.ID) {
-			wrong("has other ids than before")
-		}
-		last[e.Call.Interaction] = e
-		who := seat{e.Call.Interaction, e.This.ID}
-		if e.Kind == EventCallChanged {
-			continue
-		}
-		if ended[who] {
-			wrong("comes after the terminal event")
-		}
-		switch e.Kind {
-		case EventDialing, EventRinging:
-			began[who] = true
-		case EventReleased, EventAbandoned, EventError:
-			ended[who] = true
-		case EventNetworkReached, EventDestinationBusy, EventEstablished, EventHeld, EventRetrieved, EventPartyChanged,
-			EventPartyAdded, EventPartyDeleted, EventPrivateInfo, EventCallChanged:
-			if !began[who] {
-				wrong("comes before Dialing or Ringing")
-			}
+		h.check(e)
+	}
+	for who := range h.began {
+		if !h.ended[who] {
+			h.list = append(h.list, fmt.Sprintf("party %d of %s never saw the end", who.party, who.id))
 		}
 	}
-	for who := range began {
-		if !ended[who] {
-			list = append(list, fmt.Sprintf("party %d of %s never saw the end", who.party, who.id))
-		}
+	return h.list
+}
+
+func (h *history) check(e Event) {
+	wrong := func(why string) {
+		h.list = append(h.list, fmt.Sprintf("%s %s at %s: %s", e.ID, e.Kind, e.This.DN, why))
 	}
-	return list
+	text, _ := json.Marshal(e)
+	if old, again := h.seen[e.ID]; again {
+		if old != string(text) {
+			wrong("published again, but not the same")
+		}
+		return
+	}
+	h.seen[e.ID] = string(text)
+	if e.Call.Interaction == "" { // about the order of a supervisor
+		return
+	}
+	if before := h.last[e.Call.Interaction]; e.N != before+1 {
+		wrong(fmt.Sprintf("comes after %d", before))
+	}
+	h.last[e.Call.Interaction] = e.N
+	if known := h.calls[e.Call.ID]; known != 0 && known != e.Call.ConnID {
+		wrong("has another ConnID than its call had before")
+	}
+	h.calls[e.Call.ID] = e.Call.ConnID
+	if e.Kind == EventCallChanged {
+		return
+	}
+	who := seat{e.Call.Interaction, e.This.ID}
+	if h.ended[who] {
+		wrong("comes after the terminal event")
+	}
+	switch e.Kind {
+	case EventDialing, EventRinging:
+		h.began[who], h.told[who] = true, e.Call.ConnID
+	case EventReleased, EventAbandoned:
+		h.ended[who] = true
+	case EventError:
+		h.ended[who] = e.This.State == PartyReleased
+		return // of a click-to-dial it is the first and the last
+	default:
+	}
+	if !h.began[who] {
+		wrong("comes before Dialing or Ringing")
+	}
+	if e.Kind == EventPartyChanged && e.PreviousConnID == h.told[who] {
+		h.told[who] = e.Call.ConnID
+	}
+	if h.told[who] != e.Call.ConnID {
+		wrong(fmt.Sprintf("is of %s, and its call is %s", e.Call.ConnID, h.told[who]))
+	}
 }

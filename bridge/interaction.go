@@ -105,6 +105,7 @@ type Leg struct {
 	Can       PhoneAbilities // as last seen
 	MediaLost bool           // nothing comes from its phone any more; it may come back
 	Mute      Mute           // what the switch was told to keep from being heard
+	Muted     bool           // it was told so once
 	Caps      []Cap          // what it counts against
 }
 

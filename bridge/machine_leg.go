@@ -67,9 +67,12 @@ func (s *step) legCreated(p *Party) {
 	}
 	s.commitTransfer(op)
 	s.dial(p)
-	if op.Refer {
-		// Last, since the switch waits for the phone here: it is to learn the result before its call ends.
-		by := s.call().party(op.By)
+	s.referred(op) // last, since the switch waits for the phone here
+}
+
+// referred ends the leg of a phone whose REFER is done. It is to learn the result before its call ends.
+func (s *step) referred(op *TransferOp) {
+	if by := s.call().party(op.By); op.Refer && by.Leg.alive() {
 		s.answerRefer(by, op.Phone, true)
 		s.do(HangupLeg{Channel: by.Leg.Channel, Cause: causeNormal})
 	}
@@ -308,6 +311,7 @@ func (s *step) legGone(p *Party, cause int) {
 func (s *step) left(p *Party, cause int) {
 	if op := s.call().Transfer; op != nil && op.Refer && !op.Committed && op.By == p.ID {
 		s.commitTransfer(op) // many phones hang up right behind their REFER: the transfer is wanted all the same
+		s.referred(op)
 		return
 	}
 	underWay := s.call().Transfer != nil

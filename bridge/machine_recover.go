@@ -44,19 +44,28 @@ func (s *step) reconciled(in Reconciled) {
 
 func (s *step) reconcileBridge(in Reconciled) {
 	c := s.call()
+	if _, there := in.Bridges[c.Bridge.ID]; there && c.Done { // of a consultation that ended just before us
+		s.do(DestroyBridge{Bridge: c.Bridge})
+		return
+	}
 	s.rejoin(in)
+	for i := range c.Parties {
+		s.remute(&c.Parties[i])
+	}
 	if !c.Bridged || !c.EndedAt.IsZero() {
 		return
 	}
 	if c.Queue != nil {
 		s.stillWaiting(in.Restarted)
 	}
-	if c.Music || in.Restarted { // without it: its end may have been queued
-		s.do(PlayMusic{Bridge: c.Bridge, Class: c.musicClass(), On: c.Music})
-	}
-	for i := range c.Parties {
-		if p := &c.Parties[i]; p.Leg.Mute != "" && p.Leg.usable() && in.Restarted {
-			s.do(MuteLeg{Channel: p.Leg.Channel, Direction: p.Leg.Mute, On: true})
+	s.do(PlayMusic{Bridge: c.Bridge, Class: c.musicClass(), On: c.Music}) // its end may be lost too
+}
+
+// remute asks again for what a leg's mute is to be, in both directions: each may have been the last asked for.
+func (s *step) remute(p *Party) {
+	if p.Leg.Muted && p.Leg.usable() {
+		for _, d := range []Mute{MuteIn, MuteOut} {
+			s.do(MuteLeg{Channel: p.Leg.Channel, Direction: d, On: p.Leg.Mute.with(d, true) == p.Leg.Mute})
 		}
 	}
 }

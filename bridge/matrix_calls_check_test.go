@@ -81,6 +81,7 @@ func (t *tour) checkEffects(m *place, before Interaction, effects []Effect) {
 			m.music[e.Bridge.ID] = e.On
 		case DestroyBridge:
 			delete(m.music, e.Bridge.ID)
+			m.queue = append(m.queue, e)
 		case DialLeg:
 			channels = []ChannelID{e.Channel}
 		case AnswerLeg:

@@ -17,7 +17,7 @@ type place struct {
 	state   Interaction
 	at      time.Time
 	most    int               // parties that there may be before the tour turns back
-	queue   []Effect          // joins and leaves that the switch has not done yet, in order
+	queue   []Effect          // what the switch has not done to the bridges yet, in order
 	bridges map[string]string // what it has done: the bridge that each channel is in
 	music   map[string]bool   // by bridge
 	begun   map[PartyID]bool
@@ -348,19 +348,18 @@ func (t *tour) step(p place, name string, what about) place {
 	return m
 }
 
-// leave does the leaves that no join is before.
+// leave does what no join is before.
 func (p *place) leave() {
 	for len(p.queue) > 0 {
-		e, ok := p.queue[0].(LeaveLegs)
-		if !ok {
+		switch e := p.queue[0].(type) {
+		case LeaveLegs:
+			maps.DeleteFunc(p.bridges, func(ch, br string) bool { return br == e.Bridge.ID && slices.Contains(e.Channels, ChannelID{e.Bridge.Server, ch}) })
+		case DestroyBridge:
+			maps.DeleteFunc(p.bridges, func(_, br string) bool { return br == e.Bridge.ID })
+		default:
 			return
 		}
 		p.queue = p.queue[1:]
-		for _, id := range e.Channels {
-			if p.bridges[id.ID] == e.Bridge.ID {
-				delete(p.bridges, id.ID)
-			}
-		}
 	}
 }
 

@@ -2,8 +2,6 @@ package bridge
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -59,13 +57,15 @@ func lives(faults bool) *rapid.Generator[life] {
 			"inbound", "inbound", "inbound", "internal", "make", "transfer", "transfer", "refer", "clear", "hangup", "hangup", "hold",
 			"gap", "cut", "back", "lost", "stop", "answer", "answer", "hold by command", "retrieve", "reject",
 			"hold at browser", "hold at browser", "switch call", "switch leg",
+			"consult", "consult", "consult", "mute transfer", "complete transfer", "complete conference", "alternate", "reconnect",
+			"add", "add", "drop", "release", "redirect", "mute", "dtmf", "data",
 		}
 		l.Deeds = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
 			return deed{
 				Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), After: time.Duration(rapid.SampledFrom([]int{0, 1, 3, 7, 100, 1500, 4000}).Draw(t, "after")) * time.Millisecond,
 				A: rapid.IntRange(0, 6).Draw(t, "a"), B: rapid.IntRange(0, 6).Draw(t, "b"),
 			}
-		}), 1, 12).Draw(t, "deeds")
+		}), 1, 14).Draw(t, "deeds")
 		if rapid.Bool().Draw(t, "killed") {
 			l.KillAt, l.Down = rapid.IntRange(1, 80).Draw(t, "kill at"), seconds(t, "down", 10)
 		}
@@ -193,6 +193,9 @@ func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
 			"answer": e.Answer, "hold by command": e.Hold, "retrieve": e.Retrieve, "reject": e.Reject,
 		}[d.Kind]
 		command(func(ctx context.Context) (CallView, error) { return verb(ctx, cmd) })
+	case "consult", "mute transfer", "complete transfer", "complete conference", "alternate", "reconnect", "add", "drop", "release",
+		"redirect", "mute", "dtmf", "data":
+		command(func(ctx context.Context) (CallView, error) { return partyDoes(ctx, e, call, d) })
 	case "switch call":
 		s.switchCall(dn(d.A), number(d.B), d.B%2 == 0)
 	case "switch leg":
@@ -260,53 +263,4 @@ func (s *sim) lose(dead bool) {
 	if e != nil {
 		e.Lost("pbx1")
 	}
-}
-
-// unsettled reports calls that neither talk nor end when everybody has had their time.
-func (s *sim) unsettled(music bool) []string {
-	s.mu.Lock()
-	e := s.e
-	s.mu.Unlock()
-	calls := e.Calls()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []string
-	talking := map[string]bool{}
-	for _, call := range calls {
-		if b := s.bridges[string(call.Interaction)]; b != nil {
-			maps.Copy(talking, b.members)
-		}
-	}
-	for id := range s.chans {
-		if !talking[id] {
-			list = append(list, id+" is in no call")
-		}
-	}
-	for _, call := range calls {
-		if call.Controller == ControlSwitch {
-			continue
-		}
-		b := s.bridges[string(call.Interaction)]
-		living := 0
-		for _, p := range call.Parties {
-			if p.State == PartyEstablished || p.State == PartyHeld {
-				living++
-			} else if p.State != PartyReleased {
-				list = append(list, fmt.Sprintf("party %d of %s is %s for minutes", p.ID, call.Interaction, p.State))
-			}
-		}
-		if living != 2 || b == nil || len(b.members) != 2 {
-			list = append(list, fmt.Sprintf("%s has %d parties and the bridge %+v", call.Interaction, living, b))
-			continue
-		}
-		if wanted := e.views[call.ID].state.Call.wantsMusic(); b.music != wanted && music {
-			list = append(list, fmt.Sprintf("music plays over %s: %t, wanted: %t", call.Interaction, b.music, wanted))
-		}
-		for id := range b.members {
-			if s.chans[id].state != LegIsUp {
-				list = append(list, fmt.Sprintf("%s talks and was never answered", id))
-			}
-		}
-	}
-	return list
 }

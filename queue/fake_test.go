@@ -61,6 +61,13 @@ func newWorld(t require.TestingT) *world {
 
 func (w *world) note(format string, args ...any) { w.log = append(w.log, fmt.Sprintf(format, args...)) }
 
+// queues is the router that runs now.
+func (w *world) queues() *queue.Router {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.router
+}
+
 // set changes the world.
 func (w *world) set(change func()) {
 	w.mu.Lock()
@@ -83,14 +90,14 @@ func (w *world) agent(dn bridge.DN, ready bool) {
 	w.mu.Lock()
 	w.agents[dn] = &queue.Agent{DN: dn, ID: "agent" + string(dn), Ready: ready, Since: time.Now()}
 	w.mu.Unlock()
-	w.router.AgentsChanged()
+	w.queues().AgentsChanged()
 }
 
 func (w *world) logout(dn bridge.DN) {
 	w.mu.Lock()
 	delete(w.agents, dn)
 	w.mu.Unlock()
-	w.router.AgentsChanged()
+	w.queues().AgentsChanged()
 }
 
 // arrive lets a call wait.
@@ -101,7 +108,7 @@ func (w *world) arrive(queueName, ani, dnis string) bridge.CallID {
 	h := &held{view: bridge.CallView{ID: id, ANI: ani, DNIS: dnis}, queue: queueName, since: time.Now()}
 	w.calls[id] = h
 	w.mu.Unlock()
-	w.router.Waiting(bridge.Waiting{Call: h.view, Queue: queueName, Since: h.since})
+	w.queues().Waiting(bridge.Waiting{Call: h.view, Queue: queueName, Since: h.since})
 	return id
 }
 
@@ -128,8 +135,8 @@ func (w *world) gone(id bridge.CallID, why bridge.GoneReason) {
 		}
 	}
 	w.mu.Unlock()
-	w.router.Gone(id, why)
-	w.router.AgentsChanged()
+	w.queues().Gone(id, why)
+	w.queues().AgentsChanged()
 }
 
 // finish ends an agent's talk.
@@ -139,7 +146,7 @@ func (w *world) finish(dn bridge.DN) {
 		w.freeLocked(dn)
 	}
 	w.mu.Unlock()
-	w.router.AgentsChanged()
+	w.queues().AgentsChanged()
 }
 
 // answer lets the agent whose phone rings take the call.
@@ -166,8 +173,8 @@ func (w *world) fail(id bridge.CallID, dn bridge.DN, why error) {
 	h.rings = ""
 	w.freeLocked(dn)
 	w.mu.Unlock()
-	w.router.Waiting(bridge.Waiting{Call: h.view, Queue: h.queue, Since: h.since, Offered: dn, Failed: why})
-	w.router.AgentsChanged()
+	w.queues().Waiting(bridge.Waiting{Call: h.view, Queue: h.queue, Since: h.since, Offered: dn, Failed: why})
+	w.queues().AgentsChanged()
 }
 
 func (w *world) LoggedIn() []queue.Agent {
@@ -190,7 +197,7 @@ func (w *world) RangOut(dn bridge.DN) {
 		a.Ready = false
 	}
 	w.mu.Unlock()
-	w.router.AgentsChanged()
+	w.queues().AgentsChanged()
 }
 
 func (w *world) Offer(ctx context.Context, cmd bridge.Offer) error {
@@ -247,11 +254,11 @@ func (w *world) Route(_ context.Context, cmd bridge.Route) error {
 	w.note("route %s %s %s", cmd.Call, cmd.To, cmd.Class)
 	w.mu.Unlock()
 	if cmd.To == "6001" { // the route point of queue b
-		w.router.Gone(cmd.Call, bridge.GoneRouted)
+		w.queues().Gone(cmd.Call, bridge.GoneRouted)
 		w.mu.Lock()
 		h.queue = "b"
 		w.mu.Unlock()
-		w.router.Waiting(bridge.Waiting{Call: h.view, Queue: "b", Since: time.Now()})
+		w.queues().Waiting(bridge.Waiting{Call: h.view, Queue: "b", Since: time.Now()})
 		return nil
 	}
 	w.gone(cmd.Call, bridge.GoneRouted)
@@ -307,8 +314,8 @@ func (w *world) change(id bridge.CallID, edit func(v *bridge.CallView)) {
 		w.freeLocked(v.Parties[0].DN)
 	}
 	w.mu.Unlock()
-	w.router.Publish(bridge.Event{Call: v})
-	w.router.AgentsChanged()
+	w.queues().Publish(bridge.Event{Call: v})
+	w.queues().AgentsChanged()
 }
 
 func (w *world) Call(id bridge.CallID) (bridge.CallView, bool) {
@@ -351,8 +358,14 @@ func (w *world) start(o queue.Options) (stop func()) {
 	w.router = router
 	w.mu.Unlock()
 	router.Attach(w)
-	for _, h := range w.calls { // the engine tells of those that it has kept
-		router.Waiting(bridge.Waiting{Call: h.view, Queue: h.queue, Since: h.since, Ringing: h.rings})
+	var kept []bridge.Waiting // calls: the engine tells of them again
+	w.set(func() {
+		for _, h := range w.calls {
+			kept = append(kept, bridge.Waiting{Call: h.view, Queue: h.queue, Since: h.since, Ringing: h.rings})
+		}
+	})
+	for _, waits := range kept {
+		router.Waiting(waits)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var run sync.WaitGroup

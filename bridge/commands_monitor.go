@@ -46,7 +46,7 @@ func (e *Engine) monitor(ctx context.Context, cmd Monitor) (MonitorView, error) 
 		return e.monitorView(view), nil
 	}
 	if err := e.observe(ctx, a, order); err != nil {
-		if ctx.Err() == nil { // else it goes on, and the list shows it
+		if ctx.Err() == nil && e.ctx.Err() == nil { // else it goes on, and the list shows it
 			e.dropOrder(o.ID)
 		}
 		return MonitorView{}, err

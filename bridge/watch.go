@@ -77,7 +77,7 @@ func (w *Watch) told(c *Call) []DN {
 	}
 	var dns []DN
 	for _, p := range c.Parties {
-		if p.DN != "" && p.alive() && (p.DN == w.Target || w.Mode == MonitorConnect) && !slices.Contains(dns, p.DN) {
+		if p.Told && p.watchable() && (p.DN == w.Target || w.Mode == MonitorConnect) && !slices.Contains(dns, p.DN) {
 			dns = append(dns, p.DN)
 		}
 	}

@@ -43,7 +43,6 @@ func TestSupervision(t *testing.T) {
 		{"one call, by a number", (*supervised).oneCall},
 		{"refused", (*supervised).refused},
 		{"the supervisor hangs up and rejects", (*supervised).leaves},
-		{"killed", (*supervised).killed},
 	} {
 		ok := t.Run(step.name, func(t *testing.T) {
 			d.step(t, func(inner *day) { step.run(&supervised{day: *inner, third: d.third}) })
@@ -233,12 +232,12 @@ func (d *supervised) oneCall() {
 func (d *supervised) refused() {
 	for body, status := range map[string]int{
 		`{"supervisor":"5001","target":"5001"}`:               http.StatusUnprocessableEntity,
-		`{"supervisor":"5003","target":"7001"}`:               http.StatusUnprocessableEntity,
+		`{"supervisor":"5003","target":"7001"}`:               http.StatusForbidden,
 		`{"supervisor":"5003","target":"5001","mode":"loud"}`: http.StatusUnprocessableEntity,
 		`{"supervisor":"5003","target":"5001","scope":"all"}`: http.StatusUnprocessableEntity,
 		`{"supervisorNumber":"+88123","target":"5001"}`:       http.StatusUnprocessableEntity,
-		`{"supervisor":"5003","call":"0123"}`:                 http.StatusNotFound,
-		`{"supervisor":"5003","target":"5001","call":"0123"}`: http.StatusNotFound,
+		`{"supervisor":"5003","call":"0123"}`:                 http.StatusUnprocessableEntity,
+		`{"supervisor":"5003","target":"5001","call":"0123"}`: http.StatusUnprocessableEntity,
 	} {
 		require.Equal(d.t, status, d.as("supervisor", http.MethodPost, "/api/v1/monitors", body).status, body)
 	}
@@ -269,7 +268,13 @@ func (d *supervised) leaves() {
 }
 
 // A kill changes nothing of what is heard, and the orders are known afterwards.
-func (d *supervised) killed() {
+func TestSupervisionThroughAKill(t *testing.T) {
+	t.Parallel()
+	s := newRunning(t, "")
+	d := &supervised{third: s.agentPhone("5003", phone.RingOnly), day: day{
+		system: s, t: t, first: s.agentPhone("5001", phone.RingOnly), customer: s.customerPhone(),
+	}}
+	s.inService("5001", "5003")
 	cust, agent, boss, m := d.listens("call", "coach")
 	d.killSidecar()
 	d.hears("the supervisor without us", boss, customerTone, agentTone)
@@ -280,7 +285,8 @@ func (d *supervised) killed() {
 	d.hears("the agent", agent, customerTone)
 	d.hears("the supervisor", boss, customerTone, agentTone)
 	d.stop(m)
-	ended(d.t, boss)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
+	ended(t, boss)
+	require.NoError(t, cust.Hangup(soon(d.t)))
+	ended(t, agent)
+	s.requireNoLeftovers()
 }

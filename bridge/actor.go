@@ -42,7 +42,17 @@ func newActor(e *Engine, state Interaction) *actor {
 }
 
 // feed hands an input to the actor; one that has ended ignores it.
-func (a *actor) feed(in Input) { a.loop.Post(func() { a.handle(in) }) }
+func (a *actor) feed(in Input) {
+	a.loop.Post(func() {
+		if change, ok := in.(LegChanged); ok && a.state.byChannel(change.Channel) == nil {
+			if owner := a.e.owner(change.Channel); owner != nil && owner != a { // it was given away meanwhile
+				owner.feed(in)
+				return
+			}
+		}
+		a.handle(in)
+	})
+}
 
 // handle takes an input that is not about one of the calls alone, or says itself about which.
 func (a *actor) handle(in Input) { a.handleFor("", in) }
@@ -73,7 +83,7 @@ func (a *actor) handleFor(call CallID, in Input) {
 	if a.e.ctx.Err() != nil {
 		return
 	}
-	before := a.state.Events
+	before, shown := a.state.Events, a.state.views()
 	known, _ := a.state.knowing(a.e.Phones.Abilities)
 	state, effects := next(known, stamped{At: time.Now(), Call: call, Input: in})
 	a.state = state
@@ -84,6 +94,7 @@ func (a *actor) handleFor(call CallID, in Input) {
 	if state.Events > before {
 		for _, event := range state.Outbox {
 			a.e.Feed.Publish(event)
+			a.e.released.take(event)
 		}
 	}
 	for _, effect := range effects {
@@ -92,7 +103,9 @@ func (a *actor) handleFor(call CallID, in Input) {
 	a.e.followOrders(a)
 	if state.Finished {
 		a.work.close()
+		return
 	}
+	a.recordBySettings(shown)
 }
 
 // start does at once what takes no time, and queues the rest.
@@ -110,6 +123,8 @@ func (a *actor) start(effect Effect) {
 		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.ringTimeout(effect.Party) })
 	case OccupyDN:
 		a.e.Agents.Occupy(effect.DN, a.id)
+	case HandOver:
+		a.handOver(effect)
 	case TellQueue:
 		a.tellQueue(effect)
 	case AskPhone:

@@ -49,6 +49,13 @@ func (a *actor) run(effect Effect) {
 		}
 	case StopMedia:
 		err = a.request(func(ctx context.Context) error { return sw.StopPlay(ctx, effect.Server, effect.ID) })
+	case RecordLeg:
+		err = a.request(func(ctx context.Context) error { return sw.Record(ctx, effect.Channel, effect.Name) })
+		if err != nil {
+			a.feed(Recorded{Name: effect.Name, Failed: true, Why: err.Error()})
+		}
+	case PauseRecording:
+		err = a.request(func(ctx context.Context) error { return sw.PauseRecording(ctx, effect.Server, effect.Name, effect.On) })
 	case LeaveLegs:
 		err = a.request(func(ctx context.Context) error { return sw.Leave(ctx, effect.Bridge, effect.Channels) })
 	case MuteLeg:
@@ -59,7 +66,7 @@ func (a *actor) run(effect Effect) {
 		a.e.Agents.Free(effect.DN, a.id)
 	case FreeCaps:
 		a.e.caps.free(effect.Channel)
-	case OccupyDN, StartTimer, Reply, AskPhone, TellQueue: // done by start
+	case OccupyDN, StartTimer, Reply, AskPhone, TellQueue, HandOver: // done by start
 	}
 	if err != nil && a.e.ctx.Err() == nil {
 		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)

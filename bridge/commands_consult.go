@@ -62,15 +62,25 @@ func (e *Engine) Reconnect(ctx context.Context, cmd PartyCommand) (CallView, err
 
 // Merge returns the call that has taken in the other one.
 func (e *Engine) Merge(ctx context.Context, cmd Merge) (CallView, error) {
-	return e.complete(ctx, cmd.PartyCommand, CanMerge)
+	return e.completeWith(ctx, cmd.PartyCommand, cmd.Other, CanMerge)
 }
 
 // complete gives a command about the two calls of a DN; the result is the one that the DN is in afterwards, or was in.
 func (e *Engine) complete(ctx context.Context, cmd PartyCommand, verb CompleteVerb) (CallView, error) {
+	return e.completeWith(ctx, cmd, "", verb)
+}
+
+func (e *Engine) completeWith(ctx context.Context, cmd PartyCommand, other CallID, verb CompleteVerb) (CallView, error) {
 	return e.ops.once(ctx, e.spawn, cmd.Op, func(ctx context.Context) (CallView, error) {
 		a, by, err := e.acting(cmd)
 		if err != nil {
 			return CallView{}, err
+		}
+		if other == "" {
+			other, _ = e.besides(cmd.Call, by) // without one the machine says what is missing
+		}
+		if second, _, err := e.actorOf(other); other != "" && err == nil && second != a {
+			return e.apart(ctx, cmd, by, other, verb)
 		}
 		var result CallID
 		err = a.ask(ctx, cmd.Call, func(token int) Input {

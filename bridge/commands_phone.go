@@ -17,9 +17,12 @@ type PartyCommand struct {
 	Op   OpID
 }
 
-// Answer has the phone of the DN answer. It returns when the phone has acknowledged; a call that is answered already is
+// Answer has the phone of the DN answer; a call in which it talks is held before. It returns when the phone has acknowledged; a call that is answered already is
 // no error.
 func (e *Engine) Answer(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	if err := e.holdOthers(ctx, cmd); err != nil {
+		return CallView{}, err
+	}
 	return e.phoneCommand(ctx, cmd, PhoneAnswer)
 }
 
@@ -30,7 +33,28 @@ func (e *Engine) Hold(ctx context.Context, cmd PartyCommand) (CallView, error) {
 
 // Retrieve has the phone of the DN take the call back from hold, under the conditions of Answer.
 func (e *Engine) Retrieve(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	if err := e.holdOthers(ctx, cmd); err != nil {
+		return CallView{}, err
+	}
 	return e.phoneCommand(ctx, cmd, PhoneRetrieve)
+}
+
+// holdOthers holds the call in which the DN talks, on another line of its phone, before it talks in this one.
+func (e *Engine) holdOthers(ctx context.Context, cmd PartyCommand) error {
+	_, by, err := e.acting(cmd)
+	if err != nil {
+		return err
+	}
+	for _, other := range e.Calls() {
+		this, _ := e.Call(cmd.Call)
+		if other.ID == cmd.Call || other.Interaction == this.Interaction || other.stateOf(by) != PartyEstablished {
+			continue
+		}
+		if _, err := e.Hold(ctx, PartyCommand{Call: other.ID, By: by}); err != nil {
+			return fmt.Errorf("the other call of %s can't be held: %w", by, err)
+		}
+	}
+	return nil
 }
 
 // Reject refuses a call that rings at the DN, for the caller as if it were busy.

@@ -58,8 +58,6 @@ type (
 		Bridge   BridgeID
 		Channels []ChannelID
 	}
-	// SnoopLeg makes a channel that hears another: LegFailed if it can't be done.
-	SnoopLeg struct{ Snoop NewSnoop }
 	// MuteLeg keeps what a channel says, or hears, from being heard, or ends that.
 	MuteLeg struct {
 		Channel   ChannelID
@@ -82,6 +80,24 @@ type (
 	StopMedia struct {
 		Server ServerID
 		ID     string
+	}
+	// SnoopLeg makes a channel that hears another: LegFailed if it can't be done.
+	SnoopLeg struct{ Snoop NewSnoop }
+	// RecordLeg begins to write what a channel hears to a file: Recorded, also if it can't be done.
+	RecordLeg struct {
+		Channel ChannelID
+		Name    string
+	}
+	// PauseRecording stops writing for a while, or goes on.
+	PauseRecording struct {
+		Server ServerID
+		Name   string
+		On     bool
+	}
+	// HandOver gives a finished recording away.
+	HandOver struct {
+		Call      CallID
+		Recording Recording
 	}
 	// TellQueue tells the queues what became of a waiting call: one of the three.
 	TellQueue struct {
@@ -119,27 +135,30 @@ const (
 	CallingOwn   Calling = "own"   // for a call of its own
 )
 
-func (CreateLeg) isEffect()     {}
-func (DialLeg) isEffect()       {}
-func (AnswerLeg) isEffect()     {}
-func (RingLeg) isEffect()       {}
-func (OpenLeg) isEffect()       {}
-func (HangupLeg) isEffect()     {}
-func (AskPhone) isEffect()      {}
-func (ContinueLeg) isEffect()   {}
-func (ReferLeg) isEffect()      {}
-func (JoinLegs) isEffect()      {}
-func (PlayMusic) isEffect()     {}
-func (PlayMedia) isEffect()     {}
-func (StopMedia) isEffect()     {}
-func (TellQueue) isEffect()     {}
-func (LeaveLegs) isEffect()     {}
-func (SnoopLeg) isEffect()      {}
-func (MuteLeg) isEffect()       {}
-func (SendDigits) isEffect()    {}
-func (DestroyBridge) isEffect() {}
-func (FreeDN) isEffect()        {}
-func (FreeCaps) isEffect()      {}
-func (OccupyDN) isEffect()      {}
-func (StartTimer) isEffect()    {}
-func (Reply) isEffect()         {}
+func (CreateLeg) isEffect()      {}
+func (DialLeg) isEffect()        {}
+func (AnswerLeg) isEffect()      {}
+func (RingLeg) isEffect()        {}
+func (OpenLeg) isEffect()        {}
+func (HangupLeg) isEffect()      {}
+func (AskPhone) isEffect()       {}
+func (ContinueLeg) isEffect()    {}
+func (ReferLeg) isEffect()       {}
+func (JoinLegs) isEffect()       {}
+func (PlayMusic) isEffect()      {}
+func (PlayMedia) isEffect()      {}
+func (StopMedia) isEffect()      {}
+func (TellQueue) isEffect()      {}
+func (SnoopLeg) isEffect()       {}
+func (RecordLeg) isEffect()      {}
+func (PauseRecording) isEffect() {}
+func (HandOver) isEffect()       {}
+func (LeaveLegs) isEffect()      {}
+func (MuteLeg) isEffect()        {}
+func (SendDigits) isEffect()     {}
+func (DestroyBridge) isEffect()  {}
+func (FreeDN) isEffect()         {}
+func (FreeCaps) isEffect()       {}
+func (OccupyDN) isEffect()       {}
+func (StartTimer) isEffect()     {}
+func (Reply) isEffect()          {}

@@ -20,8 +20,9 @@ type Options struct {
 	Server        ServerID   // for calls that begin here, while it can be reached
 	Servers       []ServerID // all that are configured; empty: only Server
 	Switch        Switch
-	Phones        Phones // nil: there is no gateway
-	Queues        Queues // nil: no number leads to a queue
+	Phones        Phones   // nil: there is no gateway
+	Queues        Queues   // nil: nothing holds calls at route points
+	Recorder      Recorder // nil: nothing is recorded
 	Plan          Plan
 	Agents        Agents
 	Journal       Journal
@@ -38,20 +39,23 @@ type Options struct {
 // through its command methods; events leave through the Feed.
 type Engine struct {
 	Options
-	log    *slog.Logger
-	ctx    context.Context // ends when the engine stops
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	caps   caps
-	ops    operations[CallView]
-	orders orders
+	log       *slog.Logger
+	ctx       context.Context // ends when the engine stops
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+	caps      caps
+	absorbing sync.Mutex // held while two interactions become one
+	ops       operations[CallView]
+	orders    orders
+	released  released
 
 	mu       sync.RWMutex
 	actors   map[InteractionID]*actor
 	arrivals map[ChannelID]*actor // channels that came to us carry the switch's ids, not ours
 	legs     map[string]ChannelID // of arrivals whose phone's leg ends in our gateway, by its name
 	views    map[CallID]*live
-	down     map[ServerID]bool // of every configured server, whether it is out of reach
+	watched  map[CallID]chan struct{} // closed when the call changes
+	down     map[ServerID]bool        // of every configured server, whether it is out of reach
 	draining bool
 }
 
@@ -82,6 +86,9 @@ func New(o Options) *Engine {
 	if o.Phones == nil {
 		o.Phones = noPhones{}
 	}
+	if o.Recorder == nil {
+		o.Recorder = noRecorder{}
+	}
 	if o.Queues == nil {
 		o.Queues = noQueues{}
 	}
@@ -95,7 +102,7 @@ func New(o Options) *Engine {
 	return &Engine{
 		Options: o, log: o.Logger, ctx: ctx, cancel: cancel,
 		actors: map[InteractionID]*actor{}, arrivals: map[ChannelID]*actor{},
-		legs: map[string]ChannelID{}, views: map[CallID]*live{}, down: down,
+		legs: map[string]ChannelID{}, views: map[CallID]*live{}, watched: map[CallID]chan struct{}{}, down: down,
 	}
 }
 
@@ -214,6 +221,7 @@ func (e *Engine) setView(a *actor) {
 		} else if l := e.views[v.ID]; l != nil && l.actor == a {
 			delete(e.views, v.ID)
 		}
+		e.changedLocked(v.ID)
 	}
 }
 

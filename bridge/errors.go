@@ -19,6 +19,7 @@ var (
 	ErrUnknownOutcome = errors.New("nobody knows whether it was done")
 	ErrNotAParty      = errors.New("that DN is not a party of this call")
 	ErrPhoneSilent    = errors.New("the phone did not acknowledge the command in time")
+	ErrNoRecorder     = errors.New("this sidecar does not record: see recording.enabled in its configuration")
 	ErrNotPlayed      = errors.New("the announcement could not be played: is there such a sound?")
 	ErrPhoneRefused   = errors.New("the phone did not do it")
 )

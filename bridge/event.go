@@ -23,6 +23,7 @@ const (
 	EventDTMFSent            EventKind = "DtmfSent"
 	EventMuteOn              EventKind = "MuteOn"
 	EventMuteOff             EventKind = "MuteOff"
+	EventRecordingChanged    EventKind = "RecordingChanged"
 	EventQueued              EventKind = "Queued"   // at a route point; This is the route point, as for Diverted
 	EventDiverted            EventKind = "Diverted" // from there, to an agent or elsewhere
 	EventError               EventKind = "Error"    // a command failed after it had been accepted; Error says why

@@ -89,23 +89,29 @@ func (e *Engine) ownerOfBridge(id string) *actor {
 
 // Referral is a phone's wish to transfer its call.
 type Referral struct {
-	Channel  ChannelID // or
-	Leg      string    // when the phone asked our gateway
-	From     DN
-	To       string
-	Attended bool
+	Channel     ChannelID // or
+	Leg         string    // when the phone asked our gateway
+	From        DN
+	To          string
+	Attended    bool      // it names another call of the phone that is to be replaced:
+	Replaces    ChannelID // or
+	ReplacesLeg string    // when the phone asked our gateway; both empty: none of its calls
 }
 
-// Refer takes a phone's REFER. Only the transfer without consultation is done; the other kind is declined.
+// Refer takes a phone's REFER: a transfer to a number, or one that makes one call of two.
 func (e *Engine) Refer(in Referral) {
 	a := e.referOwner(&in)
 	if a == nil {
 		return
 	}
+	if in.Attended {
+		e.spawn(func() { e.referAttended(a, in) })
+		return
+	}
 	phone := in.Leg != ""
 	dest, err := e.Plan.Dial(in.From, "", in.To)
-	if err != nil || in.Attended || !dest.Treatment.IsZero() {
-		e.log.Info("refer_declined", "dn", in.From, "to", in.To, "attended", in.Attended, "error", err)
+	if err != nil || !dest.Treatment.IsZero() {
+		e.log.Info("refer_declined", "dn", in.From, "to", in.To, "error", err)
 		a.feed(doReferRefused{Channel: in.Channel, Phone: phone})
 		return
 	}
@@ -216,6 +222,7 @@ func (e *Engine) Restore(list []Interaction) {
 		}
 		e.restore(i)
 	}
+	e.giveAgain(list)
 }
 
 // takeUp counts again what the legs of parties count for.

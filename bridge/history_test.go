@@ -19,13 +19,14 @@ type history struct {
 	calls        map[CallID]ConnID
 	began, ended map[seat]bool
 	told         map[seat]ConnID // as what a DN knows its call
+	dns          map[seat]DN
 }
 
 // checkHistory holds the events of all interactions against what every client may count on.
 func checkHistory(events []Event) []string {
 	h := &history{
 		seen: map[string]string{}, last: map[InteractionID]int{}, calls: map[CallID]ConnID{},
-		began: map[seat]bool{}, ended: map[seat]bool{}, told: map[seat]ConnID{},
+		began: map[seat]bool{}, ended: map[seat]bool{}, told: map[seat]ConnID{}, dns: map[seat]DN{},
 	}
 	for _, e := range events {
 		h.check(e)
@@ -61,7 +62,7 @@ func (h *history) check(e Event) {
 		wrong("has another ConnID than its call had before")
 	}
 	h.calls[e.Call.ID] = e.Call.ConnID
-	if e.Kind == EventCallChanged {
+	if e.Kind == EventCallChanged || e.This.ID == 0 { // which is a route point's
 		return
 	}
 	who := seat{e.Call.Interaction, e.This.ID}
@@ -70,13 +71,16 @@ func (h *history) check(e Event) {
 	}
 	switch e.Kind {
 	case EventDialing, EventRinging:
-		h.began[who], h.told[who] = true, e.Call.ConnID
+		h.began[who], h.told[who], h.dns[who] = true, e.Call.ConnID, e.This.DN
 	case EventReleased, EventAbandoned:
 		h.ended[who] = true
 	case EventError:
 		h.ended[who] = e.This.State == PartyReleased
 		return // of a click-to-dial it is the first and the last
 	default:
+	}
+	if e.Kind == EventPartyChanged && !h.began[who] {
+		h.moved(who, e)
 	}
 	if !h.began[who] {
 		wrong("comes before Dialing or Ringing")
@@ -86,5 +90,15 @@ func (h *history) check(e Event) {
 	}
 	if h.told[who] != e.Call.ConnID {
 		wrong(fmt.Sprintf("is of %s, and its call is %s", e.Call.ConnID, h.told[who]))
+	}
+}
+
+// moved takes that a DN has another seat from now on: its call and another one, of another interaction, became one.
+func (h *history) moved(who seat, e Event) {
+	for old := range h.began {
+		if !h.ended[old] && h.dns[old] == e.This.DN && h.told[old] == e.PreviousConnID {
+			h.ended[old], h.began[who], h.told[who], h.dns[who] = true, true, e.PreviousConnID, e.This.DN
+			return
+		}
 	}
 }

@@ -250,6 +250,16 @@ type doAnnounce struct {
 	Reply int
 }
 
+// doRecord does something with the recording of the call; without By it is the settings that want it.
+type doRecord struct {
+	By     DN
+	Verb   Capability
+	Reason string
+	Prompt string // sound that tells the parties, empty for none
+	Op     OpID
+	Reply  int
+}
+
 // Forwarded says that the DN of a CreateLeg sends its calls on.
 type Forwarded struct {
 	Channel ChannelID
@@ -306,6 +316,7 @@ func (doData) isInput()         {}
 func (doOffer) isInput()        {}
 func (doAnnounce) isInput()     {}
 func (Forwarded) isInput()      {}
+func (doRecord) isInput()       {}
 
 // command is an input whose sender waits for a reply.
 type command interface {
@@ -329,6 +340,7 @@ func (in doDTMF) token() int     { return in.Reply }
 func (in doData) token() int     { return in.Reply }
 func (in doOffer) token() int    { return in.Reply }
 func (in doAnnounce) token() int { return in.Reply }
+func (in doRecord) token() int   { return in.Reply }
 
 // stamped carries the time to the machine, which has no clock.
 type stamped struct {

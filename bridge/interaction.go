@@ -38,7 +38,8 @@ type Call struct {
 	Music      bool // it plays music
 	Transfer   *TransferOp
 	UserData   UserData
-	Queue      *QueueWait // it waits at a route point
+	Queue      *QueueWait  // it waits at a route point
+	Recordings []Recording // the last one may run
 	StartedAt  time.Time
 	AnsweredAt time.Time
 	EndedAt    time.Time
@@ -74,14 +75,15 @@ type Party struct {
 	Dest      Destination
 	Deadline  time.Time // ringing ends
 	Leg       Leg
-	BackTo    Treatment // where the leg was handed back to
-	Asked     Asked     // what its phone is being told to do
-	Away      bool      // held, while its leg serves the DN in another call of the interaction
-	Added     bool      // called into a call that went on
-	Complete  bool      // a consultation that is a transfer as soon as it is being called
-	Reply     int       // token of the command that waits until it is being called, 0 for none
-	Ready     bool      // called only as an agent who is ready for calls
-	Forwards  int       // how many DNs have sent the call on to here
+	BackTo    Treatment     // where the leg was handed back to
+	Asked     Asked         // what its phone is being told to do
+	Away      bool          // held, while its leg serves the DN in another call of the interaction
+	Added     bool          // called into a call that went on
+	Complete  bool          // a consultation that is a transfer as soon as it is being called
+	Reply     int           // token of the command that waits until it is being called, 0 for none
+	Ready     bool          // called only as an agent who is ready for calls
+	TakenFrom InteractionID // it was a party of that one before the two calls became one
+	Forwards  int           // how many DNs have sent the call on to here
 }
 
 // Asked is what a phone was told to do and has not acknowledged yet.
@@ -115,7 +117,7 @@ type Hold string
 // The holds.
 const (
 	HoldNone    Hold = ""
-	HoldSwitch  Hold = "switch"  // the phone told the switch, which plays its music
+	HoldSwitch  Hold = "switch"  // the phone told the switch, which tells nobody in a bridge that mixes
 	HoldGateway Hold = "gateway" // the phone told our gateway, and the music is ours to play
 	HoldEngine  Hold = "engine"  // by command: the leg is out of the bridge, whatever its phone can do
 )
@@ -291,6 +293,7 @@ func (c *Call) unshare() {
 		wait := *c.Queue
 		c.Queue = &wait
 	}
+	c.Recordings = slices.Clone(c.Recordings)
 	c.UserData = c.UserData.Clone()
 }
 

@@ -178,6 +178,14 @@ func (s *step) applyCommand(in Input) {
 		s.digit(in)
 	case Forwarded:
 		s.forwarded(in)
+	case doTake:
+		s.take(in)
+	case doGive:
+		s.give(in)
+	case doRecord:
+		s.record(in)
+	case Recorded:
+		s.recorded(in)
 	case doMonitor:
 		s.monitor(in)
 	case doSwitchMonitor:
@@ -226,6 +234,9 @@ func (s *step) settleCall(before CallView) {
 		s.music()
 	}
 	s.tellChange(before, s.i.viewOf(s.n))
+	if living == 0 && s.endRecordings() {
+		return
+	}
 	if living == 0 && legs == 0 && !c.Done {
 		if c.Bridged {
 			s.do(DestroyBridge{Bridge: c.Bridge})
@@ -449,6 +460,12 @@ func (s *step) switchLost() {
 		s.failTransfer(ErrSwitchUnavailable)
 		for i := range c.Parties {
 			s.gone(&c.Parties[i])
+		}
+		for k := range c.Recordings {
+			for _, side := range c.Recordings[k].sides() {
+				side.Leg.State, side.Over = LegGone, true
+			}
+			s.sideOver(&c.Recordings[k])
 		}
 		c.Bridged = false // should the server live after all, nothing of it is touched before we have looked
 	}

@@ -8,6 +8,9 @@ func (s *step) add(in doAdd) {
 	if err == nil {
 		err = s.outsider(in.Dest, "single-step-conference")
 	}
+	if err == nil && in.Dest.Queue != "" {
+		err = &TargetError{Number: in.Dest.Dialled, Rule: "single-step-conference", Why: "a queue can't be a party: consult it instead"}
+	}
 	if err != nil {
 		s.do(Reply{Token: in.Reply, Err: err})
 		return
@@ -104,11 +107,32 @@ func (s *step) redirect(in doRedirect) {
 		return
 	}
 	c := s.call()
-	added, third := p.Added, p.Third
+	added, third, id := p.Added, p.Third, p.ID
+	if in.Dest.Queue != "" {
+		s.redirectToQueue(p, in)
+		return
+	}
 	s.release(p, CallStateRedirected, causeNormal)
 	to := s.ring(in.Dest, 0)
 	to.Added, to.Third, to.Reply = added, third, in.Reply
-	if op := c.Transfer; op != nil && op.To == p.ID {
+	if op := c.Transfer; op != nil && op.To == id {
 		op.To = to.ID
 	}
+	if c.Queue != nil && c.Queue.Offer == id {
+		c.Queue.Offer = to.ID
+	}
+}
+
+// redirectToQueue lets the caller wait instead.
+func (s *step) redirectToQueue(p *Party, in doRedirect) {
+	c := s.call()
+	if c.Queue != nil || c.Transfer != nil || len(c.others(p.ID)) != 1 {
+		s.do(Reply{Token: in.Reply, Err: &TargetError{
+			Number: in.Dest.Dialled, Rule: "redirect", Why: "only a call of two parties that waits nowhere can be sent to a queue",
+		}})
+		return
+	}
+	s.release(p, CallStateRedirected, causeNormal)
+	s.enqueueInstead(in.Dest)
+	s.do(Reply{Token: in.Reply})
 }

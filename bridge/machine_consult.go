@@ -41,12 +41,23 @@ func (s *step) consult(in doConsult) {
 	number, name, dn := p.Number, p.Name, p.DN
 	s.on(len(s.i.Consults), func() {
 		origin := s.join(Party{DN: dn, Number: number, Name: name, Role: RoleOrigination, State: PartyDialing, Leg: leg}).ID
+		if in.Dest.Queue != "" {
+			s.tell(s.call().party(origin), Event{Kind: EventDialing, CallState: CallStateOK, Reference: in.Op})
+			s.enqueue(s.call().party(origin), in.Dest)
+			return
+		}
 		target := s.ring(in.Dest, 0)
 		target.Reply, target.Complete = in.Reply, in.Mute
 		by := s.call().party(origin)
 		s.tell(by, Event{Kind: EventDialing, CallState: CallStateOK, Reference: in.Op})
 		s.freePhone(by)
 	})
+	if in.Dest.Queue != "" {
+		if prim, cons, ok := s.i.pair(in.By); ok && in.Mute {
+			s.handOver(in.By, prim, cons, in.Op)
+		}
+		s.do(Reply{Token: in.Reply})
+	}
 }
 
 // completeMuted makes a transfer of a consultation whose target is about to ring.
@@ -125,13 +136,14 @@ func (s *step) handOver(dn DN, prim, cons int, op OpID) {
 	for k, n := range []int{cons, prim} {
 		s.on(n, func() { s.dropLeg(legs[k], causeNormal) })
 	}
+	s.queueMoves(prim, cons)
 	moved := s.move(cons, prim, by)
 	s.on(prim, func() {
 		c := s.call()
 		s.told(moved, EventPartyChanged, CallStateTransferred, s.i.nth(cons).ConnID)
 		for _, id := range moved {
 			switch q := c.party(id); {
-			case q.talks():
+			case q.talks(), c.Queue != nil:
 			case len(c.others(id)) > 1: // it comes into a conference
 				q.Added = true
 			default:

@@ -12,7 +12,7 @@ func (s *step) legChanged(in LegChanged) {
 		return
 	}
 	p := s.byChannel(in.Channel)
-	if p == nil || in.Phone && s.phoneChanged(p, in.Change) {
+	if p == nil && s.snooped(in.Channel, in.Change) || p == nil || in.Phone && s.phoneChanged(p, in.Change) {
 		return
 	}
 	switch in.Change {
@@ -331,7 +331,7 @@ func (s *step) legFailed(in LegFailed) {
 		return
 	}
 	p := s.byChannel(in.Channel)
-	if p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
+	if p == nil && s.snooped(in.Channel, LegIsGone) || p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
 		return
 	}
 	switch {

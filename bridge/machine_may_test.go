@@ -11,7 +11,7 @@ func always(more ...Capability) []Capability {
 }
 
 func established(more ...Capability) []Capability {
-	return always(append(more, CanSingleStepTransfer, CanInitiateTransfer, CanInitiateConference, CanSingleStepConference, CanSendDTMF, CanMuteOn)...)
+	return always(append(more, CanSingleStepTransfer, CanInitiateTransfer, CanInitiateConference, CanSingleStepConference, CanSendDTMF, CanMuteOn, CanStartRecording)...)
 }
 
 // TestCapabilitiesPerState is the list that desktops know, state by state.
@@ -19,7 +19,7 @@ func TestCapabilitiesPerState(t *testing.T) {
 	t.Parallel()
 	dialing := newScript(t).in(Arrived{Channel: ch("a"), From: "5001", Number: "5001", Called: "030", Dest: toOutside("030")}, leg("n1-x.1", LegIsCreated))
 	paired := []Capability{CanCompleteTransfer, CanCompleteConference, CanMerge, CanAlternate, CanReconnect}
-	withoutConsult := always(append(paired, CanSingleStepTransfer, CanSingleStepConference, CanSendDTMF, CanMuteOn)...)
+	withoutConsult := always(append(paired, CanSingleStepTransfer, CanSingleStepConference, CanSendDTMF, CanMuteOn, CanStartRecording)...)
 	conference := consulted(t).in(complete(CanCompleteConference))
 	able := inbound(t).able().in(told("n1-x.1", LegIsAudible))
 	for name, test := range map[string]struct {
@@ -33,16 +33,16 @@ func TestCapabilitiesPerState(t *testing.T) {
 		"Established":                    {talking(t), "5001", established(CanHold)},
 		"Held":                           {talking(t).in(doPhone{By: "5001", Verb: PhoneHold}), "5001", established(CanRetrieve)},
 		"Muted":                          {talking(t).in(doMute{By: "5001", Direction: MuteIn, On: true}), "5001", established(CanHold, CanMuteOff)},
-		"Held, consultation dials":       {consulting(t), "5001", always(CanCompleteTransfer, CanReconnect, CanSingleStepConference)},
+		"Held, consultation dials":       {consulting(t), "5001", always(CanCompleteTransfer, CanReconnect, CanSingleStepConference, CanStartRecording)},
 		"Consult origin, Dialing":        {consulting(t).about("UUID2"), "5001", always(CanCompleteTransfer, CanReconnect)},
 		"Consult target, Ringing":        {consulting(t).about("UUID2"), "5002", always(CanRedirect)},
 		"Consult origin, Established":    {consulted(t).about("UUID2"), "5001", append(withoutConsult, CanHold)},
-		"Held, consultation established": {consulted(t), "5001", always(append(paired, CanSingleStepConference)...)},
+		"Held, consultation established": {consulted(t), "5001", always(append(paired, CanSingleStepConference, CanStartRecording)...)},
 		"Consult target, Established":    {consulted(t).about("UUID2"), "5002", established(CanHold)},
 		"Alternated":                     {consulted(t).in(complete(CanAlternate)), "5001", append(withoutConsult, CanHold)},
 		"Conference": {
 			conference, "5001",
-			always(CanHold, CanInitiateTransfer, CanInitiateConference, CanSingleStepConference, CanSendDTMF, CanMuteOn, CanDeleteFromConference),
+			always(CanHold, CanInitiateTransfer, CanInitiateConference, CanSingleStepConference, CanSendDTMF, CanMuteOn, CanDeleteFromConference, CanStartRecording),
 		},
 	} {
 		require.ElementsMatch(t, test.want, test.s.view(test.dn), name)

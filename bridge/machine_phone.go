@@ -188,7 +188,7 @@ func (c *Call) musicClass() string {
 }
 
 // wantsMusic reports whether somebody waits in the bridge: for the target of a transfer, or for the one other party, who
-// holds and whose switch does not know it, or whose page is being loaded anew. Among several a hold silences nobody.
+// holds or whose page is being loaded anew. Among several a hold silences nobody.
 func (c *Call) wantsMusic() bool {
 	if c.Queue != nil {
 		return c.Queue.Playing == ""
@@ -199,10 +199,8 @@ func (c *Call) wantsMusic() bool {
 	here, away := 0, 0
 	for i := range c.Parties {
 		switch p := &c.Parties[i]; {
-		case p.State == PartyHeld && (p.Away || p.Leg.Hold == HoldEngine):
-			away++
-		case !p.alive() || !p.Leg.Joined:
-		case p.Leg.MediaLost, p.State == PartyHeld && p.Leg.Hold == HoldGateway:
+		case p.State != PartyEstablished && p.State != PartyHeld:
+		case p.Leg.MediaLost, p.State == PartyHeld:
 			away++
 		default:
 			here++

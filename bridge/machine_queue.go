@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -27,7 +28,7 @@ func (s *step) enqueue(caller *Party, dest Destination) {
 	c := s.call()
 	c.Music = false // that of another queue is not this one's
 	c.Queue = &QueueWait{Name: dest.Queue, Number: dest.Number, Music: dest.Music, Since: s.at}
-	if caller.Leg.State == LegArrived {
+	if caller.Leg.State == LegArrived && !caller.Leg.Joined {
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
 	}
 	if !caller.Leg.Joined {
@@ -35,6 +36,41 @@ func (s *step) enqueue(caller *Party, dest Destination) {
 	}
 	s.queueEvent(EventQueued, caller, CallStateOK)
 	s.waits(PartyID(0), nil)
+}
+
+// waiter is the party that waits.
+func (c *Call) waiter() *Party {
+	for i := range c.Parties {
+		if p := &c.Parties[i]; p.alive() && (c.Queue == nil || p.ID != c.Queue.Offer) {
+			return p
+		}
+	}
+	return nil
+}
+
+// enqueueInstead lets the one who is left wait, after a transfer or a redirection to a queue.
+func (s *step) enqueueInstead(dest Destination) {
+	if p := s.call().waiter(); p != nil {
+		s.enqueue(p, dest)
+	}
+}
+
+// queueMoves lets the primary call wait where its consultation waited.
+func (s *step) queueMoves(prim, cons int) {
+	wait := s.i.nth(cons).Queue
+	if wait == nil {
+		return
+	}
+	kept := *wait
+	s.on(cons, func() { s.notWaiting(GoneRouted) })
+	s.on(prim, func() {
+		c := s.call()
+		kept.Playing, kept.Reply = "", 0
+		c.Queue, c.Music = &kept, false
+		if kept.Offer == 0 {
+			s.waits(0, nil)
+		}
+	})
 }
 
 // queueEvent tells what happens at the route point itself.
@@ -53,6 +89,9 @@ func (s *step) waits(offered PartyID, failed error) {
 	if p := c.party(offered); p != nil {
 		e.Waiting.Offered = p.DN
 	}
+	if p := c.party(c.Queue.Offer); p != nil {
+		e.Waiting.Ringing = p.DN
+	}
 	s.do(e)
 }
 
@@ -69,7 +108,7 @@ func (s *step) notWaiting(why GoneReason) {
 	case GoneAnswered:
 	}
 	if len(c.Parties) > 0 {
-		s.queueEvent(kind, &c.Parties[0], state)
+		s.queueEvent(kind, cmp.Or(c.waiter(), &c.Parties[0]), state)
 	}
 	s.do(TellQueue{Call: c.ID, Gone: why})
 	c.Queue = nil
@@ -122,7 +161,7 @@ func (s *step) offer(in doOffer) {
 		c.Queue.Offer = 0
 		s.release(p, CallStateRedirected, causeNormal)
 	}
-	caller := &c.Parties[0]
+	caller := c.waiter()
 	switch {
 	case in.Route && in.Dest.Queue != "":
 		s.notWaiting(GoneRouted)
@@ -159,7 +198,7 @@ func (s *step) offerFailed(p *Party, cause int, err error) bool {
 // playToCaller plays to the caller instead of the music.
 func (s *step) playToCaller(in doAnnounce) {
 	c := s.call()
-	if c.Queue == nil || c.Queue.Offer != 0 || c.Queue.Playing != "" || !c.Parties[0].Leg.Joined {
+	if c.Queue == nil || c.Queue.Offer != 0 || c.Queue.Playing != "" || !c.waiter().Leg.Joined {
 		s.do(Reply{Token: in.Reply, Err: ErrNotWaiting})
 		return
 	}
@@ -195,14 +234,14 @@ func (s *step) digit(in Digit) {
 // stillWaiting takes up a waiting call after a restart or a gap.
 func (s *step) stillWaiting(restarted bool) {
 	c := s.call()
-	caller := &c.Parties[0]
+	caller := c.waiter()
 	if c.Queue.Playing != "" && restarted {
 		c.Queue.Playing = ""
 	}
 	if caller.Leg.State == LegArrived {
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
 	}
-	if restarted && c.Queue.Offer == 0 {
+	if restarted {
 		s.waits(0, nil)
 	}
 }

@@ -81,3 +81,31 @@ func TestAnAnnouncementReplacesTheMusic(t *testing.T) {
 	s.in(Played{ID: s.state.Call.Queue.Playing})
 	require.Equal(t, []string{"Reply", "PlayMusic"}, s.effects())
 }
+
+// A consultation with a queue: the customer waits there in the agent's place, as long as the agent has.
+func TestConsultationWithAQueue(t *testing.T) {
+	t.Parallel()
+	sales := Destination{Queue: "sales", Number: "6000", Dialled: "6000", Music: "sales"}
+	s := talking(t).in(doConsult{By: "5001", Dest: sales, ID: "UUID2", ConnID: 2, Reply: 9})
+	require.Equal(t, []string{"5001: Held OK other=030123", "5001: Dialing OK", "6000: Queued OK other=5001"}, s.events())
+	since := s.state.Consults[0].Queue.Since
+	s.in(Joined{Parties: []PartyID{3}}, doComplete{By: "5001", Verb: CanCompleteTransfer, Reply: 10})
+	require.Equal(t, []string{
+		"5001: Released Transferred cause=16", "5001: Released Transferred other=030123 cause=16", "6000: Diverted Redirected other=5001",
+	}, s.events())
+	require.Equal(t, since, s.state.Call.Queue.Since)
+	s.in(gone("n1-x.1", 16), offer("5002"), leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsUp), Joined{Parties: []PartyID{1, 4}})
+	require.Contains(t, s.events(), "5002: Established OK other=030123")
+}
+
+func TestTransferToAQueue(t *testing.T) {
+	t.Parallel()
+	sales := Destination{Queue: "sales", Number: "6000", Dialled: "6000"}
+	s := talking(t).in(doTransfer{By: "5001", Dest: sales, Reply: 8})
+	require.Equal(t, []string{"5001: Released Transferred other=030123 cause=16", "6000: Queued OK other=030123"}, s.events())
+	require.Equal(t, []string{"HangupLeg", "TellQueue", "Reply", "PlayMusic"}, s.effects())
+	s = inbound(t).in(doRedirect{By: "5001", Dest: sales, Reply: 8})
+	require.Equal(t, []string{"5001: Released Redirected other=030123 cause=16", "6000: Queued OK other=030123"}, s.events())
+	require.Equal(t, map[int]string{8: `"6000" can't be called: a queue can't be a party: consult it instead`},
+		talking(t).replies(doAdd{By: "5001", Dest: sales, Reply: 8}))
+}

@@ -35,6 +35,7 @@ func (s *step) reconciled(in Reconciled) {
 			s.reconcileLeg(id, in)
 		}
 	}
+	s.reconcileRecordings(in)
 	for s.n = range s.i.calls() {
 		s.reconcileBridge(in)
 	}

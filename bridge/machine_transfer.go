@@ -14,11 +14,23 @@ func (s *step) transfer(in doTransfer) {
 		s.refuseTransfer(in, err)
 		return
 	}
+	if in.Dest.Queue != "" {
+		s.transferToQueue(in, by)
+		return
+	}
 	op := &TransferOp{By: by.ID, Refer: in.refer(), Phone: in.Phone, Op: in.Op, Reply: in.Reply}
 	byID := by.ID
 	to := s.ring(in.Dest, byID)
 	op.To = to.ID
 	s.call().Transfer = op
+}
+
+// transferToQueue lets the other party wait: there is nobody to be called yet.
+func (s *step) transferToQueue(in doTransfer, by *Party) {
+	s.quit(by, Event{Kind: EventReleased, CallState: CallStateTransferred, Cause: causeNormal, Reference: in.Op})
+	s.dropReferring(by, in.refer(), in.Phone)
+	s.enqueueInstead(in.Dest)
+	s.do(Reply{Token: in.Reply})
 }
 
 func (s *step) refuseTransfer(in doTransfer, err error) {

@@ -216,6 +216,8 @@ func (t *tour) checkMedia(p place, c *Call) {
 			if !q.Away && in != "" {
 				t.fail(p, fmt.Sprintf("party %d is held and hears the call", q.ID))
 			}
+		case q.State == PartyHeld: // by its phone, which stays in the bridge
+			away++
 		default:
 			here++
 			if q.Leg.State == LegUp && in != c.Bridge.ID {

@@ -353,7 +353,9 @@ func (p *place) leave() {
 	for len(p.queue) > 0 {
 		switch e := p.queue[0].(type) {
 		case LeaveLegs:
-			maps.DeleteFunc(p.bridges, func(ch, br string) bool { return br == e.Bridge.ID && slices.Contains(e.Channels, ChannelID{e.Bridge.Server, ch}) })
+			maps.DeleteFunc(p.bridges, func(ch, br string) bool {
+				return br == e.Bridge.ID && slices.Contains(e.Channels, ChannelID{e.Bridge.Server, ch})
+			})
 		case DestroyBridge:
 			maps.DeleteFunc(p.bridges, func(_, br string) bool { return br == e.Bridge.ID })
 		default:

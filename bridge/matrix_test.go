@@ -457,7 +457,7 @@ func (w *walk) checkMusic(m node) {
 	for _, p := range c.Parties {
 		switch {
 		case p.State != PartyEstablished && p.State != PartyHeld:
-		case p.Leg.MediaLost, p.State == PartyHeld && p.Leg.Hold != HoldSwitch:
+		case p.Leg.MediaLost, p.State == PartyHeld:
 			away++
 		default:
 			here++

@@ -62,6 +62,8 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 		case verb == CanMuteOn && p.Leg.Mute == MuteBoth:
 			return "it is muted both ways"
 		}
+	case CanStartRecording, CanStopRecording, CanPauseRecording, CanResumeRecording:
+		return c.whyRecord(verb)
 	default:
 		return i.whyElse(n, p, verb)
 	}

@@ -142,7 +142,7 @@ func (i *Interaction) viewOf(n int) CallView {
 	c := i.nth(n)
 	v := CallView{
 		ID: c.ID, ConnID: c.ConnID, Interaction: i.ID, Type: c.Type, Controller: c.Controller, State: c.state(),
-		ANI: c.ANI, DNIS: c.DNIS, UserData: c.UserData.Clone(), Parent: c.Parent,
+		ANI: c.ANI, DNIS: c.DNIS, UserData: c.UserData.Clone(), Parent: c.Parent, Recording: c.recordingState(),
 		StartedAt: c.StartedAt, AnsweredAt: c.AnsweredAt, EndedAt: c.EndedAt,
 	}
 	for k := range c.Parties {

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"errors"
 )
 
@@ -134,28 +133,3 @@ const (
 	RecordingPaused  RecordingState = "Paused"
 	RecordingStopped RecordingState = "Stopped"
 )
-
-// Complete removes a call that is released from the list of By.
-func (e *Engine) Complete(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// StartRecording begins to record the call. One that is being recorded is no error.
-func (e *Engine) StartRecording(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// StopRecording ends the recording for good.
-func (e *Engine) StopRecording(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// PauseRecording keeps what is said out of the recording until ResumeRecording.
-func (e *Engine) PauseRecording(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}
-
-// ResumeRecording goes on with a recording that was paused.
-func (e *Engine) ResumeRecording(context.Context, PartyCommand) (CallView, error) {
-	return CallView{}, ErrNotBuilt
-}

@@ -62,6 +62,7 @@ type CallView struct {
 	DNIS        string     // number that was called
 	Parties     []PartyView
 	UserData    UserData
+	Recording   RecordingState
 	StartedAt   time.Time
 	AnsweredAt  time.Time // zero before the answer
 	EndedAt     time.Time // zero while the call lives

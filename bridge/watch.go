@@ -135,6 +135,16 @@ func (i *Interaction) legAt(ch ChannelID) *Leg {
 		}
 		return w.snoop(ch)
 	}
+	for n := range i.calls() {
+		c := i.nth(n)
+		for k := range c.Recordings {
+			for _, side := range c.Recordings[k].sides() {
+				if side.Leg.Channel == ch {
+					return &side.Leg
+				}
+			}
+		}
+	}
 	return nil
 }
 

@@ -195,11 +195,14 @@ func commandCases() []callCase {
 	attached := happened(8, bridge.EventAttachedDataChanged, call, this, caller)
 	attached.Call.UserData = bridge.UserDataOf(map[string]string{"CustomerSegment": "Gold"})
 	attached.Reference = "op-17"
+	recording := happened(12, bridge.EventRecordingChanged, call, this, caller)
+	recording.Call.Recording = bridge.RecordingOn
 	dtmf := happened(9, bridge.EventDTMFSent, call, this, caller)
 	dtmf.Digits = "12#"
 	return []callCase{
 		{"AttachedDataChanged", attached},
 		{"DtmfSent", dtmf},
+		{"RecordingChanged", recording},
 		{"MuteOn", happened(10, bridge.EventMuteOn, call, this, caller)},
 		{"MuteOff", happened(11, bridge.EventMuteOff, call, this, caller)},
 	}

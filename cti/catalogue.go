@@ -45,7 +45,7 @@ type callKind struct {
 }
 
 // callKinds gives an array, not a slice, so that looking a row up costs no allocation.
-func callKinds() [22]callKind {
+func callKinds() [23]callKind {
 	return [...]callKind{
 		ofCall(bridge.EventDialing, "EventDialing", 61, "the DN is calling somebody"),
 		ofCall(bridge.EventRinging, "EventRinging", 60, "the DN is being called and its phone rings"),
@@ -64,6 +64,7 @@ func callKinds() [22]callKind {
 		ofCall(bridge.EventDTMFSent, "EventDTMFSent", 98, "the DN has sent digits, by command"),
 		ofCall(bridge.EventMuteOn, "EventMuteOn", 145, "what the DN says, or hears, is kept from being heard, by command"),
 		ofCall(bridge.EventMuteOff, "EventMuteOff", 146, "that has ended for a direction or both"),
+		ofCall(bridge.EventRecordingChanged, "EventCallInfoChanged", 112, "the recording of the DN's call was begun, paused, resumed or ended"),
 		ofCall(bridge.EventQueued, "EventQueued", 57, "a call waits at the route point ThisDN"),
 		ofCall(bridge.EventDiverted, "EventDiverted", 58, "a call has left the route point ThisDN, for an agent or another number"),
 		ofCall(bridge.EventPrivateInfo, "EventPrivateInfo", 150, "the mode of a supervision has changed: Extensions has the new one"),

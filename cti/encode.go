@@ -171,7 +171,7 @@ func participant(p *bridge.PartyView) Participant {
 
 func newCall(c *bridge.CallView, at time.Time) *Call {
 	call := &Call{
-		ID: c.ID, ConnID: c.ConnID, Type: c.Type, ANI: c.ANI, DNIS: c.DNIS, UserData: bridge.UserDataObject(c.UserData), ParentConnID: c.Parent,
+		ID: c.ID, ConnID: c.ConnID, Type: c.Type, ANI: c.ANI, DNIS: c.DNIS, UserData: bridge.UserDataObject(c.UserData), ParentConnID: c.Parent, Recording: c.Recording,
 		StartedAt: Time{c.StartedAt}, Participants: make([]Participant, 0, len(c.Parties)),
 	}
 	if !c.EndedAt.IsZero() {

@@ -66,8 +66,9 @@ type Call struct {
 	ANI          string                `json:"ani"`
 	DNIS         string                `json:"dnis"`
 	OtherDN      string                `json:"otherDn,omitempty"`
-	Participants []Participant         `json:"participants"`          // for a DN the others, for a call everybody
-	Capabilities []bridge.Capability   `json:"capabilities,omitzero"` // what the DN may do now
+	Participants []Participant         `json:"participants"`             // for a DN the others, for a call everybody
+	Capabilities []bridge.Capability   `json:"capabilities,omitzero"`    // what the DN may do now
+	Recording    bridge.RecordingState `json:"recordingState,omitempty"` // left out of a call that was never recorded
 	UserData     bridge.UserDataObject `json:"userData"`
 	StartedAt    Time                  `json:"startedAt,omitzero"`
 	Duration     int                   `json:"duration"` // seconds since StartedAt

@@ -156,7 +156,7 @@ func TestTenThousandDNsLoad(t *testing.T) {
 	require.NoError(t, pjsipgen.Write(l.dir, files(t, cfg)))
 	cfg.DNs[0].Numbers = []string{"20000-30000"}
 	began = time.Now()
-	_, err = pjsipgen.Apply(l.ctx, overARI{c}, l.dir, files(t, cfg))
+	_, err = pjsipgen.Apply(t.Context(), overARI{c}, l.dir, files(t, cfg))
 	require.NoError(t, err)
 	t.Logf("one more applied in %v", time.Since(began))
 }

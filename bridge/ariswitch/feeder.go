@@ -217,12 +217,16 @@ func (f *Feeder) refer(e *ari.ChannelTransfer) {
 	if toldBefore(f.refers, source.ID, e.At()) {
 		return
 	}
-	f.engine.Refer(bridge.Referral{
+	in := bridge.Referral{
 		Channel:  f.channel(source.ID),
 		From:     bridge.DN(endpointOf(source.Name)),
 		To:       e.ReferTo.RequestedDestination.Destination,
 		Attended: e.ReferTo.DestinationChannel != nil || e.ReferTo.RequestedDestination.ProtocolID != "",
-	})
+	}
+	if e.ReferTo.DestinationChannel != nil {
+		in.Replaces = f.channel(e.ReferTo.DestinationChannel.ID)
+	}
+	f.engine.Refer(in)
 }
 
 func (f *Feeder) endpoints(list []ari.EndpointData) {

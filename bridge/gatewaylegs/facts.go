@@ -54,7 +54,7 @@ func (l *Legs) OnEvent(e gateway.Event) {
 // OnRefer takes the transfer that a phone asks for: gateway.Options.OnRefer.
 func (l *Legs) OnRefer(r gateway.Referral) {
 	if s := l.sides.Load(); s != nil {
-		s.engine.Refer(bridge.Referral{Leg: r.Leg, From: bridge.DN(r.DN), To: r.To, Attended: r.ReplacesLeg != ""})
+		s.engine.Refer(bridge.Referral{Leg: r.Leg, From: bridge.DN(r.DN), To: r.To, Attended: r.ReplacesLeg != "", ReplacesLeg: r.ReplacesLeg})
 	}
 }
 

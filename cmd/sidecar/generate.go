@@ -143,8 +143,9 @@ func (g *generateOptions) compare(w io.Writer, dir string, files pjsipgen.FileSe
 	return nil
 }
 
-// applyPatience bounds the whole exchange with Asterisk: a reload of 10,000 endpoints takes seconds.
-const applyPatience = 2 * time.Minute
+// applyPatience bounds the whole exchange with Asterisk: a reload of 10,000 endpoints takes seconds, on a loaded machine of 2
+// cores more than a minute.
+const applyPatience = 5 * time.Minute
 
 func applyFiles(cmd *cobra.Command, server config.Asterisk, secrets *config.Secrets, dir string, files pjsipgen.FileSet) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), applyPatience)

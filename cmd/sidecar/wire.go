@@ -31,6 +31,7 @@ import (
 	"sidecar/media"
 	"sidecar/pjsipgen"
 	"sidecar/store"
+	"sidecar/tap"
 )
 
 // daemon is the running system. Build makes it, run starts what has to run, close ends it in the reverse order.
@@ -64,6 +65,8 @@ type daemon struct {
 	turn        *media.TURNServer // nil when it is off
 	asteriskWS  *wsproxy.Proxy    // nil when no DN needs it
 	recordings  recordings
+	taps        *tap.Taps
+	tapped      *ariswitch.Taps // where they get their sound
 	guide       *gws.Guide
 	handler     http.Handler
 	draining    atomic.Bool
@@ -132,7 +135,8 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
 		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: d.plan,
-		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: queueFeed{feedPort{d.feed, d.dns}, d.queues.Router}, Queues: d.queues,
+		Recorder: recorderPort{d.cfg.Recording, d.recordings.archive}, Queues: d.queues,
+		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: queueFeed{feedPort{d.feed, d.dns}, d.queues.Router},
 		Orders: d.orders, HideMonitors: !d.cfg.Supervision.VisibleToAgents,
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
@@ -148,6 +152,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	}
 	d.engine.Restore(interactions) //nolint:contextcheck // what it starts lives until Close
 	takeUpCalls(d.engine.Calls(), d.dns)
+	d.buildTaps()
 	d.engine.RestoreMonitors(monitors)
 	return nil
 }
@@ -278,6 +283,7 @@ func (d *daemon) close(ctx context.Context) error {
 	if d.queues != nil {
 		errs = append(errs, d.queues.close())
 	}
+	d.closeTaps()
 	if d.engine != nil {
 		d.engine.Close()
 	}

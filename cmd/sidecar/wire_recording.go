@@ -44,7 +44,7 @@ func (r *recordings) close() error {
 
 // sound is what the API gives of it.
 func (d *daemon) sound() api.Sound {
-	return api.Sound{Archive: d.recordings.archive, AgentsMayListen: d.cfg.Recording.AgentsMayListen}
+	return api.Sound{Archive: d.recordings.archive, AgentsMayListen: d.cfg.Recording.AgentsMayListen, Taps: d.taps}
 }
 
 func (d *daemon) recordingMetrics(gauge func(name, help string, labels prometheus.Labels, value func() float64)) {

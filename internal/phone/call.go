@@ -38,7 +38,7 @@ type Call struct {
 	offering   bool // a re-INVITE of ours is under way
 	reinvites  int  // accepted from the peer
 	referring  bool
-	referrals  []int // sipfrag statuses of our REFER
+	referrals  []referral // reports of our REFER, in the order of their CSeq
 	digits     []byte
 	headers    map[string][]string
 	remote     Identity

@@ -1,9 +1,11 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,7 +174,11 @@ func (c *Call) Refer(ctx context.Context, target string) error {
 func (c *Call) ReferResults() []int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]int(nil), c.referrals...)
+	var statuses []int
+	for _, r := range c.referrals {
+		statuses = append(statuses, r.status)
+	}
+	return statuses
 }
 
 // WaitReferResult blocks until the peer has reported a final status about the
@@ -182,7 +188,7 @@ func (c *Call) WaitReferResult(ctx context.Context) (int, error) {
 		c.mu.Lock()
 		changed, status := c.changed, 0
 		if n := len(c.referrals); n > 0 {
-			status = c.referrals[n-1]
+			status = c.referrals[n-1].status
 		}
 		c.mu.Unlock()
 		if status >= 200 {
@@ -198,11 +204,18 @@ func (c *Call) WaitReferResult(ctx context.Context) (int, error) {
 	}
 }
 
-// takeSipfrag reads the status line that a NOTIFY of a REFER carries.
-func (c *Call) takeSipfrag(body string) bool {
-	line, _, _ := strings.Cut(body, "\n")
+// referral is what one NOTIFY reports of our REFER.
+type referral struct {
+	seq    uint32 // its CSeq
+	status int
+}
+
+// takeSipfrag reads the status line that a NOTIFY of a REFER carries. A peer may send the last report right behind the
+// one before it, and its handler may run first: the CSeq tells which is the last.
+func (c *Call) takeSipfrag(req *sip.Request) bool {
+	line, _, _ := strings.Cut(string(req.Body()), "\n")
 	fields := strings.Fields(line)
-	if len(fields) < 2 || !strings.HasPrefix(fields[0], "SIP/2.0") {
+	if req.CSeq() == nil || len(fields) < 2 || !strings.HasPrefix(fields[0], "SIP/2.0") {
 		return false
 	}
 	status, err := strconv.Atoi(fields[1])
@@ -211,7 +224,8 @@ func (c *Call) takeSipfrag(body string) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.referrals = append(c.referrals, status)
+	c.referrals = append(c.referrals, referral{seq: req.CSeq().SeqNo, status: status})
+	slices.SortFunc(c.referrals, func(a, b referral) int { return cmp.Compare(a.seq, b.seq) })
 	c.bumpLocked()
 	return true
 }

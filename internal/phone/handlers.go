@@ -124,7 +124,7 @@ func (p *Phone) onNotify(req *sip.Request, tx sip.ServerTransaction) {
 		return
 	}
 	p.inCall(req, tx, func(c *Call) {
-		if !c.takeSipfrag(string(req.Body())) {
+		if !c.takeSipfrag(req) {
 			p.respond(tx, req, sip.StatusBadRequest, "Bad Request")
 			return
 		}

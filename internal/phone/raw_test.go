@@ -107,6 +107,8 @@ func TestLateOfferAndOutOfOrder(t *testing.T) {
 		{"UPDATE", 22, "P-Asserted-Identity: \"Desk\" <sip:4711@pbx.example>\r\n", "", "200"},
 		{"REFER", 23, "Refer-To: <sip:1@192.0.2.1>\r\n", "", "603"},
 		{"NOTIFY", 24, "Event: refer\r\n", "nonsense", "400"},
+		{"NOTIFY", 31, "Event: refer\r\n", "SIP/2.0 200 OK\r\n", "200"},
+		{"NOTIFY", 30, "Event: refer\r\n", "SIP/2.0 180 Ringing\r\n", "200"}, // overtaken
 		{"PRACK", 25, "", "", "405"},
 		{"CANCEL", 26, "", "", "481"},
 		{"BYE", 27, "Reason: Q.850;cause=31;text=\"Normal, unspecified\"\r\n", "", "200"},
@@ -116,6 +118,10 @@ func TestLateOfferAndOutOfOrder(t *testing.T) {
 		got, _ := raw.final(c.cseq)
 		require.Equal(t, c.want, got, "%s %d", c.method, c.cseq)
 	}
+	result, err := call.WaitReferResult(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 200, result)
+	require.Equal(t, []int{180, 200}, call.ReferResults())
 	require.Equal(t, "7", call.DTMF())
 	require.Equal(t, phone.Identity{Number: "4711", Name: "Desk"}, call.Remote())
 	require.Equal(t, 1, call.Reinvites())

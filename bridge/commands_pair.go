@@ -1,0 +1,106 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+)
+
+// apart does with two calls of a DN, which it began or took one beside the other, what complete does with a call and its
+// consultation.
+func (e *Engine) apart(ctx context.Context, cmd PartyCommand, by DN, other CallID, verb CompleteVerb) (CallView, error) {
+	first, firstView, err := e.actorOf(cmd.Call)
+	if err != nil {
+		return CallView{}, err
+	}
+	second, secondView, err := e.actorOf(other)
+	if err != nil {
+		return CallView{}, err
+	}
+	held, talking := firstView, secondView
+	if firstView.stateOf(by) != PartyHeld {
+		held, talking = secondView, firstView
+	}
+	switch verb {
+	case CanAlternate:
+		if _, err := e.Hold(ctx, PartyCommand{Call: talking.ID, By: by}); err != nil {
+			return CallView{}, err
+		}
+		return e.Retrieve(ctx, PartyCommand{Call: held.ID, By: by})
+	case CanReconnect:
+		if _, err := e.Release(ctx, PartyCommand{Call: talking.ID, By: by}); err != nil {
+			return CallView{}, err
+		}
+		return e.Retrieve(ctx, PartyCommand{Call: held.ID, By: by})
+	}
+	return e.absorb(ctx, absorbing{by: by, verb: verb, old: first, oldCall: cmd.Call, new: second, newCall: other})
+}
+
+// stateOf is how far a DN is in the call.
+func (c CallView) stateOf(dn DN) PartyState {
+	for _, p := range c.Parties {
+		if p.DN == dn && p.State != PartyReleased {
+			return p.State
+		}
+	}
+	return PartyReleased
+}
+
+// besides finds the one other call that a DN is in; ErrCallNotFound when there is none, or several.
+func (e *Engine) besides(call CallID, dn DN) (CallID, error) {
+	var found CallID
+	for _, view := range e.Calls() {
+		if view.ID == call || !view.Has(dn) {
+			continue
+		}
+		if found != "" {
+			return "", ErrCallNotFound
+		}
+		found = view.ID
+	}
+	if found == "" {
+		return "", ErrCallNotFound
+	}
+	return found, nil
+}
+
+// referAttended makes one call of the two that a phone names. The phone hears the result before its calls end.
+func (e *Engine) referAttended(a *actor, in Referral) {
+	err := e.replace(a, in)
+	if err == nil {
+		return
+	}
+	e.log.Info("refer_declined", "dn", in.From, "to", in.To, "attended", true, "error", err)
+	a.feed(doReferRefused{Channel: in.Channel, Phone: in.Leg != ""})
+}
+
+func (e *Engine) replace(a *actor, in Referral) error {
+	other, ch := e.owner(in.Replaces), in.Replaces
+	if in.ReplacesLeg != "" {
+		other, ch = e.legOwner(in.ReplacesLeg)
+	}
+	if other == nil || other == a {
+		return ErrCallNotFound
+	}
+	call, replaced := a.callOf(e.ctx, in.Channel), other.callOf(e.ctx, ch)
+	ctx, cancel := context.WithTimeout(e.ctx, e.EffectTimeout)
+	defer cancel()
+	_, err := e.absorb(ctx, absorbing{
+		by: in.From, verb: CanCompleteTransfer, refer: a, phone: in.Leg != "",
+		old: a, oldCall: call, new: other, newCall: replaced,
+	})
+	return err
+}
+
+// callOf is the call that a channel is in, empty when there is none.
+func (a *actor) callOf(ctx context.Context, ch ChannelID) CallID {
+	var id CallID
+	err := a.loop.Do(ctx, func() {
+		if n := a.state.find(func(c *Call) bool { return c.byChannel(ch) != nil }); n >= 0 {
+			id = a.state.nth(n).ID
+		}
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return ""
+	}
+	return id
+}

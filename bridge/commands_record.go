@@ -1,0 +1,87 @@
+package bridge
+
+import (
+	"context"
+	"time"
+)
+
+// Recorder takes what was recorded, and knows the settings. Its methods must not wait.
+type Recorder interface {
+	// Room is why nothing can be recorded now, such as a full disk.
+	Room() error
+	// Wanted says whether a call that has just been answered is to be recorded, with the name of the setting, and the sound
+	// that tells its parties.
+	Wanted(call CallView) (reason, prompt string)
+	// Finished takes a recording whose files are complete at the switch.
+	Finished(r FinishedRecording)
+}
+
+// FinishedRecording is what the switch holds of a recorded call.
+type FinishedRecording struct {
+	Server    ServerID
+	Call      CallView
+	Says      string // name of the file of what the recorded party says
+	Hears     string // and of what it hears
+	Segment   int
+	StartedAt time.Time
+	EndedAt   time.Time
+	By        DN
+	Reason    string
+}
+
+// StartRecording begins to record the call.
+func (e *Engine) StartRecording(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	if err := e.Recorder.Room(); err != nil {
+		return CallView{}, err
+	}
+	return e.recordCommand(ctx, cmd, CanStartRecording)
+}
+
+// StopRecording ends the recording for good.
+func (e *Engine) StopRecording(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	return e.recordCommand(ctx, cmd, CanStopRecording)
+}
+
+// PauseRecording keeps what is said out of the recording until ResumeRecording.
+func (e *Engine) PauseRecording(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	return e.recordCommand(ctx, cmd, CanPauseRecording)
+}
+
+// ResumeRecording goes on with a recording that was paused.
+func (e *Engine) ResumeRecording(ctx context.Context, cmd PartyCommand) (CallView, error) {
+	return e.recordCommand(ctx, cmd, CanResumeRecording)
+}
+
+func (e *Engine) recordCommand(ctx context.Context, cmd PartyCommand, verb Capability) (CallView, error) {
+	return e.partyCommand(ctx, cmd, func(by DN, token int) Input {
+		return doRecord{By: by, Verb: verb, Reason: "command", Op: cmd.Op, Reply: token}
+	})
+}
+
+// recordBySettings begins to record calls that this step has established and the settings want recorded.
+func (a *actor) recordBySettings(before []CallView) {
+	for n, now := range a.state.views() {
+		if now.AnsweredAt.IsZero() || n < len(before) && !before[n].AnsweredAt.IsZero() {
+			continue
+		}
+		if reason, prompt := a.e.Recorder.Wanted(now); reason != "" && a.e.Recorder.Room() == nil {
+			a.handleFor(now.ID, doRecord{Verb: CanStartRecording, Reason: reason, Prompt: prompt})
+		}
+	}
+}
+
+// handOver gives a finished recording away.
+func (a *actor) handOver(effect HandOver) {
+	r := effect.Recording
+	a.e.Recorder.Finished(FinishedRecording{
+		Server: a.server, Call: a.e.lastView(a, effect.Call), Says: r.Says.Name, Hears: r.Hears.Name, Segment: r.Segment,
+		StartedAt: r.StartedAt, EndedAt: r.EndedAt, By: r.By, Reason: r.Reason,
+	})
+}
+
+// noRecorder stands for an engine that records nothing.
+type noRecorder struct{}
+
+func (noRecorder) Room() error                      { return ErrNoRecorder }
+func (noRecorder) Wanted(CallView) (string, string) { return "", "" }
+func (noRecorder) Finished(FinishedRecording)       {}

@@ -186,12 +186,8 @@ func (s *step) applyCommand(in Input) {
 		s.record(in)
 	case Recorded:
 		s.recorded(in)
-	case doMonitor:
-		s.monitor(in)
-	case doSwitchMonitor:
-		s.switchMonitor(in)
-	case doStopMonitor:
-		s.stopMonitor(in)
+	case doMonitor, doSwitchMonitor, doStopMonitor:
+		s.supervise(in)
 	}
 }
 

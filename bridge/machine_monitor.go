@@ -6,6 +6,18 @@ import (
 	"time"
 )
 
+// supervise is apply for what supervisors ask for.
+func (s *step) supervise(in Input) {
+	switch in := in.(type) {
+	case doMonitor:
+		s.monitor(in)
+	case doSwitchMonitor:
+		s.switchMonitor(in)
+	case doStopMonitor:
+		s.stopMonitor(in)
+	}
+}
+
 // monitor calls a supervisor to listen to a call.
 func (s *step) monitor(in doMonitor) {
 	target, err := s.monitored(in)

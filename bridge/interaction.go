@@ -105,6 +105,7 @@ type Leg struct {
 	Cause     int            // hang-up cause that we asked for or were told
 	Hold      Hold           // that its phone is in
 	Can       PhoneAbilities // as last seen
+	ToldHeld  bool           // its far end was told that it is held
 	MediaLost bool           // nothing comes from its phone any more; it may come back
 	Mute      Mute           // what the switch was told to keep from being heard
 	Muted     bool           // it was told so once

@@ -42,11 +42,11 @@ func (e *Engine) monitor(ctx context.Context, cmd Monitor) (MonitorView, error) 
 	e.log.Info("monitor_ordered", "monitor", o.ID, "by", cmd.By, "supervisor", view.Supervisor, "target", cmd.Target, "call", cmd.Call,
 		"mode", cmd.Mode, "scope", cmd.Scope, "next", cmd.Next)
 	if a == nil {
-		e.lookAgain(cmd.Target)
+		e.lookAgain(cmd.Target) //nolint:contextcheck // what waits for the order begins without its client
 		return e.monitorView(view), nil
 	}
 	if err := e.observe(ctx, a, order); err != nil {
-		if ctx.Err() == nil { // else it goes on, and the list shows it
+		if ctx.Err() == nil && e.ctx.Err() == nil { // else it goes on, and the list shows it
 			e.dropOrder(o.ID)
 		}
 		return MonitorView{}, err
@@ -65,7 +65,7 @@ func (e *Engine) checkMonitor(cmd Monitor) error {
 		return &TargetError{Number: string(cmd.Target), Rule: "monitor", Why: "nobody supervises himself"}
 	}
 	for _, dn := range []DN{cmd.Target, cmd.Supervisor} {
-		if dest, err := e.Plan.Dial(dn, "", string(dn)); dn != "" && (err != nil || dest.Endpoint.DN != dn) {
+		if dest, err := e.Plan.Dial("", "", string(dn)); dn != "" && (err != nil || dest.Endpoint.DN != dn) {
 			return &TargetError{Number: string(dn), Rule: "dns", Why: "there is no such DN"}
 		}
 	}
@@ -75,8 +75,11 @@ func (e *Engine) checkMonitor(cmd Monitor) error {
 
 // supervisorOf is where the supervisor is called.
 func (e *Engine) supervisorOf(cmd Monitor) (Destination, error) {
-	number := cmp.Or(cmd.SupervisorNumber, string(cmd.Supervisor))
-	dest, err := e.Plan.Dial(cmp.Or(cmd.Supervisor, cmd.Target), cmd.Class, number)
+	number, from := string(cmd.Supervisor), DN("") // a DN is not called on behalf of anybody
+	if number == "" {
+		number, from = cmd.SupervisorNumber, cmd.Target
+	}
+	dest, err := e.Plan.Dial(from, cmd.Class, number)
 	switch {
 	case err != nil:
 		return Destination{}, err

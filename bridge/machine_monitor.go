@@ -3,6 +3,7 @@ package bridge
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // monitor calls a supervisor to listen to a call.
@@ -253,13 +254,25 @@ func (s *step) watchFailed(w *Watch, in LegFailed) {
 		s.endWatch(w, WatchFailed, CallStateOK, causeTemporary)
 	}
 	if l == &w.Snoop {
-		w.Lost = w.Heard
+		s.deafened(w)
 	}
 }
 
-// observerTimeout ends the ringing of a supervisor's phone.
+// snoopAgain is when a snoop that ended is made anew, should whom it heard still be there: its end is told first.
+const snoopAgain = 2 * time.Second
+
+func (s *step) deafened(w *Watch) {
+	w.Lost = w.Heard
+	s.do(StartTimer{Party: w.Party.ID, At: s.at.Add(snoopAgain)})
+}
+
+// observerTimeout ends the ringing of a supervisor's phone, or lets him hear again.
 func (s *step) observerTimeout(w *Watch) {
 	p := &w.Party
+	if w.active() {
+		w.Lost = ChannelID{}
+		return
+	}
 	if (p.State == PartyAlerting || p.State == PartyRinging) && p.Leg.State != LegUp && !s.at.Before(p.Deadline) {
 		s.replyCalled(p, ErrNoAnswer)
 		s.endWatch(w, WatchFailed, CallStateNoAnswer, causeNoAnswer)
@@ -271,7 +284,7 @@ func (s *step) snoopChanged(w *Watch, l *Leg, change LegChange) {
 	switch {
 	case change == LegIsGone && l.alive():
 		if l == &w.Snoop && l.State != LegLeaving {
-			w.Lost = w.Heard
+			s.deafened(w)
 		}
 		l.State = LegGone
 	case change == LegIsCreated && l.State == LegRequested:

@@ -251,3 +251,13 @@ func TestSupervisorAfterARestart(t *testing.T) {
 	require.Contains(t, s.events(), "5009: Released OK other=030123")
 	require.Contains(t, s.lines, "HangupLeg {Channel:{Server:pbx1 ID:n1-x.3} Cause:16 Phone:}")
 }
+
+// A snoop ends before the one that it hears does: nobody asks for another one of a channel that is about to go.
+func TestSupervisorIsDeafForAMoment(t *testing.T) {
+	t.Parallel()
+	s := listening(t, MonitorMute, ScopeCall).in(gone("n1-x.3", 16))
+	require.Equal(t, []string{"StartTimer"}, s.effects())
+	s.in(leg("n1-x.1", LegIsHeld))
+	require.NotContains(t, s.effects(), "SnoopLeg")
+	require.Equal(t, []string{"SnoopLeg"}, s.in(RingTimeout{Party: 3}).effects(), "it was there after all")
+}

@@ -182,8 +182,8 @@ func (s *step) reconcileWatches(in Reconciled) {
 			members = in.Bridges[w.In.ID]
 		}
 		snooped := w.In != w.Bridge || slices.Contains(members, w.Snoop.Channel.ID)
-		if !snooped || !slices.Contains(members, w.Party.Leg.Channel.ID) {
-			w.In = BridgeID{} // put there again
+		if !snooped || !w.Party.Leg.Joined || !slices.Contains(members, w.Party.Leg.Channel.ID) {
+			w.In = BridgeID{} // put there again: not done, or nobody has heard that it was
 		}
 	}
 }

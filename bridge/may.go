@@ -77,12 +77,10 @@ const (
 
 // whyElse is for what no code of the engine does for a party yet.
 func (i *Interaction) whyElse(_ int, _ *Party, verb Capability) string {
-	switch verb {
-	case CanSwitchToListenIn, CanSwitchToCoaching, CanSwitchToBargeIn:
+	if _, switches := modeOf(verb); switches {
 		return "only who supervises the call can"
-	default:
-		return ErrNotBuilt.Error()
 	}
+	return ErrNotBuilt.Error()
 }
 
 // whySwitch is why for a call that a switch with call control of its own mixes.

@@ -148,6 +148,11 @@ func (e *Engine) tellOrder(o *MonitorOrder, n int, at time.Time, kind EventKind)
 func (e *Engine) followOrders(a *actor) {
 	e.orders.mu.Lock()
 	defer e.orders.mu.Unlock()
+	for _, w := range a.state.Watches {
+		if w.Ended == WatchGoesOn && e.orders.list[w.Order] == nil { // nobody may listen without an order
+			e.spawn(func() { e.recall(a, w.Order) })
+		}
+	}
 	if len(e.orders.list) == 0 {
 		return
 	}
@@ -202,6 +207,14 @@ func (e *Engine) begin(a *actor, o MonitorOrder) {
 	}
 }
 
+// recall has the supervisor of an order leave.
+func (e *Engine) recall(a *actor, id MonitorID) {
+	ctx, cancel := context.WithTimeout(e.ctx, e.EffectTimeout)
+	defer cancel()
+	err := a.ask(ctx, "", func(token int) Input { return doStopMonitor{Order: id, Reply: token} })
+	e.log.Info("monitor_recalled", "monitor", id, "interaction", a.id, "error", err)
+}
+
 // observe calls the supervisor of an order to a call. It returns when his phone is being called.
 func (e *Engine) observe(ctx context.Context, a *actor, o MonitorOrder) error {
 	dest, err := e.supervisorOf(o.Monitor)
@@ -216,18 +229,17 @@ func (e *Engine) observe(ctx context.Context, a *actor, o MonitorOrder) error {
 	now := e.orders.list[o.ID]
 	var mode MonitorMode
 	switch {
+	case e.ctx.Err() != nil: // what became of it is known after the restart
 	case err != nil && now != nil && now.Served == a.id && now.State == MonitorRinging && ctx.Err() == nil:
 		e.overLocked(now, a.id, WatchFailed)
 	case now != nil && now.Mode != o.Mode:
 		mode = now.Mode
 	}
 	e.orders.mu.Unlock()
-	switch { // what was ordered while the call did not know of the order yet
-	case err != nil:
+	if err != nil {
 		return explain(o.supervisor(), err)
-	case now == nil:
-		return a.ask(ctx, "", func(token int) Input { return doStopMonitor{Order: o.ID, Reply: token} })
-	case mode != "":
+	}
+	if mode != "" { // it was changed while the call did not know of the order yet
 		return a.ask(ctx, "", func(token int) Input { return doSwitchMonitor{Order: o.ID, Mode: mode, Reply: token} })
 	}
 	return nil

@@ -545,8 +545,10 @@ func (simPlan) Inbound(_, called string, _ time.Time) (Destination, error) {
 
 func (simPlan) Shows(_ DN, number string) bool { return number == "+4930200" }
 
-func (simPlan) Dial(_ DN, _, number string) (Destination, error) {
+func (simPlan) Dial(from DN, _, number string) (Destination, error) {
 	switch {
+	case from != "" && number == string(from):
+		return Destination{}, &TargetError{Number: number, Rule: "own DN"}
 	case number == "0900":
 		return Destination{}, &TargetError{Number: number, Rule: "denied"}
 	case number == "8000":

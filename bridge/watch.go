@@ -77,7 +77,7 @@ func (w *Watch) told(c *Call) []DN {
 	}
 	var dns []DN
 	for _, p := range c.Parties {
-		if p.DN != "" && p.alive() && (p.DN == w.Target || w.Mode == MonitorConnect) && !slices.Contains(dns, p.DN) {
+		if p.Told && p.watchable() && (p.DN == w.Target || w.Mode == MonitorConnect) && !slices.Contains(dns, p.DN) {
 			dns = append(dns, p.DN)
 		}
 	}
@@ -161,32 +161,31 @@ func (w *Watch) unshare() {
 
 // whyObserver says why a supervisor can't do something, nothing if he can.
 func (i *Interaction) whyObserver(p *Party, verb Capability) string {
-	switch verb {
-	case CanRelease:
+	mode, switches := modeOf(verb)
+	w := i.watching(p.ID)
+	switch {
+	case verb == CanRelease:
 		return ""
-	case CanAnswer:
+	case verb == CanAnswer:
 		_, why := p.may(PhoneAnswer)
 		return why
-	case CanSwitchToListenIn, CanSwitchToCoaching, CanSwitchToBargeIn:
-		switch w := i.watching(p.ID); {
-		case w == nil || !w.active():
-			return needsAnswer
-		case w.Mode == modeOf(verb):
-			return "it is so already"
-		}
-		return ""
-	default:
+	case !switches:
 		return "a supervisor is no party of the conversation"
+	case w == nil || !w.active():
+		return needsAnswer
+	case w.Mode == mode:
+		return "it is so already"
 	}
+	return ""
 }
 
-func modeOf(verb Capability) MonitorMode {
-	switch verb {
-	case CanSwitchToCoaching:
-		return MonitorCoach
-	case CanSwitchToBargeIn:
-		return MonitorConnect
-	default:
-		return MonitorMute
+// modeOf is the mode that a capability stands for, if it does for one.
+func modeOf(verb Capability) (mode MonitorMode, ok bool) {
+	if verb == CanSwitchToListenIn {
+		return MonitorMute, true
 	}
+	if verb == CanSwitchToCoaching {
+		return MonitorCoach, true
+	}
+	return MonitorConnect, verb == CanSwitchToBargeIn
 }

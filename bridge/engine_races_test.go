@@ -47,7 +47,7 @@ func inAnsweredConsultation(t *testing.T, s *sim) (primary, consultation CallVie
 // phoneOf is the one channel of a DN's phone, or the customer's.
 func phoneOf(t *testing.T, s *sim, dn string) string {
 	t.Helper()
-	if dn == "" {
+	if dn == "customer" {
 		return "cust1"
 	}
 	ids := s.channels(dn)
@@ -114,7 +114,7 @@ func TestRaceAnswerAgainstTransfer(t *testing.T) {
 // TestRaceHangupAgainstCompletion has each of the three hang up around a transfer or conference.
 func TestRaceHangupAgainstCompletion(t *testing.T) {
 	t.Parallel()
-	for who, remain := range map[string]struct{ transfer, conference int }{"": {0, 1}, "5002": {0, 1}, "5001": {1, 1}} {
+	for who, remain := range map[string]struct{ transfer, conference int }{"customer": {0, 1}, "5002": {0, 1}, "5001": {1, 1}} {
 		for _, conference := range []bool{false, true} {
 			t.Run(who, func(t *testing.T) {
 				t.Parallel()

@@ -58,6 +58,8 @@ func (a *actor) run(effect Effect) {
 		err = a.request(func(ctx context.Context) error { return sw.PauseRecording(ctx, effect.Server, effect.Name, effect.On) })
 	case LeaveLegs:
 		err = a.request(func(ctx context.Context) error { return sw.Leave(ctx, effect.Bridge, effect.Channels) })
+	case HoldLeg:
+		err = a.request(func(ctx context.Context) error { return sw.Hold(ctx, effect.Channel, effect.On) })
 	case MuteLeg:
 		err = a.request(func(ctx context.Context) error { return sw.Mute(ctx, effect.Channel, effect.Direction, effect.On) })
 	case SendDigits:
@@ -210,7 +212,7 @@ func (a *actor) hangupAgain(effect HangupLeg) {
 	}
 	time.AfterFunc(requestRetry, func() {
 		a.loop.Post(func() {
-			if l := a.state.legAt(effect.Channel); l != nil && l.alive() {
+			if a.state.needs(effect.Channel) {
 				a.work.push(effect)
 			}
 		})
@@ -221,8 +223,7 @@ func (a *actor) hangupAgain(effect HangupLeg) {
 func (a *actor) wants(ctx context.Context, ch ChannelID) bool {
 	wanted := false
 	err := a.loop.Do(ctx, func() {
-		l := a.state.legAt(ch)
-		wanted = l != nil && l.alive()
+		wanted = a.state.needs(ch)
 	})
 	return err == nil && wanted
 }

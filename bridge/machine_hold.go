@@ -20,7 +20,7 @@ func (s *step) leaveBridge(p *Party) {
 	if s.call().Bridged && p.Leg.heard() { // whether its joining has been heard of or not
 		s.do(LeaveLegs{Bridge: s.call().Bridge, Channels: []ChannelID{p.Leg.Channel}})
 	}
-	p.Leg.Joined = false
+	p.Leg.Joined, p.Leg.ToldHeld = false, false // Asterisk tells who leaves a bridge that it is held no more
 }
 
 // takeLeg takes the leg from a party, for it to be given to another.
@@ -69,7 +69,9 @@ func (s *step) mute(in doMute) {
 	p, err := s.actor(in.By, verb)
 	if err == nil {
 		p.Leg.Mute, p.Leg.Muted = p.Leg.Mute.with(in.Direction, in.On), true
-		s.do(MuteLeg{Channel: p.Leg.Channel, Direction: in.Direction, On: in.On})
+		if !p.resuming() {
+			s.do(MuteLeg{Channel: p.Leg.Channel, Direction: in.Direction, On: in.On})
+		}
 		kind := EventMuteOff
 		if in.On {
 			kind = EventMuteOn

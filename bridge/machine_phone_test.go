@@ -143,7 +143,18 @@ func TestTransferOfAHeldCall(t *testing.T) {
 		Channels: map[string]ChannelFact{"cust": {State: LegIsUp}, "n1-x.1": {State: LegIsUp}},
 		Bridges:  map[string][]string{"n1-x": {"cust", "n1-x.1"}}, Restarted: true,
 	})
-	require.Equal(t, []string{"PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:true}"}, s.lines)
+	require.Equal(t, []string{"PlayMusic", "HoldLeg"}, s.effects(), "the far end is told as soon as it is known to be up")
+}
+
+// Whom the call keeps waiting is told so by its SIP, and hears music; told again only when it waits again.
+func TestHoldIsToldToTheFarEnd(t *testing.T) {
+	t.Parallel()
+	s := talking(t).in(leg("cust", LegIsUp), doPhone{By: "5001", Verb: PhoneHold, Reply: 7})
+	require.Contains(t, s.lines, "HoldLeg {Channel:{Server:pbx1 ID:cust} On:true}")
+	s.in(doPhone{By: "5001", Verb: PhoneRetrieve, Reply: 8})
+	require.Contains(t, s.lines, "HoldLeg {Channel:{Server:pbx1 ID:cust} On:false}")
+	s.in(doConsult{By: "5001", Dest: toDN("5002"), ID: "UUID2", ConnID: 2, Reply: 9})
+	require.Contains(t, s.lines, "HoldLeg {Channel:{Server:pbx1 ID:cust} On:true}")
 }
 
 func TestReject(t *testing.T) {

@@ -70,9 +70,12 @@ func (a *actor) ringTimeout(id PartyID) {
 // reconcile compares the interaction with what its server has.
 func (a *actor) reconcile(snap Snapshot) {
 	a.loop.Post(func() {
-		restarted := a.fresh
+		in := Reconciled{Channels: snap.Channels, Bridges: snap.Bridges, Restarted: a.fresh, Grace: a.e.Grace}
+		if a.fresh {
+			in.Lost = a.state.lostLegs(a.e.Phones.Lost)
+		}
 		a.fresh = false
-		a.handle(Reconciled{Channels: snap.Channels, Bridges: snap.Bridges, Restarted: restarted})
+		a.handle(in)
 	})
 }
 

@@ -212,7 +212,7 @@ func (a *actor) hangupAgain(effect HangupLeg) {
 	}
 	time.AfterFunc(requestRetry, func() {
 		a.loop.Post(func() {
-			if l := a.state.legAt(effect.Channel); l != nil && l.alive() {
+			if a.state.needs(effect.Channel) {
 				a.work.push(effect)
 			}
 		})
@@ -223,8 +223,7 @@ func (a *actor) hangupAgain(effect HangupLeg) {
 func (a *actor) wants(ctx context.Context, ch ChannelID) bool {
 	wanted := false
 	err := a.loop.Do(ctx, func() {
-		l := a.state.legAt(ch)
-		wanted = l != nil && l.alive()
+		wanted = a.state.needs(ch)
 	})
 	return err == nil && wanted
 }

@@ -96,6 +96,7 @@ type noPhones struct{}
 
 var errNoGateway = errors.New("there is no gateway")
 
+func (noPhones) Lost(DN, string) bool                            { return false }
 func (noPhones) Abilities(string) PhoneAbilities                 { return PhoneAbilities{} }
 func (noPhones) Answer(context.Context, string) error            { return errNoGateway }
 func (noPhones) Hold(context.Context, string) error              { return errNoGateway }

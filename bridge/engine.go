@@ -30,6 +30,7 @@ type Options struct {
 	Orders        Orders // nil: orders of supervisors end with us
 	HideMonitors  bool   // agents are not told who supervises them
 	MusicClass    string
+	Grace         time.Duration // how long a phone of the gateway may take to be back after a restart
 	RingTimeout   time.Duration // how long a DN's own phone rings for a click-to-dial
 	EffectTimeout time.Duration // deadline of one request to the switch
 	Logger        *slog.Logger

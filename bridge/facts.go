@@ -145,6 +145,9 @@ func (e *Engine) Recovered(snap Snapshot) {
 		ch := ChannelID{Server: snap.Server, ID: id}
 		switch {
 		case e.owner(ch) != nil:
+		case fact.Arrived != nil && fact.Arrived.Leg != "" && e.Phones.Lost(fact.Arrived.From, fact.Arrived.Leg):
+			// Its phone's side died with our gateway before anybody was told of the call.
+			e.clean("channel", id, func(ctx context.Context) error { return e.Switch.Hangup(ctx, ch, causeNormal) })
 		case fact.Arrived != nil:
 			e.Arrive(*fact.Arrived)
 		case strings.HasPrefix(id, e.prefix()):
@@ -267,10 +270,13 @@ func (e *Engine) restore(i Interaction) {
 			e.views[c.ID] = &live{actor: a, state: i, n: n, view: view}
 		}
 		for _, p := range c.Parties {
-			if p.Leg.alive() && !strings.HasPrefix(p.Leg.Channel.ID, string(i.ID)+".") {
+			if p.Leg.alive() && p.Leg.Channel.ID != "" && !strings.HasPrefix(p.Leg.Channel.ID, string(i.ID)+".") {
 				e.arrivedLocked(a, arrivedLeg{p.Leg.Channel, p.Leg.Name})
 			}
 		}
+	}
+	for _, ch := range i.Dropped {
+		e.arrivedLocked(a, arrivedLeg{ChannelID: ch})
 	}
 	e.mu.Unlock()
 	for n := range i.calls() {

@@ -72,7 +72,9 @@ type RingTimeout struct{ Party PartyID }
 type Reconciled struct {
 	Channels  map[string]ChannelFact
 	Bridges   map[string][]string
-	Restarted bool // we are new: effects that were queued are lost; after a gap alone they are done or still will be
+	Lost      []PartyID     // whose legs died with our gateway
+	Grace     time.Duration // how long their phones may take to be back
+	Restarted bool          // we are new: effects that were queued are lost; after a gap alone they are done or still will be
 }
 
 // ChannelFact is a channel as the switch lists it.

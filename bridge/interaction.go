@@ -17,6 +17,7 @@ type Interaction struct {
 	Outbox   []Event // events of the last step; published again after a restart, under the same ids
 	NextLeg  int
 	Finished bool
+	Dropped  []ChannelID // died with our gateway: given up by their parties, and not known to be gone
 
 	MakeReply int // token of the command that makes the call, 0 when none waits
 	MakeOp    OpID
@@ -39,6 +40,7 @@ type Call struct {
 	Transfer   *TransferOp
 	UserData   UserData
 	Queue      *QueueWait  // it waits at a route point
+	From       *QueueWait  // where it waited last, and was answered
 	Recordings []Recording // the last one may run
 	StartedAt  time.Time
 	AnsweredAt time.Time
@@ -84,6 +86,7 @@ type Party struct {
 	Ready     bool          // called only as an agent who is ready for calls
 	TakenFrom InteractionID // it was a party of that one before the two calls became one
 	Forwards  int           // how many DNs have sent the call on to here
+	Again     Again         // its phone is being called again
 }
 
 // Asked is what a phone was told to do and has not acknowledged yet.
@@ -137,6 +140,7 @@ const (
 	LegUp        LegState = "Up"
 	LegLeaving   LegState = "Leaving" // we asked for its end
 	LegGone      LegState = "Gone"
+	LegAwaited   LegState = "Awaited" // there is none: the phone is to be called again in a moment
 )
 
 // talks reports whether the leg can be heard in a bridge: one that came to us may be answered without our having heard of it.
@@ -183,7 +187,7 @@ func (c *Call) livingDN(dn DN) *Party {
 // caller is the first living party besides the one that transfers: the one on whose behalf others are called.
 func (c *Call) caller(except PartyID) *Party {
 	for i := range c.Parties {
-		if p := &c.Parties[i]; p.alive() && p.ID != except && p.Leg.State != LegRequested {
+		if p := &c.Parties[i]; p.alive() && p.ID != except && p.Leg.State != LegRequested && p.Leg.State != LegAwaited {
 			return p
 		}
 	}
@@ -238,6 +242,12 @@ func (i *Interaction) byChannel(ch ChannelID) *Party {
 	return nil
 }
 
+// needs reports whether a channel is still looked after.
+func (i *Interaction) needs(ch ChannelID) bool {
+	l := i.legAt(ch)
+	return l != nil && l.alive() || slices.Contains(i.Dropped, ch)
+}
+
 // parties counts those of all calls, supervisors included.
 func (i *Interaction) parties() int {
 	sum := 0
@@ -267,7 +277,7 @@ func (i *Interaction) legsOf(dn DN) int {
 
 // clone copies the state so that the machine never changes what it was given.
 func (i Interaction) clone() Interaction {
-	i.Consults = slices.Clone(i.Consults)
+	i.Consults, i.Dropped = slices.Clone(i.Consults), slices.Clone(i.Dropped)
 	for n := range i.calls() {
 		i.nth(n).unshare()
 	}
@@ -293,6 +303,10 @@ func (c *Call) unshare() {
 	if c.Queue != nil {
 		wait := *c.Queue
 		c.Queue = &wait
+	}
+	if c.From != nil {
+		from := *c.From
+		c.From = &from
 	}
 	c.Recordings = slices.Clone(c.Recordings)
 	c.UserData = c.UserData.Clone()

@@ -213,6 +213,9 @@ func (s *step) settle(before []CallView) {
 func (s *step) settleCall(before CallView) {
 	c := s.call()
 	living, legs := 0, 0
+	if s.n == 0 {
+		legs = len(s.i.Dropped)
+	}
 	for i := range c.Parties {
 		if c.Parties[i].alive() {
 			living++
@@ -420,6 +423,10 @@ func (s *step) dropLeg(p *Party, cause int) {
 	if !p.Leg.usable() || s.home(p) {
 		return
 	}
+	if p.Leg.State == LegAwaited {
+		s.gone(p)
+		return
+	}
 	p.Leg.State, p.Leg.Cause = LegLeaving, cause
 	e := HangupLeg{Channel: p.Leg.Channel, Cause: cause}
 	if s.call().Controller == ControlSwitch {
@@ -454,6 +461,7 @@ func (s *step) gone(p *Party) {
 func (s *step) switchLost() {
 	s.replyMake(ErrSwitchUnavailable)
 	s.watchesLost()
+	s.i.Dropped = nil
 	for s.n = range s.i.calls() {
 		c := s.call()
 		s.waitEnds()

@@ -316,10 +316,14 @@ func (s *step) home(p *Party) bool {
 	if n < 0 {
 		return false
 	}
-	leg := s.takeLeg(p)
+	leg, again := s.takeLeg(p), p.Again
+	p.Again = Again{}
 	s.on(n, func() {
 		at := s.call().livingDN(p.DN)
-		at.Leg, at.Away = leg, false
+		at.Leg, at.Away, at.Again = leg, false, again
+		if at.resuming() {
+			s.do(StartTimer{Party: at.ID, At: at.nextTry(s.at)})
+		}
 		s.backInto(at)
 	})
 	return true

@@ -69,7 +69,9 @@ func (s *step) mute(in doMute) {
 	p, err := s.actor(in.By, verb)
 	if err == nil {
 		p.Leg.Mute, p.Leg.Muted = p.Leg.Mute.with(in.Direction, in.On), true
-		s.do(MuteLeg{Channel: p.Leg.Channel, Direction: in.Direction, On: in.On})
+		if !p.resuming() {
+			s.do(MuteLeg{Channel: p.Leg.Channel, Direction: in.Direction, On: in.On})
+		}
 		kind := EventMuteOff
 		if in.On {
 			kind = EventMuteOn

@@ -7,12 +7,19 @@ import (
 
 // legChanged takes a fact of the switch about one of the call's channels.
 func (s *step) legChanged(in LegChanged) {
+	if in.Change == LegIsGone && !in.Phone {
+		s.i.Dropped = slices.DeleteFunc(s.i.Dropped, func(ch ChannelID) bool { return ch == in.Channel })
+	}
 	if w := s.i.watchOn(in.Channel); w != nil {
 		s.watchLeg(w, in)
 		return
 	}
 	p := s.byChannel(in.Channel)
-	if p == nil && s.snooped(in.Channel, in.Change) || p == nil || in.Phone && s.phoneChanged(p, in.Change) {
+	if p == nil && s.snooped(in.Channel, in.Change) || p != nil && in.Phone && s.phoneChanged(p, in.Change) {
+		return
+	}
+	if p == nil {
+		s.stranger(in)
 		return
 	}
 	switch in.Change {
@@ -51,6 +58,10 @@ func (s *step) legCreated(p *Party) {
 	}
 	if p.State == PartyInitiated {
 		s.replyMake(nil)
+	}
+	if p.resuming() {
+		s.dial(p)
+		return
 	}
 	if p.Complete {
 		s.completeMuted(p)
@@ -97,6 +108,9 @@ func (s *step) legRinging(p *Party) {
 		return
 	}
 	p.Leg.State = LegRinging
+	if p.resuming() {
+		s.ringsAgain(p)
+	}
 	if p.State != PartyAlerting {
 		return
 	}
@@ -145,6 +159,13 @@ func (s *step) legUp(p *Party) {
 		return
 	}
 	p.Leg.State = LegUp
+	if p.resuming() && p.State != PartyInitiated && p.State != PartyAlerting && p.State != PartyRinging {
+		s.resumed(p)
+		return
+	}
+	if p.resuming() {
+		p.back()
+	}
 	switch p.State {
 	case PartyInitiated:
 		s.phoneUp(p)
@@ -185,7 +206,7 @@ func (s *step) connect(p *Party) {
 		return
 	}
 	switch {
-	case caller != nil && (caller.Away || caller.Leg.Hold == HoldEngine):
+	case caller != nil && (caller.Away || caller.Leg.Hold == HoldEngine || caller.resuming()):
 		s.joinLegs(p) // who called it comes later
 		return
 	case caller == nil || !caller.Leg.usable():
@@ -237,6 +258,9 @@ func (s *step) joined(in Joined) {
 			continue // gone, or taken out again meanwhile
 		}
 		p.Leg.Joined = true
+		if p.resuming() {
+			p.back()
+		}
 		if p.State == PartyEstablished || p.State == PartyHeld {
 			continue
 		}
@@ -290,6 +314,10 @@ func (s *step) legGone(p *Party, cause int) {
 		return
 	}
 	asked := p.Leg.State == LegLeaving
+	if p.resuming() && !asked && p.alive() {
+		s.resumeFailed(p, cause)
+		return
+	}
 	s.gone(p)
 	if asked || !p.alive() {
 		return
@@ -331,6 +359,10 @@ func (s *step) legFailed(in LegFailed) {
 		return
 	}
 	p := s.byChannel(in.Channel)
+	if p != nil && p.alive() && p.resuming() && p.Leg.usable() {
+		s.notCalledAgain(p, in)
+		return
+	}
 	if p == nil && s.snooped(in.Channel, LegIsGone) || p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
 		return
 	}
@@ -382,6 +414,10 @@ func (s *step) ringTimeout(in RingTimeout) {
 		return
 	}
 	p := s.party(in.Party)
+	if p != nil && p.alive() && p.resuming() {
+		s.resumeTimer(p)
+		return
+	}
 	if p == nil || !p.alive() || s.at.Before(p.Deadline) {
 		return
 	}

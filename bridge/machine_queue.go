@@ -24,10 +24,13 @@ type QueueWait struct {
 }
 
 // enqueue lets a call wait.
-func (s *step) enqueue(caller *Party, dest Destination) {
+func (s *step) enqueue(caller *Party, dest Destination) { s.enqueueSince(caller, dest, s.at) }
+
+// enqueueSince lets a call wait as if it had waited since then.
+func (s *step) enqueueSince(caller *Party, dest Destination, since time.Time) {
 	c := s.call()
 	c.Music = false // that of another queue is not this one's
-	c.Queue = &QueueWait{Name: dest.Queue, Number: dest.Number, Music: dest.Music, Since: s.at}
+	c.Queue = &QueueWait{Name: dest.Queue, Number: dest.Number, Music: dest.Music, Since: since}
 	if caller.Leg.State == LegArrived && !caller.Leg.Joined {
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
 	}
@@ -100,18 +103,20 @@ func (s *step) notWaiting(why GoneReason) {
 	c := s.call()
 	s.silence(ErrNotWaiting)
 	kind, state := EventDiverted, CallStateOK
+	var from *QueueWait
 	switch why {
 	case GoneAbandoned, GoneEnded:
 		kind = EventAbandoned
 	case GoneRouted:
 		state = CallStateRedirected
 	case GoneAnswered:
+		from = &QueueWait{Name: c.Queue.Name, Number: c.Queue.Number, Music: c.Queue.Music, Since: c.Queue.Since}
 	}
 	if len(c.Parties) > 0 {
 		s.queueEvent(kind, cmp.Or(c.waiter(), &c.Parties[0]), state)
 	}
 	s.do(TellQueue{Call: c.ID, Gone: why})
-	c.Queue = nil
+	c.From, c.Queue = from, nil
 }
 
 // waitEnds says that it is no caller who ends the waiting.

@@ -236,7 +236,7 @@ func (s *step) sideOver(r *Recording) {
 		s.do(HandOver{Call: c.ID, Recording: *r})
 	}
 	failed := r.Says.Failed || r.Hears.Failed
-	if again && !failed && c.talking() > 1 && !c.party(r.Of).alive() {
+	if again && !failed && c.talking() > 1 && (!c.party(r.Of).alive() || c.party(r.Of).resuming()) {
 		s.startRecording(r.By, r.Reason)
 	}
 	if again {

@@ -35,6 +35,7 @@ func (s *step) reconciled(in Reconciled) {
 			s.reconcileLeg(id, in)
 		}
 	}
+	s.reconcileDropped(in)
 	s.reconcileRecordings(in)
 	for s.n = range s.i.calls() {
 		s.reconcileBridge(in)
@@ -51,7 +52,9 @@ func (s *step) reconcileBridge(in Reconciled) {
 	}
 	s.rejoin(in)
 	for i := range c.Parties {
-		s.remute(&c.Parties[i])
+		if p := &c.Parties[i]; !p.resuming() {
+			s.remute(p)
+		}
 	}
 	if !c.Bridged || !c.EndedAt.IsZero() {
 		return
@@ -74,6 +77,10 @@ func (s *step) remute(p *Party) {
 func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 	p := s.call().party(id)
 	fact, there := in.Channels[p.Leg.Channel.ID]
+	if slices.Contains(in.Lost, id) && p.alive() && p.Leg.usable() && (there || p.resuming() || p.Leg.State == LegRequested) {
+		s.resume(p, in)
+		return
+	}
 	if !p.Leg.alive() {
 		if there {
 			s.reconcileGone(p)
@@ -81,6 +88,12 @@ func (s *step) reconcileLeg(id PartyID, in Reconciled) {
 		return
 	}
 	switch {
+	case p.Leg.State == LegAwaited:
+		s.awaitPhone(p) // its timer does nothing during a gap
+		return
+	case !there && p.resuming() && p.Leg.State == LegRequested:
+		s.callAgain(p)
+		return
 	case !there && p.Leg.State == LegRequested && p.alive():
 		s.recreate(p)
 		return

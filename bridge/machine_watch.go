@@ -198,6 +198,10 @@ func (s *step) reconcileObserver(w *Watch, in Reconciled) {
 		}
 	case !there && p.Leg.State == LegRequested && p.alive():
 		s.createObserver(w)
+	case there && slices.Contains(in.Lost, p.ID): // a supervisor asks again
+		s.i.Dropped = append(s.i.Dropped, p.Leg.Channel)
+		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
+		s.onWatch(w, func() { s.observerGone(w, 0) })
 	case !there:
 		if p.Leg.Name != "" {
 			s.do(HangupLeg{Channel: p.Leg.Channel, Phone: p.Leg.Name, Cause: causeNormal})

@@ -194,6 +194,9 @@ func (n node) reconciliations(list map[string]Input, all map[string]ChannelFact,
 			list[fmt.Sprintf("reconciled %s, restarted %t", name, restarted)] = Reconciled{Channels: channels, Bridges: bridges, Restarted: restarted}
 		}
 		put("all up", all, map[string][]string{"n1-x": bridged})
+		if n.able && restarted && n.state.NextLeg < 2 { // once: it makes new names each time
+			list["reconciled, legs lost"] = Reconciled{Channels: all, Bridges: map[string][]string{"n1-x": bridged}, Restarted: true, Lost: n.state.lostLegs(func(DN, string) bool { return true }), Grace: time.Minute}
+		}
 		if n.able {
 			continue
 		}

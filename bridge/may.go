@@ -127,6 +127,8 @@ func (i *Interaction) whyPair(p *Party, verb Capability) string {
 		return transferring
 	case verb == CanReconnect:
 		return ""
+	case first.livingDN(p.DN).resuming() || second.livingDN(p.DN).resuming():
+		return "its phone is being called again"
 	case !first.answered():
 		return "somebody is still being called into the first call"
 	case !second.answered() && verb != CanCompleteTransfer:

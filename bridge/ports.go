@@ -51,6 +51,7 @@ type NewLeg struct {
 	CallerName string
 	CallID     CallID
 	Leg        string // by which the phone's side finds the channel, empty for an outside number
+	Resume     bool   // a page of ours is to answer by itself: it is in the call already
 }
 
 // Phones is what the engine asks of the phones whose legs end in our own gateway. A leg is named as in Leg.Name; one that
@@ -59,6 +60,8 @@ type NewLeg struct {
 type Phones interface {
 	// Abilities says what the phone can be told to do at this moment. It does no I/O.
 	Abilities(leg string) PhoneAbilities
+	// Lost reports whether a leg of that name would be in the gateway, and is not. It does no I/O.
+	Lost(dn DN, leg string) bool
 	// Answer is no error for a call that is answered already; Hold, Retrieve and Hangup likewise.
 	Answer(ctx context.Context, leg string) error
 	Hold(ctx context.Context, leg string) error

@@ -98,8 +98,14 @@ func (p simPhones) Abilities(leg string) PhoneAbilities {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c, switched := p.called(leg), p.legs[leg] != nil
-	can := switched || c != nil && p.phones[c.to].Page
+	can := switched || c != nil && p.phones[c.to].Page && c.gen == p.gen
 	return PhoneAbilities{Answer: can, Hold: can}
+}
+
+func (p simPhones) Lost(dn DN, leg string) bool {
+	p.gateway.mu.Lock()
+	defer p.gateway.mu.Unlock()
+	return p.gateway.pages[dn] && p.gateway.legs[leg] != p.own
 }
 
 // tellPhone gives a command to the phone of a leg: channel or leg is what it is of.

@@ -51,6 +51,8 @@ type simChannel struct {
 	mute    Mute
 	digits  string
 	snoops  string // the channel that it hears, with which it ends
+	gen     int    // of the engine beside whose gateway it came to be
+	resume  bool   // the page answers by itself
 }
 
 // simLeg is a leg of the gateway that no channel belongs to.
@@ -90,13 +92,28 @@ type sim struct {
 	killed   chan struct{}
 	wrong    []string
 	arrivals int
+
+	gateway simGateway
+}
+
+// simGateway is what can be known of the gateway while the lock is held.
+type simGateway struct {
+	mu    sync.Mutex
+	pages map[DN]bool
+	legs  map[string]int // the engine beside whose gateway it came to be, by its name
+}
+
+func (g *simGateway) has(leg string, gen int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.legs[leg] = gen
 }
 
 func newSim() *sim {
 	return &sim{
 		chans: map[string]*simChannel{}, legs: map[string]*simLeg{}, bridges: map[string]*simBridge{}, phones: map[string]phone{}, faults: map[int]fault{},
 		journal: map[string][]byte{}, orders: map[string]MonitorOrder{}, agents: map[DN]map[InteractionID]bool{}, killed: make(chan struct{}),
-		latency: 3 * time.Millisecond,
+		latency: 3 * time.Millisecond, gateway: simGateway{legs: map[string]int{}},
 	}
 }
 
@@ -105,6 +122,12 @@ func (s *sim) start() *Engine {
 	s.mu.Lock()
 	s.gen++
 	p := port{s, s.gen}
+	s.gateway.mu.Lock()
+	s.gateway.pages = map[DN]bool{}
+	for number, ph := range s.phones {
+		s.gateway.pages[DN(number)] = ph.Page
+	}
+	s.gateway.mu.Unlock()
 	s.agents = map[DN]map[InteractionID]bool{}
 	var list []Interaction
 	for _, id := range slices.Sorted(maps.Keys(s.journal)) {
@@ -118,7 +141,7 @@ func (s *sim) start() *Engine {
 	s.mu.Unlock()
 	e := New(Options{
 		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Phones: simPhones{p}, Plan: simPlan{}, Agents: p, Journal: p, Feed: p, Orders: simOrders{p},
-		MusicClass: "default", RingTimeout: 20 * time.Second, EffectTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
+		MusicClass: "default", Grace: 20 * time.Second, RingTimeout: 20 * time.Second, EffectTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	e.Restore(list)
 	e.RestoreMonitors(slices.Collect(maps.Values(orders)))
@@ -200,7 +223,8 @@ func (s *sim) arrive(from DN, called string) string {
 	if from != "" {
 		in.Trunk, in.Number, in.Leg = "", string(from), "g-"+id
 	}
-	s.chans[id] = &simChannel{id: ch(id), to: string(from), state: LegIsCreated, arrived: &in}
+	s.chans[id] = &simChannel{id: ch(id), to: string(from), state: LegIsCreated, arrived: &in, gen: s.gen}
+	s.gateway.has(in.Leg, s.gen)
 	if s.e != nil && !s.gap {
 		s.e.Arrive(in)
 	}
@@ -266,13 +290,16 @@ func (s *sim) channels(of string) []string {
 	return ids
 }
 
-// eventLines are the events of one DN so far.
+// eventLines are the events of one DN so far; one that an engine published again is the same.
 func (s *sim) eventLines(dn DN) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var lines []string
+	seen := map[string]bool{}
 	for _, e := range s.events {
-		if e.Kind != EventCallChanged && e.This.DN == dn {
+		again := seen[e.ID]
+		seen[e.ID] = true
+		if !again && e.Kind != EventCallChanged && e.This.DN == dn {
 			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s", e.Kind, e.CallState)))
 		}
 	}
@@ -368,7 +395,8 @@ func (p port) Create(ctx context.Context, leg NewLeg) error {
 		if p.phones[to].Absent {
 			return ErrUnreachable
 		}
-		c := &simChannel{id: leg.Channel, to: to, caller: leg.CallerNum, state: LegIsCreated}
+		c := &simChannel{id: leg.Channel, to: to, caller: leg.CallerNum, state: LegIsCreated, gen: p.own, resume: leg.Resume}
+		p.gateway.has(leg.Channel.ID, p.own)
 		p.chans[leg.Channel.ID] = c
 		p.tell(LegChanged{Channel: c.id, Change: LegIsCreated})
 		return nil
@@ -385,6 +413,9 @@ func (p port) Dial(ctx context.Context, id, _ ChannelID, timeout time.Duration) 
 		}
 		c.dialed = !p.cut && len(p.faults) == 0 // else the engine can't know
 		ph := p.phones[c.to]
+		if c.resume && ph.Page {
+			ph.Answer = time.Millisecond
+		}
 		p.later(ph.Heard, id.ID, func(c *simChannel) { p.tell(LegChanged{Channel: c.id, Change: LegIsHeard}) })
 		p.later(ph.Ring, id.ID, func(c *simChannel) { p.set(c, LegIsRinging) })
 		p.later(ph.Answer, id.ID, func(c *simChannel) { p.set(c, LegIsUp) })

@@ -27,6 +27,7 @@ type call struct {
 
 	browser, upstream *sip.Dialog           // nil until there is one
 	phone             atomic.Pointer[phone] // of browser; shared
+	resumed           bool                  // the PBX calls a phone that was in the call before we began
 	picked            bool                  // the phone has answered; for the phone's own calls: the call is up
 	established       bool                  // both sides are up
 

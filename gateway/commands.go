@@ -61,6 +61,13 @@ func (g *Gateway) Abilities(leg string) Abilities {
 	return Abilities{Answer: paged || p.takes("talk"), Hold: paged || p.takes("hold")}
 }
 
+// Lost reports whether a leg of the DN would have to be here, since its phone is a browser of ours and its PBX knows our
+// legs by name, and no call has it.
+func (g *Gateway) Lost(dn, leg string) bool {
+	up, ok := g.opts.Upstream(dn)
+	return ok && up.paired() && g.find(leg) == nil
+}
+
 // Answer lets the phone pick the call up. It returns when the phone has said that it does, which may be before the call is
 // up. A call that is answered is no error.
 func (g *Gateway) Answer(ctx context.Context, leg string) error {

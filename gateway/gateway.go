@@ -124,7 +124,7 @@ func (g *Gateway) admit(d *sip.Dialog, in sip.Call) *refusal {
 		}
 		c.upstream, c.leg = d, newLeg()
 		if c.up.paired() {
-			c.leg = legOf(in.Headers)
+			c.leg, c.resumed = legOf(in.Headers), in.Headers.Get(ResumeHeader) != ""
 		}
 	} else {
 		c.leg = newLeg()

@@ -43,7 +43,11 @@ func (c *call) ringAgain() {
 	}
 	c.retire(c.browser, c.web)
 	c.browser, c.web = nil, nil
-	d, web, err := c.inviteBrowser(c.codecsFor(offered), carried(c.in.Headers))
+	headers := carried(c.in.Headers)
+	if c.resumed {
+		headers = append(headers, resumes(ResumeAny)...)
+	}
+	d, web, err := c.inviteBrowser(c.codecsFor(offered), headers)
 	if err != nil {
 		c.notReached(err)
 		return

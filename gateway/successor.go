@@ -10,6 +10,15 @@ import (
 // ResumeHeader is in the INVITE by which a page that was loaded anew gets its call back: the Call-ID that it had before.
 const ResumeHeader = "X-Sidecar-Resume"
 
+// ResumeAny stands there for a Call-ID that nobody knows any more, since the call was with a gateway that died: the page
+// puts this call in the place of one that it had then. Our own PBX asks for it by the same header.
+const ResumeAny = "*"
+
+// resumes asks a phone to answer by itself.
+func resumes(callID string) sip.Headers {
+	return sip.Headers{{Name: "Call-Info", Value: "<sip:resume@sidecar>;answer-after=0"}, {Name: ResumeHeader, Value: callID}}
+}
+
 // successor is the phone that is asked to take the place of one that is gone.
 type successor struct {
 	dialog *sip.Dialog
@@ -38,9 +47,7 @@ func (c *call) callSuccessor() {
 	if c.inbound {
 		headers = carried(c.in.Headers)
 	}
-	headers = append(headers,
-		sip.Header{Name: "Call-Info", Value: "<sip:resume@sidecar>;answer-after=0"}, sip.Header{Name: ResumeHeader, Value: before})
-	d, web, err := c.inviteBrowser(c.codecsFor(spoken(c.rtp)), headers)
+	d, web, err := c.inviteBrowser(c.codecsFor(spoken(c.rtp)), append(headers, resumes(before)...))
 	if err != nil {
 		c.notReached(err)
 		return

@@ -18,6 +18,9 @@ var ErrUnknownServer = errors.New("no Asterisk of that id is configured")
 // LegHeader is the SIP header by which a gateway leg and its channel find each other.
 const LegHeader = "X-Sidecar-Leg"
 
+// ResumeHeader asks the gateway to let its page answer by itself; its value there says which call, which we don't know.
+const ResumeHeader = "X-Sidecar-Resume"
+
 // legVariable keeps the leg's id on the channel, so that a restart can match it again.
 const legVariable = "SIDECAR_LEG"
 
@@ -104,6 +107,9 @@ func (s *Switch) variables(leg bridge.NewLeg) ari.Vars {
 	}
 	if leg.Leg != "" && s.paired(leg.To.DN) {
 		v["PJSIP_HEADER(add,"+LegHeader+")"] = leg.Leg
+		if leg.Resume {
+			v["PJSIP_HEADER(add,"+ResumeHeader+")"] = "*"
+		}
 	}
 	return ari.NewVars(v)
 }

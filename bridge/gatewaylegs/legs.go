@@ -16,6 +16,7 @@ var ErrNotAttached = errors.New("the gateway is not there")
 // Gateway commands the phones.
 type Gateway interface {
 	Abilities(leg string) gateway.Abilities
+	Lost(dn, leg string) bool
 	Answer(ctx context.Context, leg string) error
 	Hold(ctx context.Context, leg string) error
 	Retrieve(ctx context.Context, leg string) error
@@ -64,6 +65,12 @@ func (l *Legs) Abilities(leg string) bridge.PhoneAbilities {
 		return bridge.PhoneAbilities(s.gateway.Abilities(leg))
 	}
 	return bridge.PhoneAbilities{}
+}
+
+// Lost reports whether a leg of a DN would be in the gateway, and is not.
+func (l *Legs) Lost(dn bridge.DN, leg string) bool {
+	s := l.sides.Load()
+	return s != nil && s.gateway.Lost(string(dn), leg)
 }
 
 // Answer lets a phone answer.

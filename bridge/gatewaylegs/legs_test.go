@@ -39,6 +39,8 @@ func (w *world) Abilities(leg string) gateway.Abilities {
 	return gateway.Abilities{Answer: leg == "g-1", Hold: true}
 }
 
+func (w *world) Lost(dn, leg string) bool { return dn == "5001" && leg == "g-2" }
+
 func (w *world) did(what, leg string) error {
 	w.note("%s %s", what, leg)
 	if leg == "bad" {

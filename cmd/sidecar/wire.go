@@ -138,7 +138,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 		Recorder: recorderPort{d.cfg.Recording, d.recordings.archive}, Queues: d.queues,
 		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: queueFeed{feedPort{d.feed, d.dns}, d.queues.Router},
 		Orders: d.orders, HideMonitors: !d.cfg.Supervision.VisibleToAgents,
-		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout,
+		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout, Grace: d.cfg.Gateway.Grace,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
 	})
 	interactions, err := d.journal.All()

@@ -218,6 +218,25 @@ async function breaks({ anna, ben, cleo }) {
     }
     step("pages tell of a restart and come back");
 
+    await anna.dial("5002");
+    await ben.press("Answer");
+    await talk(anna, ben, "before the sidecar is killed");
+    const cut = Promise.all([anna, ben].map((agent) => agent.light("Phone", "no connection")));
+    signal("SIGKILL");
+    await cut;
+    for (const agent of [anna, ben]) {
+        await agent.light("Phone", "registered");
+        await agent.light("Events", "live");
+    }
+    await talk(anna, ben, "after the sidecar was killed");
+    for (const agent of [anna, ben]) {
+        assert.equal(await agent.page.locator("sidecar-call").count(), 1, "the dead leg is gone");
+        await agent.card("talking");
+    }
+    await anna.press("Hang up");
+    await ben.says("No calls");
+    step("a call outlives the sidecar: both hear each other again without a click");
+
     const lost = Promise.all([anna.light("Phone", "no connection"), ben.light("Phone", "no connection"), ben.light("Events", "no connection")]);
     signal("SIGKILL");
     await lost;

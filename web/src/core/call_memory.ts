@@ -29,29 +29,41 @@ export class CallMemory {
     constructor(storage: Storage, clock: Clock) {
         this.#storage = storage;
         this.#clock = clock;
-        for (const [callId, kept] of Object.entries(object(parse(storage.read(key) ?? "")))) {
-            this.#before.set(callId, readKept(kept));
+        for (const [callId, call] of Object.entries(object(parse(storage.read(key) ?? "")))) {
+            this.#before.set(callId, readKept(call));
         }
     }
 
     /** What is known of a call that is to go on; it is known once. */
     take(callId: string): KeptCall | null {
-        const kept = this.#before.get(callId) ?? null;
+        const call = this.#before.get(callId) ?? null;
         this.#before.delete(callId);
-        return kept;
+        return call;
+    }
+
+    /** The same where the Call-ID is lost: a call with that number first. */
+    takeAny(number: string): KeptCall | null {
+        const all = [...this.#before];
+        const [callId] = all.find(([, call]) => call.number === number) ?? all[0] ?? [""];
+        return this.take(callId);
     }
 
     /** Keeps the calls that are answered, and those that may still be taken up again. */
     keep(calls: readonly PhoneCall[]): void {
         const keptAt = this.#clock.now();
-        const living = calls.filter((call) => call.answeredAt > 0).map((call): readonly [string, KeptCall] => [call.callId, {
-            direction: call.direction, number: call.number, name: call.name, startedAt: call.startedAt, answeredAt: call.answeredAt,
-            muted: call.muted, held: call.state === "held", keptAt,
-        }]);
-        const before = [...this.#before].filter(([, kept]) => keptAt - kept.keptAt < longestAway);
+        const living = calls.filter((call) => call.answeredAt > 0).map((call): readonly [string, KeptCall] => [call.callId, kept(call, keptAt)]);
+        const before = [...this.#before].filter(([, call]) => keptAt - call.keptAt < longestAway);
         const all = Object.fromEntries([...before, ...living]);
         this.#storage.write(key, Object.keys(all).length === 0 ? null : JSON.stringify(all));
     }
+}
+
+/** What is kept of a call. */
+export function kept(call: PhoneCall, keptAt: number): KeptCall {
+    return {
+        direction: call.direction, number: call.number, name: call.name, startedAt: call.startedAt, answeredAt: call.answeredAt,
+        muted: call.muted, held: call.state === "held", keptAt,
+    };
 }
 
 function readKept(value: unknown): KeptCall {

@@ -300,6 +300,39 @@ describe("a page that was loaded again", () => {
         expect(storage.read("sidecar.calls")).toBeNull();
     });
 
+    it("goes on with its call when the server was killed", async () => {
+        const { agent, phone, clock, talk } = rig();
+        await talk("5002");
+        phone.mute("leg-1", true);
+        const { answeredAt } = must(phone.calls[0]);
+        agent.tell.onDisconnected();
+        agent.tell.onRegistered();
+        await clock.pass(4000);
+        const other = agent.ring("5003");
+        const leg = agent.ring("4711", { callId: "new", resumes: "*" });
+        await settle();
+        leg.tell.onConnected();
+        expect(must(agent.legs[0]).did).toContain("hang up");
+        expect(leg.did).toEqual(["answer", "mute"]);
+        expect(phone.calls.map(({ number, state }) => [number, state])).toEqual([["5003", "incoming"], ["5002", "talking"]]);
+        expect(phone.calls[1]).toMatchObject({ answeredAt, callId: "new" });
+        expect(other.did).toEqual([]);
+        agent.ring("5003");
+        expect(phone.calls).toHaveLength(3); // both ring on this connection
+        agent.tell.onDisconnected();
+        agent.tell.onRegistered();
+        agent.ring("5003");
+        expect(phone.calls).toHaveLength(3); // the one that rang before is dead
+    });
+
+    it("goes on after a reload behind a killed server", async () => {
+        const { agent, phone, answeredAt } = await reloaded();
+        const leg = agent.ring("5002", { callId: "new", resumes: "*" });
+        await settle();
+        leg.tell.onConnected();
+        expect(phone.calls[0]).toMatchObject({ direction: "out", number: "5002", answeredAt, state: "talking" });
+    });
+
     it("goes on muted and held", async () => {
         const { agent, phone } = await reloaded(async (before, id) => {
             before.mute(id, true);

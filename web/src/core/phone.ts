@@ -1,4 +1,4 @@
-import type { CallMemory, KeptCall } from "./call_memory.ts";
+import { type CallMemory, kept, type KeptCall } from "./call_memory.ts";
 import { Emitter } from "./emitter.ts";
 import { type LegInput, type LegState, next } from "./leg_state.ts";
 import { dialable } from "./numbers.ts";
@@ -44,7 +44,12 @@ interface Leg {
     moving: { readonly on: boolean; readonly done: Promise<void> } | null;
     /** The network has changed since its sound found its way. */
     stale: boolean;
+    /** Which connection to the server it began on. */
+    readonly connection: number;
 }
+
+/** Resumed by a server that has lost the name of what it continues, because it was killed. */
+const anyCall = "*";
 
 const dtmfDigits = /^[0-9A-D*#,]+$/;
 
@@ -54,6 +59,7 @@ export class Phone extends Emitter<PhoneEvents> {
     readonly #legs = new Map<string, Leg>();
     readonly #registration: Registration;
     #count = 0;
+    #connection = 0;
     #dialling = false;
 
     constructor(ports: PhonePorts) {
@@ -61,6 +67,9 @@ export class Phone extends Emitter<PhoneEvents> {
         this.#ports = ports;
         this.#registration = new Registration(ports);
         this.#registration.on("change", (change) => {
+            if (change.state === "down") {
+                this.#connection += 1;
+            }
             if (change.state === "registered") {
                 this.#restartStale();
             }
@@ -226,16 +235,19 @@ export class Phone extends Emitter<PhoneEvents> {
 
     #handleIncoming(sip: SipLeg): void {
         if (sip.resumes === "") {
+            this.#replaceLost(sip.number, (leg) => leg.view.state === "incoming");
             this.#add(sip, "in", null);
             return;
         }
-        // The page was loaded again in mid-call. The agent is talking: nothing rings, unless the microphone can't be opened.
-        const kept = this.#ports.memory.take(sip.resumes);
-        const id = this.#add(sip, "in", null, kept ?? undefined);
-        void this.#accept(this.#leg(id), kept?.held !== true).catch(() => undefined); // it rings then
+        // The page was loaded again in mid-call, or the server was started again. The agent is talking: nothing rings, unless the microphone can't be opened.
+        const known = sip.resumes === anyCall
+            ? this.#replaceLost(sip.number, () => true) ?? this.#ports.memory.takeAny(sip.number)
+            : this.#ports.memory.take(sip.resumes);
+        const id = this.#add(sip, "in", null, known ?? undefined);
+        void this.#accept(this.#leg(id), known?.held !== true).catch(() => undefined); // it rings then
     }
 
-    #add(sip: SipLeg, direction: "in" | "out", microphone: Microphone | null, kept?: KeptCall): string {
+    #add(sip: SipLeg, direction: "in" | "out", microphone: Microphone | null, known?: KeptCall): string {
         this.#count += 1;
         const id = `leg-${this.#count}`;
         const ringing = sip.resumes === "" ? "incoming" : "answering";
@@ -243,11 +255,11 @@ export class Phone extends Emitter<PhoneEvents> {
             id, direction, number: sip.number, name: sip.name, callUuid: sip.callUuid, callId: sip.callId,
             state: direction === "in" ? ringing : "dialing", muted: false, heldByOther: false,
             listenOnly: microphone?.listenOnly ?? false, startedAt: this.#ports.clock.now(), answeredAt: 0, end: null,
-            ...(kept === undefined ? {} : {
-                direction: kept.direction, number: kept.number || sip.number, name: kept.name, startedAt: kept.startedAt, answeredAt: kept.answeredAt,
+            ...(known === undefined ? {} : {
+                direction: known.direction, number: known.number || sip.number, name: known.name, startedAt: known.startedAt, answeredAt: known.answeredAt,
             }),
         };
-        const leg: Leg = { view, sip, microphone, moving: null, stale: false };
+        const leg: Leg = { view, sip, microphone, moving: null, stale: false, connection: this.#connection };
         this.#legs.set(id, leg);
         sip.listen({
             onProgress: () => {
@@ -256,7 +268,7 @@ export class Phone extends Emitter<PhoneEvents> {
             onConnected: () => {
                 if (this.#input(leg, "connected")) {
                     this.#update(leg, { answeredAt: leg.view.answeredAt || this.#ports.clock.now() });
-                    this.#putBack(leg, kept);
+                    this.#putBack(leg, known);
                 }
             },
             onHeldByOther: (heldByOther) => {
@@ -274,13 +286,25 @@ export class Phone extends Emitter<PhoneEvents> {
     }
 
     /** A call that was muted or held before the page was loaded again must not go on otherwise. */
-    #putBack(leg: Leg, kept: KeptCall | undefined): void {
-        if (kept?.muted === true) {
+    #putBack(leg: Leg, known: KeptCall | undefined): void {
+        if (known?.muted === true) {
             this.mute(leg.view.id, true);
         }
-        if (kept?.held === true) {
+        if (known?.held === true) {
             void this.#setHold(leg, true).catch(() => undefined); // the agent sees that it talks
         }
+    }
+
+    /** Takes away a leg whose server has died, when another one comes in its place: of that number first. */
+    #replaceLost(number: string, like: (leg: Leg) => boolean): KeptCall | null {
+        const lost = [...this.#legs.values()].filter((leg) => leg.connection < this.#connection && like(leg));
+        const leg = lost.find(({ view }) => view.number === number) ?? lost.find(({ view }) => view.state !== "incoming");
+        if (leg === undefined) {
+            return null;
+        }
+        this.#ended(leg.view.id, { by: "here", status: 0 });
+        leg.sip.hangUp(); // the server doesn't know the dialog
+        return kept(leg.view, this.#ports.clock.now());
     }
 
     #restartStale(): void {

@@ -8,16 +8,17 @@ import (
 // Interaction is the whole state of a call: what the machine works on and what the journal keeps. It holds only
 // values, so that a copy is a snapshot.
 type Interaction struct {
-	ID       InteractionID
-	Server   ServerID
-	Call     Call    // the one it began with
-	Consults []Call  // those that its parties began out of another of its calls, and those that it absorbed
-	Events   int     // events published so far
-	Watches  []Watch // supervisors at its calls
-	Outbox   []Event // events of the last step; published again after a restart, under the same ids
-	NextLeg  int
-	Finished bool
-	Dropped  []ChannelID // died with our gateway: given up by their parties, and not known to be gone
+	ID        InteractionID
+	Server    ServerID
+	Call      Call    // the one it began with
+	Consults  []Call  // those that its parties began out of another of its calls, and those that it absorbed
+	Events    int     // events published so far
+	Watches   []Watch // supervisors at its calls
+	Outbox    []Event // events of the last step; published again after a restart, under the same ids
+	NextLeg   int
+	LastParty int // the last id that a party was given
+	Finished  bool
+	Dropped   []ChannelID // died with our gateway: given up by their parties, and not known to be gone
 
 	MakeReply int // token of the command that makes the call, 0 when none waits
 	MakeOp    OpID

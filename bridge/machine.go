@@ -313,10 +313,16 @@ func callType(from DN, dest Destination) CallType {
 	}
 }
 
+// nextParty is an id that no party of the interaction has had, those that were given away included.
+func (s *step) nextParty() PartyID {
+	s.i.LastParty = max(s.i.LastParty, s.i.parties()) + 1
+	return PartyID(s.i.LastParty)
+}
+
 // join adds a party to the call.
 func (s *step) join(p Party) *Party {
 	c := s.call()
-	p.ID = PartyID(s.i.parties() + 1)
+	p.ID = s.nextParty()
 	c.Parties = append(c.Parties, p)
 	return &c.Parties[len(c.Parties)-1]
 }

@@ -30,7 +30,7 @@ func (s *step) monitor(in doMonitor) {
 		Order: in.Order, Call: c.ID, Target: target.DN, Mode: in.Mode, Scope: in.Scope, Hidden: in.Hidden,
 		Bridge: BridgeID{Server: s.i.Server, ID: fmt.Sprintf("%s.m%d", s.i.ID, len(s.i.Watches)+1)},
 		Party: Party{
-			ID: PartyID(s.i.parties() + 1), DN: in.Dest.Endpoint.DN, Number: in.Dest.Number, Role: RoleObserver,
+			ID: s.nextParty(), DN: in.Dest.Endpoint.DN, Number: in.Dest.Number, Role: RoleObserver,
 			State: PartyAlerting, Dest: in.Dest, Reply: in.Reply,
 		},
 	}

@@ -196,6 +196,19 @@ func switched(t *testing.T) *script {
 	return newScript(t).in(SwitchCalled{Channel: ch("g-1"), Leg: "g-1", DN: "5001", Number: "030123", Inbound: true})
 }
 
+// What only the switch can do is refused, and nobody waits for an answer.
+func TestSwitchedCommands(t *testing.T) {
+	t.Parallel()
+	for _, in := range []Input{
+		doConsult{By: "5001", Dest: toDN("5002"), Reply: 7}, doAdd{By: "5001", Dest: toDN("5002"), Reply: 7}, doDrop{By: "5001", Reply: 7},
+		doMute{By: "5001", Direction: MuteIn, On: true, Reply: 7}, doRecord{By: "5001", Verb: CanStartRecording, Reply: 7},
+		doComplete{By: "5001", Verb: CanCompleteTransfer, Reply: 7}, doRedirect{By: "5001", Dest: toDN("5002"), Reply: 7},
+	} {
+		require.Contains(t, switched(t).able().replies(in)[7], "done by the SIP Server", "%T", in)
+	}
+	require.Equal(t, map[int]string{7: "done"}, switched(t).able().replies(doRelease{By: "5001", Reply: 7}))
+}
+
 func TestSwitchedInbound(t *testing.T) {
 	t.Parallel()
 	s := switched(t).able()

@@ -39,6 +39,11 @@ func TestTwoCallsBecomeATransfer(t *testing.T) {
 	t.Parallel()
 	engineTest(t, func(t *testing.T, s *sim) {
 		customer, internal := twoCalls(t, s)
+		shown, _ := s.e.Call(customer.ID)
+		for _, can := range []Capability{CanCompleteTransfer, CanMerge, CanAlternate} {
+			require.Contains(t, shown.Parties[1].Capabilities, can)
+			require.NotContains(t, shown.Parties[0].Capabilities, can)
+		}
 		view, err := s.e.CompleteTransfer(t.Context(), PartyCommand{Call: internal.ID, By: "5001"})
 		require.NoError(t, err)
 		require.Equal(t, customer.ID, view.ID, "the older one stays")
@@ -50,6 +55,8 @@ func TestTwoCallsBecomeATransfer(t *testing.T) {
 		require.Equal(t, "PartyChanged Transferred", lines[len(lines)-1])
 		_, err = s.e.Transfer(t.Context(), Transfer{Call: customer.ID, By: "5002", To: "5003"})
 		require.NoError(t, err, "the call goes on as any other")
+		shown, _ = s.e.Call(customer.ID)
+		require.NotContains(t, shown.Parties[1].Capabilities, CanMerge)
 		pass(t, 3*time.Second)
 		require.ElementsMatch(t, []string{"", "5003"}, s.together())
 	})

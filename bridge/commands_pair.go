@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // apart does with two calls of a DN, which it began or took one beside the other, what complete does with a call and its
@@ -103,4 +104,38 @@ func (a *actor) callOf(ctx context.Context, ch ChannelID) CallID {
 		return ""
 	}
 	return id
+}
+
+// withPairs lists also what a DN can do with this call and another one that is no consultation out of it, which the machine
+// of either does not know.
+func (e *Engine) withPairs(v CallView) CallView {
+	if v.Controller == ControlSwitch || v.AnsweredAt.IsZero() {
+		return v
+	}
+	parties := slices.Clone(v.Parties)
+	for k, p := range parties {
+		if p.DN != "" && (p.State == PartyEstablished || p.State == PartyHeld) && e.pairedApart(v, p.DN) {
+			parties[k].Capabilities = append(slices.Clip(p.Capabilities),
+				CanCompleteTransfer, CanCompleteConference, CanAlternate, CanReconnect, CanMerge)
+		}
+	}
+	v.Parties = parties
+	return v
+}
+
+// pairedApart reports whether a DN talks, or is held, in exactly one other call, and that one began apart from this.
+func (e *Engine) pairedApart(v CallView, dn DN) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	others, fit := 0, false
+	for _, l := range e.views {
+		if l.view.ID == v.ID || !l.lives() || !l.view.Has(dn) {
+			continue
+		}
+		others++
+		state := l.view.stateOf(dn)
+		fit = l.view.Interaction != v.Interaction && l.view.Controller == ControlAsterisk && !l.view.AnsweredAt.IsZero() &&
+			(state == PartyEstablished || state == PartyHeld)
+	}
+	return others == 1 && fit
 }

@@ -64,6 +64,11 @@ type (
 		Direction Mute
 		On        bool
 	}
+	// HoldLeg tells the far end of a channel that it is held, or no more.
+	HoldLeg struct {
+		Channel ChannelID
+		On      bool
+	}
 	// SendDigits sends digits to the device of a channel.
 	SendDigits struct {
 		Channel ChannelID
@@ -155,6 +160,7 @@ func (PauseRecording) isEffect() {}
 func (HandOver) isEffect()       {}
 func (LeaveLegs) isEffect()      {}
 func (MuteLeg) isEffect()        {}
+func (HoldLeg) isEffect()        {}
 func (SendDigits) isEffect()     {}
 func (DestroyBridge) isEffect()  {}
 func (FreeDN) isEffect()         {}

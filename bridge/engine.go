@@ -263,11 +263,11 @@ func (e *Engine) Calls() []CallView {
 
 // show is a call with what its phones can do at this moment: they come and go without a change of the call.
 func (e *Engine) show(l *live) CallView {
-	state, changed := l.state.knowing(e.Phones.Abilities)
-	if !changed {
-		return l.view
+	view := l.view
+	if state, changed := l.state.knowing(e.Phones.Abilities); changed {
+		view = state.viewOf(l.n)
 	}
-	return state.viewOf(l.n)
+	return e.withPairs(view)
 }
 
 // Call gives a call that lives.

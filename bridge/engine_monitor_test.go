@@ -106,9 +106,12 @@ func TestMonitorRefusals(t *testing.T) {
 			require.ErrorAs(t, err, &target, name)
 		}
 		for _, cmd := range []Monitor{
-			{}, {Supervisor: "5003"}, {Supervisor: "5003", SupervisorNumber: "030", Target: "5001"},
+			{},
+			{Supervisor: "5003"},
+			{Supervisor: "5003", SupervisorNumber: "030", Target: "5001"},
 			{Supervisor: "5003", Target: "5001", Mode: "loud"},
-			{Supervisor: "5003", Target: "5001", Scope: "world"}, {Supervisor: "5003", Target: "5001", Next: "some"},
+			{Supervisor: "5003", Target: "5001", Scope: "world"},
+			{Supervisor: "5003", Target: "5001", Next: "some"},
 		} {
 			_, err := s.e.Monitor(t.Context(), cmd)
 			require.ErrorIs(t, err, ErrMonitorField)

@@ -8,16 +8,17 @@ import (
 // Interaction is the whole state of a call: what the machine works on and what the journal keeps. It holds only
 // values, so that a copy is a snapshot.
 type Interaction struct {
-	ID       InteractionID
-	Server   ServerID
-	Call     Call    // the one it began with
-	Consults []Call  // those that its parties began out of another of its calls, and those that it absorbed
-	Events   int     // events published so far
-	Watches  []Watch // supervisors at its calls
-	Outbox   []Event // events of the last step; published again after a restart, under the same ids
-	NextLeg  int
-	Finished bool
-	Dropped  []ChannelID // died with our gateway: given up by their parties, and not known to be gone
+	ID        InteractionID
+	Server    ServerID
+	Call      Call    // the one it began with
+	Consults  []Call  // those that its parties began out of another of its calls, and those that it absorbed
+	Events    int     // events published so far
+	Watches   []Watch // supervisors at its calls
+	Outbox    []Event // events of the last step; published again after a restart, under the same ids
+	NextLeg   int
+	LastParty int // the last id that a party was given
+	Finished  bool
+	Dropped   []ChannelID // died with our gateway: given up by their parties, and not known to be gone
 
 	MakeReply int // token of the command that makes the call, 0 when none waits
 	MakeOp    OpID
@@ -108,6 +109,7 @@ type Leg struct {
 	Cause     int            // hang-up cause that we asked for or were told
 	Hold      Hold           // that its phone is in
 	Can       PhoneAbilities // as last seen
+	ToldHeld  bool           // its far end was told that it is held
 	MediaLost bool           // nothing comes from its phone any more; it may come back
 	Mute      Mute           // what the switch was told to keep from being heard
 	Muted     bool           // it was told so once

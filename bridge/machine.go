@@ -186,12 +186,8 @@ func (s *step) applyCommand(in Input) {
 		s.record(in)
 	case Recorded:
 		s.recorded(in)
-	case doMonitor:
-		s.monitor(in)
-	case doSwitchMonitor:
-		s.switchMonitor(in)
-	case doStopMonitor:
-		s.stopMonitor(in)
+	case doMonitor, doSwitchMonitor, doStopMonitor:
+		s.supervise(in)
 	}
 }
 
@@ -317,10 +313,16 @@ func callType(from DN, dest Destination) CallType {
 	}
 }
 
+// nextParty is an id that no party of the interaction has had, those that were given away included.
+func (s *step) nextParty() PartyID {
+	s.i.LastParty = max(s.i.LastParty, s.i.parties()) + 1
+	return PartyID(s.i.LastParty)
+}
+
 // join adds a party to the call.
 func (s *step) join(p Party) *Party {
 	c := s.call()
-	p.ID = PartyID(s.i.parties() + 1)
+	p.ID = s.nextParty()
 	c.Parties = append(c.Parties, p)
 	return &c.Parties[len(c.Parties)-1]
 }

@@ -84,31 +84,37 @@ func TestConsultNotHad(t *testing.T) {
 	}{
 		"not registered": {
 			[]Input{LegFailed{Channel: ch("n1-x.2"), Err: ErrUnreachable}},
-			[]string{"5001: Released OK other=5002 cause=20", home}, answer(9, ErrUnreachable),
+			[]string{"5001: Released OK other=5002 cause=20", home},
+			answer(9, ErrUnreachable),
 		},
 		"busy at once": {
 			[]Input{LegFailed{Channel: ch("n1-x.2"), Err: ErrBusy}},
-			[]string{"5001: DestinationBusy Busy other=5002 cause=17", "5001: Released Busy other=5002 cause=17", home}, answer(9, ErrBusy),
+			[]string{"5001: DestinationBusy Busy other=5002 cause=17", "5001: Released Busy other=5002 cause=17", home},
+			answer(9, ErrBusy),
 		},
 		"out of reach, and nobody knows": {
 			[]Input{Undecided{CreateLeg{Leg: NewLeg{Channel: ch("n1-x.2")}}}},
-			[]string{"5001: Released OK other=5002 cause=20", home}, answer(9, ErrSwitchUnavailable),
+			[]string{"5001: Released OK other=5002 cause=20", home},
+			answer(9, ErrSwitchUnavailable),
 		},
 		"busy": {
 			[]Input{leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsRinging), gone("n1-x.2", causeBusy)},
 			[]string{
 				"5002: Released Busy other=5001 cause=17", "5001: DestinationBusy Busy other=5002 cause=17", "5001: Released Busy other=5002 cause=17", home,
-			}, nil,
+			},
+			nil,
 		},
 		"no answer": {
 			[]Input{leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsRinging), RingTimeout{Party: 4}},
-			[]string{"5002: Released NoAnswer other=5001 cause=19", "5001: Released NoAnswer other=5002 cause=19", home}, nil,
+			[]string{"5002: Released NoAnswer other=5001 cause=19", "5001: Released NoAnswer other=5002 cause=19", home},
+			nil,
 		},
 		"rejected": {
 			[]Input{leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsRinging), doReject{By: "5002", Reply: 4}},
 			[]string{
 				"5002: Released Busy other=5001 cause=17", "5001: DestinationBusy Busy other=5002 cause=17", "5001: Released Busy other=5002 cause=17", home,
-			}, answer(4, nil),
+			},
+			answer(4, nil),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,18 @@ import (
 	"time"
 )
 
+// supervise is apply for what supervisors ask for.
+func (s *step) supervise(in Input) {
+	switch in := in.(type) {
+	case doMonitor:
+		s.monitor(in)
+	case doSwitchMonitor:
+		s.switchMonitor(in)
+	case doStopMonitor:
+		s.stopMonitor(in)
+	}
+}
+
 // monitor calls a supervisor to listen to a call.
 func (s *step) monitor(in doMonitor) {
 	target, err := s.monitored(in)
@@ -18,7 +30,7 @@ func (s *step) monitor(in doMonitor) {
 		Order: in.Order, Call: c.ID, Target: target.DN, Mode: in.Mode, Scope: in.Scope, Hidden: in.Hidden,
 		Bridge: BridgeID{Server: s.i.Server, ID: fmt.Sprintf("%s.m%d", s.i.ID, len(s.i.Watches)+1)},
 		Party: Party{
-			ID: PartyID(s.i.parties() + 1), DN: in.Dest.Endpoint.DN, Number: in.Dest.Number, Role: RoleObserver,
+			ID: s.nextParty(), DN: in.Dest.Endpoint.DN, Number: in.Dest.Number, Role: RoleObserver,
 			State: PartyAlerting, Dest: in.Dest, Reply: in.Reply,
 		},
 	}

@@ -177,6 +177,22 @@ func (s *step) music() {
 		c.Music = want
 		s.do(PlayMusic{Bridge: c.Bridge, Class: c.musicClass(), On: want})
 	}
+	s.tellHeld()
+}
+
+// tellHeld tells the far end of an outside party that waits for who holds it, and of one that waits no more. It hears the
+// bridge's music all the while: Asterisk only signals (moh_passthrough).
+func (s *step) tellHeld() {
+	c := s.call()
+	for i := range c.Parties {
+		p := &c.Parties[i]
+		held := c.Music && c.Queue == nil && c.Transfer == nil && p.State == PartyEstablished
+		if p.DN != "" || p.Leg.State != LegUp || p.Leg.ToldHeld == held {
+			continue
+		}
+		p.Leg.ToldHeld = held
+		s.do(HoldLeg{Channel: p.Leg.Channel, On: held})
+	}
 }
 
 // musicClass is that of the queue where the call waits, empty for the usual one.

@@ -143,7 +143,18 @@ func TestTransferOfAHeldCall(t *testing.T) {
 		Channels: map[string]ChannelFact{"cust": {State: LegIsUp}, "n1-x.1": {State: LegIsUp}},
 		Bridges:  map[string][]string{"n1-x": {"cust", "n1-x.1"}}, Restarted: true,
 	})
-	require.Equal(t, []string{"PlayMusic {Bridge:{Server:pbx1 ID:n1-x} On:true}"}, s.lines)
+	require.Equal(t, []string{"PlayMusic", "HoldLeg"}, s.effects(), "the far end is told as soon as it is known to be up")
+}
+
+// Whom the call keeps waiting is told so by its SIP, and hears music; told again only when it waits again.
+func TestHoldIsToldToTheFarEnd(t *testing.T) {
+	t.Parallel()
+	s := talking(t).in(leg("cust", LegIsUp), doPhone{By: "5001", Verb: PhoneHold, Reply: 7})
+	require.Contains(t, s.lines, "HoldLeg {Channel:{Server:pbx1 ID:cust} On:true}")
+	s.in(doPhone{By: "5001", Verb: PhoneRetrieve, Reply: 8})
+	require.Contains(t, s.lines, "HoldLeg {Channel:{Server:pbx1 ID:cust} On:false}")
+	s.in(doConsult{By: "5001", Dest: toDN("5002"), ID: "UUID2", ConnID: 2, Reply: 9})
+	require.Contains(t, s.lines, "HoldLeg {Channel:{Server:pbx1 ID:cust} On:true}")
 }
 
 func TestReject(t *testing.T) {
@@ -183,6 +194,19 @@ func TestMediaOfAPhoneIsLost(t *testing.T) {
 func switched(t *testing.T) *script {
 	t.Helper()
 	return newScript(t).in(SwitchCalled{Channel: ch("g-1"), Leg: "g-1", DN: "5001", Number: "030123", Inbound: true})
+}
+
+// What only the switch can do is refused, and nobody waits for an answer.
+func TestSwitchedCommands(t *testing.T) {
+	t.Parallel()
+	for _, in := range []Input{
+		doConsult{By: "5001", Dest: toDN("5002"), Reply: 7}, doAdd{By: "5001", Dest: toDN("5002"), Reply: 7}, doDrop{By: "5001", Reply: 7},
+		doMute{By: "5001", Direction: MuteIn, On: true, Reply: 7}, doRecord{By: "5001", Verb: CanStartRecording, Reply: 7},
+		doComplete{By: "5001", Verb: CanCompleteTransfer, Reply: 7}, doRedirect{By: "5001", Dest: toDN("5002"), Reply: 7},
+	} {
+		require.Contains(t, switched(t).able().replies(in)[7], "done by the SIP Server", "%T", in)
+	}
+	require.Equal(t, map[int]string{7: "done"}, switched(t).able().replies(doRelease{By: "5001", Reply: 7}))
 }
 
 func TestSwitchedInbound(t *testing.T) {

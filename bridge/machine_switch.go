@@ -24,6 +24,12 @@ func (s *step) applySwitched(in Input) {
 		s.transfer(in)
 	case doReferRefused:
 		s.declineRefer(in.Channel, in.Phone)
+	case doRelease:
+		s.releaseOwn(in)
+	case doData:
+		s.data(in)
+	case command:
+		s.do(Reply{Token: in.token(), Err: &StateError{Call: s.call().ID, Verb: "this command", State: s.call().state(), Why: doneBySwitch}})
 	case doMonitor:
 		s.monitor(in)
 	}

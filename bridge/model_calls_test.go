@@ -7,6 +7,14 @@ import (
 	"slices"
 )
 
+// partyDeeds are what parties do with their calls.
+func partyDeeds() []string {
+	return []string{
+		"consult", "consult", "consult", "mute transfer", "complete transfer", "complete transfer", "complete conference", "complete conference",
+		"alternate", "alternate", "reconnect", "add", "add", "drop", "release", "redirect", "mute", "dtmf", "data",
+	}
+}
+
 // partyDoes lets a party of the call do something with it, or with the other one that it has.
 func partyDoes(ctx context.Context, e *Engine, call CallView, d deed) (CallView, error) {
 	var dns []DN

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,20 +22,30 @@ type deed struct {
 // life is one run of the model.
 type life struct {
 	Phones map[string]phone
+	Begin  []deed // that every life of its kind has
 	Deeds  []deed
 	Faults map[int]fault
 	KillAt int
 	Down   time.Duration
 }
 
+// modelDeeds are all deeds, the likelier ones several times.
+func modelDeeds() []string {
+	return append(
+		partyDeeds(), "inbound", "inbound", "inbound", "internal", "make", "transfer", "transfer", "refer", "clear", "hangup", "hangup", "hold",
+		"gap", "cut", "back", "lost", "stop", "answer", "answer", "hold by command", "retrieve", "reject",
+		"hold at browser", "hold at browser", "switch call", "switch leg",
+	)
+}
+
 func modelNumbers() []string { return []string{"5001", "5002", "5003", "5004", "030", "0900", "8000"} }
 
-func lives(faults bool) *rapid.Generator[life] {
+func lives(faults bool, kinds []string, begin ...deed) *rapid.Generator[life] {
 	seconds := func(t *rapid.T, label string, most int) time.Duration {
 		return time.Duration(rapid.IntRange(0, most*10).Draw(t, label)) * 100 * time.Millisecond
 	}
 	return rapid.Custom(func(t *rapid.T) life {
-		l := life{Phones: map[string]phone{}, Faults: map[int]fault{}}
+		l := life{Phones: map[string]phone{}, Faults: map[int]fault{}, Begin: begin}
 		for _, number := range modelNumbers()[:5] {
 			ph := phone{Page: rapid.Bool().Draw(t, "page"), Cause: causeBusy, Ring: 107 * time.Millisecond, Answer: 1309 * time.Millisecond}
 			switch rapid.SampledFrom([]string{"answers", "answers", "answers", "at once", "rejects", "silent", "absent", "talks", "announces"}).Draw(t, number) {
@@ -53,13 +64,6 @@ func lives(faults bool) *rapid.Generator[life] {
 			}
 			l.Phones[number] = ph
 		}
-		kinds := []string{
-			"inbound", "inbound", "inbound", "internal", "make", "transfer", "transfer", "refer", "clear", "hangup", "hangup", "hold",
-			"gap", "cut", "back", "lost", "stop", "answer", "answer", "hold by command", "retrieve", "reject",
-			"hold at browser", "hold at browser", "switch call", "switch leg",
-			"consult", "consult", "consult", "mute transfer", "complete transfer", "complete conference", "alternate", "reconnect",
-			"add", "add", "drop", "release", "redirect", "mute", "dtmf", "data",
-		}
 		l.Deeds = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
 			return deed{
 				Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), After: time.Duration(rapid.SampledFrom([]int{0, 1, 3, 7, 100, 1500, 4000}).Draw(t, "after")) * time.Millisecond,
@@ -67,7 +71,7 @@ func lives(faults bool) *rapid.Generator[life] {
 			}
 		}), 1, 14).Draw(t, "deeds")
 		if rapid.Bool().Draw(t, "killed") {
-			l.KillAt, l.Down = rapid.IntRange(1, 80).Draw(t, "kill at"), seconds(t, "down", 10)
+			l.KillAt, l.Down = rapid.IntRange(1, 80+60*len(begin)).Draw(t, "kill at"), seconds(t, "down", 10)
 		}
 		if faults {
 			l.Faults = rapid.MapOfN(rapid.IntRange(1, 40), rapid.SampledFrom([]fault{refused, requestLost, answerLost}), 1, 2).Draw(t, "faults")
@@ -78,13 +82,24 @@ func lives(faults bool) *rapid.Generator[life] {
 
 func TestModel(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) { runLife(t, rt, lives(false).Draw(rt, "life")) })
+	rapid.Check(t, func(rt *rapid.T) { runLife(t, rt, lives(false, modelDeeds()).Draw(rt, "life")) })
 }
 
 // TestModelWithFailingRequests lets single requests fail, or lose their way there or back.
 func TestModelWithFailingRequests(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) { runLife(t, rt, lives(true).Draw(rt, "life")) })
+	rapid.Check(t, func(rt *rapid.T) { runLife(t, rt, lives(true, modelDeeds()).Draw(rt, "life")) })
+}
+
+// TestModelOfConsultations has an agent who talks to a customer consult, and then all that parties do.
+func TestModelOfConsultations(t *testing.T) {
+	t.Parallel()
+	kinds := append(partyDeeds(), partyDeeds()...)
+	kinds = append(kinds, "hangup", "hangup", "refer", "hold at browser", "hold by command", "retrieve", "transfer", "gap", "back", "stop", "clear")
+	begin := []deed{{Kind: "inbound"}, {Kind: "consult", After: 2 * time.Second, B: 1}}
+	rapid.Check(t, func(rt *rapid.T) {
+		runLife(t, rt, lives(rapid.Bool().Draw(rt, "faults"), kinds, begin...).Draw(rt, "life"))
+	})
 }
 
 // runLife runs it in a bubble of its own. A failure must leave the bubble before rapid is told, since rapid panics.
@@ -112,7 +127,7 @@ func (l life) run(ctx context.Context) []string {
 		case <-over:
 		}
 	})
-	for _, d := range l.Deeds {
+	for _, d := range slices.Concat(l.Begin, l.Deeds) {
 		_ = wait(ctx, d.After)
 		if d.Kind == "stop" {
 			if s.stop() {
@@ -193,9 +208,6 @@ func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
 			"answer": e.Answer, "hold by command": e.Hold, "retrieve": e.Retrieve, "reject": e.Reject,
 		}[d.Kind]
 		command(func(ctx context.Context) (CallView, error) { return verb(ctx, cmd) })
-	case "consult", "mute transfer", "complete transfer", "complete conference", "alternate", "reconnect", "add", "drop", "release",
-		"redirect", "mute", "dtmf", "data":
-		command(func(ctx context.Context) (CallView, error) { return partyDoes(ctx, e, call, d) })
 	case "switch call":
 		s.switchCall(dn(d.A), number(d.B), d.B%2 == 0)
 	case "switch leg":
@@ -208,8 +220,10 @@ func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
 		s.setGap(false, false)
 	case "lost":
 		s.lose(d.B < 2)
-	default:
+	case "refer", "hangup", "hold", "hold at browser":
 		s.phoneDoes(d)
+	default:
+		command(func(ctx context.Context) (CallView, error) { return partyDoes(ctx, e, call, d) })
 	}
 }
 

@@ -124,6 +124,8 @@ type Trunk struct {
 	Prepend   string   `mapstructure:"prepend"`   // put in front of it
 	Codecs    []string `mapstructure:"codecs"`
 	MaxCalls  int      `mapstructure:"max_calls"` // 0: no limit
+	// SignalHold tells the far end by a re-INVITE that its call is held, while it hears our music.
+	SignalHold bool `mapstructure:"signal_hold"`
 }
 
 // Route says where a number that a trunk delivers goes. The first route that matches is taken.

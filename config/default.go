@@ -108,7 +108,7 @@ func defaultDNSettings() DNSettings {
 
 // defaultTrunk is what a trunk of the file starts from.
 func defaultTrunk() Trunk {
-	return Trunk{Kind: TrunkPeer, Transport: TransportUDP, Codecs: DefaultCodecs()}
+	return Trunk{Kind: TrunkPeer, Transport: TransportUDP, Codecs: DefaultCodecs(), SignalHold: true}
 }
 
 // defaultDialRules lets every DN call every number except the codes of ITU-T E.164 that belong to no country:

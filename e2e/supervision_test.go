@@ -117,8 +117,13 @@ func (d *supervised) modes() {
 		mode        string
 		agent, cust bool // hear the supervisor
 	}{
-		{"mute", false, false}, {"coach", true, false}, {"connect", true, true}, {"mute", false, false}, {"connect", true, true},
-		{"coach", true, false}, {"mute", false, false},
+		{"mute", false, false},
+		{"coach", true, false},
+		{"connect", true, true},
+		{"mute", false, false},
+		{"connect", true, true},
+		{"coach", true, false},
+		{"mute", false, false},
 	} {
 		d.switchTo(m, step.mode)
 		for _, other := range []struct {

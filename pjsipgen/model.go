@@ -95,6 +95,7 @@ type Trunk struct {
 	CallerID, Strip, Prepend string
 	StripLength              int
 	MaxCalls                 int
+	SignalHold               bool
 	Routes                   []Route
 }
 

@@ -142,7 +142,7 @@ func (b *builder) trunk(field string, t config.Trunk, transports []Transport) Tr
 	out := Trunk{
 		Name: t.Name, Kind: t.Kind, Context: ContextTrunk, Qualify: t.Kind != config.TrunkPeer, Transport: transport, Codecs: b.codecs(field+".codecs", t.Codecs),
 		Contact: sipURI("", host, port, transport), Match: b.match(field, t, host, port),
-		CallerID: t.CallerID, Strip: t.Strip, StripLength: len(t.Strip), Prepend: t.Prepend, MaxCalls: t.MaxCalls,
+		CallerID: t.CallerID, Strip: t.Strip, StripLength: len(t.Strip), Prepend: t.Prepend, MaxCalls: t.MaxCalls, SignalHold: t.SignalHold,
 	}
 	for name, value := range map[string]string{"caller_id": t.CallerID, "strip": t.Strip, "prepend": t.Prepend} {
 		if value != "" {

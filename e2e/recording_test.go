@@ -147,7 +147,11 @@ func TestRecordingByCommand(t *testing.T) {
 // A rule records a call, and the recording goes on at the customer when the call is transferred.
 func TestRecordingByRuleThroughATransfer(t *testing.T) {
 	t.Parallel()
-	s := newRunning(t, "recording: {enabled: true, min_free_bytes: 0, auto: [{dns: [\"5001\"], direction: inbound}]}\n")
+	s := newRunning(t, `
+recording: {enabled: true, min_free_bytes: 0, auto: [{dns: ["5001"], direction: inbound}]}
+dns: [{numbers: [5001-5005], owner: phone}]
+routes: [{number: "8000", to: "dn:5001"}]
+`)
 	first, second, customer := s.agentPhone("5001", phone.RingOnly), s.agentPhone("5002", phone.RingOnly), s.customerPhone()
 	s.inService("5001", "5002")
 	inside := dial(t, second, "5001", secondTone)

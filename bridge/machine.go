@@ -231,6 +231,7 @@ func (s *step) settleCall(before CallView) {
 	}
 	if living > 0 {
 		s.music()
+		s.recordAnother()
 	}
 	s.tellChange(before, s.i.viewOf(s.n))
 	if living == 0 && s.endRecordings() {

@@ -230,9 +230,9 @@ func factOf(state LegState) LegChange {
 		return LegIsUp
 	case LegRinging:
 		return LegIsRinging
-	default:
-		return LegIsCreated
+	case LegNone, LegRequested, LegCreated, LegDialed, LegArrived, LegGone:
 	}
+	return LegIsCreated
 }
 
 // settled is a place where the switch has done all that it was told.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,6 +141,21 @@ func TestArrivals(t *testing.T) {
 		conn.Send(event("StasisStart", `"args":`+args+`,"channel":`+channel("n1-x.1", "PJSIP/5001-1", "Down", "")))
 		require.Equal(t, "pbx1 n1-x.1 created 0", take(t, f.lines), args)
 	}
+	require.Empty(t, f.arrivals)
+}
+
+// To the engine they would be channels of ours that no call has, to be hung up.
+func TestTapsAreNoFacts(t *testing.T) {
+	t.Parallel()
+	conn, f := connected(t)
+	for _, frame := range []string{
+		`"args":[],"channel":` + channel("n1-x.t1", "WebSocket/n1-x.t1/media", "Up", ""),
+		`"args":["tap"],"channel":` + channel("n1-x.t2", "Snoop/a.1-00000001", "Up", ""),
+	} {
+		conn.Send(event("StasisStart", frame))
+	}
+	conn.Send(event("StasisStart", `"args":["leg"],"channel":`+channel("n1-x.1", "PJSIP/5001-1", "Down", "")))
+	require.Equal(t, "pbx1 n1-x.1 created 0", take(t, f.lines), "the first that the engine is told")
 	require.Empty(t, f.arrivals)
 }
 
@@ -303,14 +319,19 @@ func TestLost(t *testing.T) {
 	s.On(http.MethodGet, "/endpoints", func(fakeari.Request) fakeari.Response {
 		return fakeari.Response{Status: http.StatusOK, Body: `[{"technology":"PJSIP","resource":"5001","state":"online","channel_ids":[]},{"technology":"PJSIP","resource":"5002","state":"offline","channel_ids":[]}]`}
 	})
+	var dead atomic.Bool // before that the feeder is only slow to connect
 	s.On(http.MethodGet, "/asterisk/ping", func(fakeari.Request) fakeari.Response {
-		return fakeari.Response{Status: http.StatusInternalServerError, Body: `{}`}
+		if dead.Load() {
+			return fakeari.Response{Status: http.StatusInternalServerError, Body: `{}`}
+		}
+		return fakeari.Response{Status: http.StatusOK, Body: `{"asterisk_id":"a","ping":"pong","timestamp":"2026-11-21T07:16:10.321+0000"}`}
 	})
 	f := feeding(t, s, 50*time.Millisecond)
 	conn := s.Accept()
 	take(t, f.snaps)
 	take(t, f.lines)
 	take(t, f.lines)
+	dead.Store(true)
 	s.RefuseSockets(http.StatusServiceUnavailable)
 	conn.Drop()
 	require.Equal(t, "gap pbx1", take(t, f.lines))

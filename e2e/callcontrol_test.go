@@ -102,10 +102,13 @@ func together(t *testing.T, voices ...voice) {
 // waits requires that somebody hears music and none of the tones.
 func waits(t *testing.T, c *phone.Call, tones ...float64) {
 	t.Helper()
+	ctx := soon(t)
+	var group errgroup.Group
 	for _, tone := range tones {
-		require.NoError(t, c.WaitNoTone(soon(t), tone))
+		group.Go(func() error { return c.WaitNoTone(ctx, tone) })
 	}
-	require.NoError(t, c.WaitSound(soon(t)), "music on hold")
+	group.Go(func() error { return c.WaitSound(ctx) })
+	require.NoError(t, group.Wait(), "music on hold, and none of %v", tones)
 }
 
 // What a DN does with one call, by REST and with phones that take no commands.
@@ -123,6 +126,7 @@ queues: {sales: {number: "6000", announce: {every: 0s}}}
 		{"released", (*agents).released},
 		{"call waiting", (*agents).callWaiting},
 		{"transferred to a queue", (*agents).toQueue},
+		{"a queue is consulted", (*agents).consultedQueue},
 		{"forwarded, not to be disturbed", (*agents).forwarded},
 	})
 }
@@ -200,48 +204,6 @@ func (d *agents) released() {
 	d.expect("inbound")
 }
 
-// calledTwice is a DN with a customer on hold and a second one with whom it talks.
-func (d *agents) calledTwice() (cust, agent, cust2, agent2 *phone.Call, held, talking string) {
-	cust, agent = d.connected()
-	held = d.onlyCall("Established").ID
-	cust2, err := d.customer.Dial(soon(d.t), "8000", phone.WithCaller("030777", ""))
-	require.NoError(d.t, err)
-	cust2.SendTone(thirdTone)
-	agent2 = incoming(d.t, d.first, 0)
-	talk(d.t, cust, customerTone, agent, agentTone)
-	d.command("5001", held, "hold", "{}")
-	agent2.SendTone(agentTone)
-	require.NoError(d.t, agent2.Answer(soon(d.t)))
-	talk(d.t, cust2, thirdTone, agent2, agentTone)
-	waits(d.t, cust, agentTone, thirdTone)
-	for _, c := range d.calls("5001") {
-		if c.ID != held {
-			talking = c.ID
-		}
-	}
-	return cust, agent, cust2, agent2, held, talking
-}
-
-// callWaiting is a phone with two lines: it alternates between its callers, and brings them together.
-func (d *agents) callWaiting() {
-	cust, agent, cust2, agent2, held, talking := d.calledTwice()
-	d.command("5001", talking, "alternate", "{}")
-	talk(d.t, cust, customerTone, agent, agentTone)
-	waits(d.t, cust2, agentTone, customerTone)
-	d.command("5001", talking, "retrieve", "{}") // holds the other one
-	talk(d.t, cust2, thirdTone, agent2, agentTone)
-	waits(d.t, cust, agentTone, thirdTone)
-	merged := d.command("5001", held, "merge", `{"call": "`+talking+`"}`)
-	require.Equal(d.t, held, merged.ID, "the older one goes on")
-	ended(d.t, agent2)
-	together(d.t, voice{cust, customerTone}, voice{agent, agentTone}, voice{cust2, thirdTone})
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	talk(d.t, cust2, thirdTone, agent, agentTone)
-	require.NoError(d.t, cust2.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("call_waiting")
-}
-
 // toQueue is a call that waits for another agent; what was noted about it goes along.
 func (d *agents) toQueue() {
 	cust, agent := d.connected()
@@ -250,17 +212,32 @@ func (d *agents) toQueue() {
 	d.command("5001", id, "transfer", `{"to": "6000"}`)
 	ended(d.t, agent)
 	waits(d.t, cust, agentTone)
+	d.fromQueue(cust, id)
+	d.expect("transfer_queue")
+}
+
+// fromQueue is the waiting call at 5002, who begins to work.
+func (d *agents) fromQueue(cust *phone.Call, id string) {
 	d.agentDoes("5002", "login", "")
 	d.agentDoes("5002", "ready", "")
 	b := incoming(d.t, d.second, secondTone)
 	talk(d.t, cust, customerTone, b, secondTone)
-	var c struct{ UserData map[string]any }
-	d.as("5002", http.MethodGet, "/api/v1/calls/"+id, nil).want(http.StatusOK).into(&c)
-	require.Equal(d.t, "called twice", c.UserData["Note"])
+	d.note("5002", id)
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
 	ended(d.t, b)
 	d.agentDoes("5002", "logout", "")
-	d.expect("transfer_queue")
+}
+
+// consultedQueue is an agent who waits in a queue for its customer, and leaves the waiting to it.
+func (d *agents) consultedQueue() {
+	cust, agent, id, consult := d.consulting(`{"to": "6000"}`)
+	require.NoError(d.t, agent.WaitSound(soon(d.t)), "music")
+	require.NotContains(d.t, d.can("5001", consult), "complete-conference")
+	d.command("5001", consult, "complete-transfer", "{}")
+	ended(d.t, agent)
+	waits(d.t, cust, agentTone)
+	d.fromQueue(cust, id)
+	d.expect("consult_queue")
 }
 
 // forwarded is a consultation of a DN that sends its calls on, and then wants none.

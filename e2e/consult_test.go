@@ -22,6 +22,9 @@ func TestConsultations(t *testing.T) {
 		{"busy", (*agents).consultBusy},
 		{"no answer", (*agents).consultNoAnswer},
 		{"cancelled", (*agents).consultCancelled},
+		{"the other agent leaves", (*agents).consultedLeaves},
+		{"the customer leaves", (*agents).customerLeaves},
+		{"the phone hangs up", (*agents).consultingHangsUp},
 		{"mute transfer", (*agents).muteTransfer},
 		{"by the phone's REFER", (*agents).referReplaces},
 	})
@@ -157,6 +160,39 @@ func (d *agents) consultCancelled() {
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
 	ended(d.t, agent)
 	d.expect("consult_cancelled")
+}
+
+// consultedLeaves brings the customer back by itself.
+func (d *agents) consultedLeaves() {
+	cust, agent, b, _, _ := d.consulted()
+	require.NoError(d.t, b.Hangup(soon(d.t)))
+	talk(d.t, cust, customerTone, agent, agentTone)
+	require.NoError(d.t, cust.Hangup(soon(d.t)))
+	ended(d.t, agent)
+	d.expect("consult_left")
+}
+
+// customerLeaves does not want to wait: the agents talk on.
+func (d *agents) customerLeaves() {
+	cust, agent, b, id, consult := d.consulted()
+	require.NoError(d.t, cust.Hangup(soon(d.t)))
+	d.eventually("the customer's call is over", func() bool {
+		return d.as("5001", http.MethodGet, "/api/v1/calls/"+id, nil).status == http.StatusNotFound
+	})
+	talk(d.t, agent, agentTone, b, secondTone)
+	require.NotContains(d.t, d.can("5001", consult), "complete-transfer")
+	require.NoError(d.t, b.Hangup(soon(d.t)))
+	ended(d.t, agent)
+	d.expect("consult_abandoned")
+}
+
+// consultingHangsUp ends both calls of its only line.
+func (d *agents) consultingHangsUp() {
+	cust, agent, b, _, _ := d.consulted()
+	require.NoError(d.t, agent.Hangup(soon(d.t)))
+	ended(d.t, b)
+	ended(d.t, cust)
+	d.expect("consult_hung_up")
 }
 
 func (d *agents) muteTransfer() {

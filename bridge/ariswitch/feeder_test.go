@@ -78,8 +78,13 @@ func take[T any](t *testing.T, from <-chan T) T {
 
 func connect(t *testing.T, s *fakeari.Server) *ari.Client {
 	t.Helper()
+	return connectAs(t, s, "pbx1")
+}
+
+func connectAs(t *testing.T, s *fakeari.Server, id ari.ServerID) *ari.Client {
+	t.Helper()
 	c, err := ari.Connect(t.Context(), ari.Config{
-		Server: "pbx1", URL: s.URL(), User: fakeari.User, Password: fakeari.Password, App: "sidecar",
+		Server: id, URL: s.URL(), User: fakeari.User, Password: fakeari.Password, App: "sidecar",
 		Backoff: backoff.Policy{Min: time.Millisecond, Max: 10 * time.Millisecond}, SlowRetry: 10 * time.Millisecond,
 	})
 	require.NoError(t, err)

@@ -191,44 +191,6 @@ func TestLegFacts(t *testing.T) {
 	}
 }
 
-// A phone's hold reaches its peer in a bridge of two, once, and nobody among three.
-func TestHoldsArePassedOn(t *testing.T) {
-	t.Parallel()
-	s := fakeari.New(t)
-	s.On(http.MethodGet, "/bridges", func(fakeari.Request) fakeari.Response {
-		const one = `{"id":%q,"technology":"softmix","bridge_type":"mixing","bridge_class":"stasis","creator":"","name":"","channels":[%s],"creationtime":"2026-11-21T07:16:09.514+0000"}`
-		return fakeari.Response{Status: http.StatusOK, Body: "[" + fmt.Sprintf(one, "b1", `"a.1","a.2"`) + "," + fmt.Sprintf(one, "b2", `"c.1","c.2","c.3"`) + "]"}
-	})
-	f := feeding(t, s, time.Minute)
-	conn := s.Accept()
-	take(t, f.snaps)
-	tell := func(kind, id string) {
-		conn.Send(event(kind, `"channel":`+channel(id, "PJSIP/5001-1", "Up", "")))
-		take(t, f.lines)
-	}
-	for _, step := range [][2]string{
-		{"ChannelHold", "c.1"},
-		{"ChannelUnhold", "c.1"},
-		{"ChannelHold", "a.2"},
-		{"ChannelHold", "a.2"},
-		{"ChannelUnhold", "a.2"},
-		{"ChannelUnhold", "a.2"},
-		{"ChannelHold", "a.1"},
-	} {
-		tell(step[0], step[1])
-	}
-	conn.Send(event("ChannelDestroyed", `"cause":16,"cause_txt":"","channel":`+channel("a.1", "PJSIP/5001-1", "Up", "")))
-	take(t, f.lines)
-	tell("ChannelUnhold", "a.1") // is fed when what came before is done
-	var asked []string
-	for _, r := range s.Requests() {
-		if strings.HasSuffix(r.Path, "/hold") {
-			asked = append(asked, r.Method+" "+r.Path)
-		}
-	}
-	require.Equal(t, []string{"POST /channels/a.1/hold", "DELETE /channels/a.1/hold", "POST /channels/a.2/hold", "DELETE /channels/a.2/hold"}, asked)
-}
-
 // Asterisk tells of each digit twice.
 func TestDigits(t *testing.T) {
 	t.Parallel()

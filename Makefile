@@ -16,7 +16,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 export FUZZTIME
 
-.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway compose-test e2e soak clean
+.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway bench-calls compose-test e2e soak clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,13 +81,17 @@ gen-check: ## fail if a generated file is not what its generator makes
 soak: deps build ## the sidecar is killed SOAK_KILLS times at random, in the middle of twenty calls
 	@scripts/soak.sh
 
-bench: build ## benchmarks with allocations, and the gateway's legs for a few seconds each
+bench: deps-run build ## benchmarks with allocations, the gateway's legs and whole calls for a few seconds each
 	go test $(if $(OPUS),-tags opus$(comma)nolibopusfile) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	@scripts/bench-gateway.sh --window 5s
+	@scripts/bench-calls.sh --for 20s
 
 bench-gateway: build ## what a browser's leg costs, beside Asterisk and rtpengine; five to twelve minutes
 	@scripts/bench-gateway.sh --window 12s
 	@scripts/bench-gateway.sh --targets sidecar --legs 400 --window 45s --json bin/load-400.json
+
+bench-calls: deps-run build ## 20 calls a second for five minutes through the sidecar and Asterisk
+	@scripts/bench-calls.sh
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@scripts/fuzz.sh

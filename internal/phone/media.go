@@ -40,6 +40,7 @@ type media struct {
 	listener *tone.Listener
 	onDigit  func(byte)
 	log      *slog.Logger
+	mute     bool // Options.NoRTP
 	cancel   context.CancelFunc
 
 	freq     atomic.Uint64 // float64 bits of the tone that we send
@@ -69,7 +70,7 @@ func newMedia(ip netip.Addr, opts *Options) (*media, error) {
 	}
 	m := &media{
 		conn: conn, id: rand.Uint64() >> 2, codecs: opts.Codecs, listener: tone.NewListener(), log: opts.Logger, //nolint:gosec // an id, no secret
-		wanted: SendRecv, onDigit: func(byte) {}, cancel: func() {},
+		wanted: SendRecv, mute: opts.NoRTP, onDigit: func(byte) {}, cancel: func() {},
 	}
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort() // a UDPConn has a UDPAddr
 	m.local = netip.AddrPortFrom(ip, local.Port())
@@ -194,7 +195,7 @@ func (m *media) sendOne(s *outStream) {
 	if m.wanted == SendOnly {
 		freq = 0 // the one who holds does not talk to the held
 	}
-	sends := m.agreed && m.wanted.answerTo(m.peer.direction).sends()
+	sends := m.agreed && !m.mute && m.wanted.answerTo(m.peer.direction).sends()
 	var codec Codec
 	var event dtmfFrame
 	if sends {

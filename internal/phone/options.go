@@ -52,6 +52,7 @@ type Options struct {
 	Answer      AnswerMode    // what to do with incoming calls
 	AnswerDelay time.Duration // how long AutoAnswer rings
 	Tone        float64       // frequency in Hz that every call sends from its start, 0 for silence
+	NoRTP       bool          // sends no audio, for tests of many calls
 	FollowRefer bool          // dial where an incoming REFER points; such calls come out of WaitCall
 	Logger      *slog.Logger  // default: none
 }

@@ -53,7 +53,7 @@ func (e *Engine) exchange(ctx context.Context, m absorbing) error {
 	give := doGive{By: m.by, Verb: m.verb, Refer: m.refer == m.new, Phone: m.phone}
 	for _, p := range from.Parties {
 		if p.alive() && p.DN != m.by {
-			p.TakenFrom = m.new.id
+			p.TakenFrom, p.Asked = m.new.id, Asked{} // who waits for its phone waits here
 			take.Parties = append(take.Parties, p)
 			give.Channels = append(give.Channels, p.Leg.Channel)
 		}
@@ -96,6 +96,8 @@ func givable(i *Interaction, call CallID, by DN, verb CompleteVerb) (*Call, erro
 		why = "both calls must be answered"
 	case slices.ContainsFunc(c.Parties, func(p Party) bool { return p.Away }):
 		why = "one of its parties consults somebody"
+	case slices.ContainsFunc(c.Parties, func(p Party) bool { return p.resuming() }): // whose timer stays with its interaction
+		why = "the phone of one of its parties is being called again"
 	}
 	if why != "" {
 		return nil, &StateError{Call: call, Verb: string(verb), State: p.State, Why: why}

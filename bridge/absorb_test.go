@@ -193,3 +193,13 @@ func TestComplete(t *testing.T) {
 		require.Empty(t, s.e.Released("5001"), "it has run out")
 	})
 }
+
+// A command that waits for the phone of a party is answered when the party goes to another call.
+func TestGivenAwayWhileItsPhoneIsAsked(t *testing.T) {
+	t.Parallel()
+	s := talking(t)
+	s.can = PhoneAbilities{Hold: true}
+	require.Equal(t, []string{"AskPhone"}, s.in(doPhone{By: "5001", Verb: PhoneHold, Reply: 3}).effects())
+	require.Equal(t, map[int]string{3: "hold is not possible while the call is Established: the call became one with another meanwhile"},
+		s.replies(doGive{By: "5009", Verb: CanCompleteTransfer, Channels: []ChannelID{ch("n1-x.1")}}))
+}

@@ -16,7 +16,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 export FUZZTIME
 
-.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway compose-test e2e clean
+.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway compose-test e2e soak clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ gen: ## write the generated files
 
 gen-check: ## fail if a generated file is not what its generator makes
 	@scripts/gen.sh --check
+
+soak: deps build ## the sidecar is killed SOAK_KILLS times at random, in the middle of twenty calls
+	@scripts/soak.sh
 
 bench: build ## benchmarks with allocations, and the gateway's legs for a few seconds each
 	go test $(if $(OPUS),-tags opus$(comma)nolibopusfile) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -87,6 +88,16 @@ func (r *Registry) SetService(server, number string, inService bool) {
 		}
 		return []EventKind{OutOfService}
 	})
+}
+
+// Servers are those that a phone of the DN is registered at, sorted.
+func (r *Registry) Servers(number string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.dns[number]; d != nil {
+		return slices.Sorted(maps.Keys(d.online))
+	}
+	return nil
 }
 
 // All lists the DNs by number.

@@ -41,8 +41,12 @@ func TestADNIsInServiceWhileAnyServerHasItsPhone(t *testing.T) {
 	r.SetService("pbx1", "5001", true)
 	r.SetService("pbx2", "5001", false) // knows the endpoint, but nobody has registered there
 	require.NoError(t, r.Reserve("5001", "a"))
+	require.Equal(t, []string{"pbx1"}, r.Servers("5001"))
 	r.SetService("pbx2", "5001", true)
+	require.Equal(t, []string{"pbx1", "pbx2"}, r.Servers("5001"))
 	r.SetService("pbx1", "5001", false)
+	require.Equal(t, []string{"pbx2"}, r.Servers("5001"))
+	require.Empty(t, r.Servers("6001"), "no DN")
 	require.Len(t, got, 1)
 	require.True(t, r.All()[0].InService)
 	r.SetService("pbx2", "5001", false)

@@ -42,6 +42,7 @@ func sentinels() []struct {
 		{bridge.ErrPhoneSilent, http.StatusGatewayTimeout, "phone_silent", ""},
 		{bridge.ErrCallerID, http.StatusUnprocessableEntity, "caller_id_refused", "callerId"},
 		{bridge.ErrNotAMember, http.StatusUnprocessableEntity, "not_a_party", "member"},
+		{bridge.ErrNoRecorder, http.StatusConflict, "recording_off", ""},
 		{bridge.ErrMonitorNotFound, http.StatusNotFound, "monitor_not_found", "id"},
 		{bridge.ErrNotBuilt, http.StatusNotImplemented, "not_built", ""},
 		{errOpTaken, http.StatusConflict, "operation_id_taken", "Operation-Id"},

@@ -48,7 +48,7 @@ type Recording struct {
 	EndedAt    string   `json:"endedAt" format:"date-time"`
 	DurationMS int64    `json:"durationMs" doc:"Length of the sound, which has nothing of pauses"`
 	StartedBy  string   `json:"startedBy,omitempty" doc:"Who started it; missing when the settings did"`
-	Reason     string   `json:"reason" doc:"command, dn or direction"`
+	Reason     string   `json:"reason" enum:"command,setting"`
 	Rate       int      `json:"rate" doc:"Samples a second, of each side"`
 	Bytes      int64    `json:"bytes"`
 	SHA256     string   `json:"sha256,omitempty" doc:"Of the file"`

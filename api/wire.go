@@ -24,6 +24,7 @@ type Call struct {
 	StartedAt  string    `json:"startedAt" format:"date-time"`
 	AnsweredAt string    `json:"answeredAt,omitempty" format:"date-time"`
 	EndedAt    string    `json:"endedAt,omitempty" format:"date-time"`
+	Recording  string    `json:"recordingState,omitempty" enum:"Recording,Paused,Stopped" doc:"Missing if it was never recorded"`
 	Monitors   []Monitor `json:"monitors,omitempty" nullable:"false" doc:"Supervisions of the call, for supervisors"`
 }
 
@@ -68,6 +69,7 @@ func callOf(v bridge.CallView) Call {
 		State: string(v.State), ANI: v.ANI, DNIS: v.DNIS, Parties: make([]Party, 0, len(v.Parties)),
 		UserData:  UserData{data: v.UserData},
 		StartedAt: stamp(v.StartedAt), AnsweredAt: stamp(v.AnsweredAt), EndedAt: stamp(v.EndedAt),
+		Recording: string(v.Recording),
 	}
 	if v.Parent != 0 {
 		c.Parent = v.Parent.String()

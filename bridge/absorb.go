@@ -58,7 +58,7 @@ func (e *Engine) exchange(ctx context.Context, m absorbing) error {
 			give.Channels = append(give.Channels, p.Leg.Channel)
 		}
 	}
-	lost := m.old.loop.Do(ctx, func() {
+	lost := m.old.loop.Do(ctx, func() { //nolint:contextcheck // what the command begins goes on when its client stops waiting
 		if _, err = givable(&m.old.state, m.oldCall, m.by, m.verb); err != nil {
 			return
 		}
@@ -69,7 +69,7 @@ func (e *Engine) exchange(ctx context.Context, m absorbing) error {
 		return lost
 	}
 	if err == nil {
-		m.new.handleFor(m.newCall, give)
+		m.new.handleFor(m.newCall, give) //nolint:contextcheck // as above
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func (e *Engine) MakeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 }
 
 func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
-	server, err := e.reachable()
+	server, err := e.reachable(cmd.From)
 	if err != nil {
 		return CallView{}, err
 	}

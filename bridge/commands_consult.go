@@ -79,7 +79,7 @@ func (e *Engine) completeWith(ctx context.Context, cmd PartyCommand, other CallI
 		if other == "" {
 			other, _ = e.besides(cmd.Call, by) // without one the machine says what is missing
 		}
-		if second, _, err := e.actorOf(other); other != "" && err == nil && second != a {
+		if second, _, unknown := e.actorOf(other); other != "" && unknown == nil && second != a {
 			return e.apart(ctx, cmd, by, other, verb)
 		}
 		var result CallID

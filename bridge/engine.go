@@ -20,9 +20,10 @@ type Options struct {
 	Server        ServerID   // for calls that begin here, while it can be reached
 	Servers       []ServerID // all that are configured; empty: only Server
 	Switch        Switch
-	Phones        Phones   // nil: there is no gateway
-	Queues        Queues   // nil: nothing holds calls at route points
-	Recorder      Recorder // nil: nothing is recorded
+	Homes         func(DN) []ServerID // where a DN's phone is registered; nil: at no particular server
+	Phones        Phones              // nil: there is no gateway
+	Queues        Queues              // nil: nothing holds calls at route points
+	Recorder      Recorder            // nil: nothing is recorded
 	Plan          Plan
 	Agents        Agents
 	Journal       Journal
@@ -83,6 +84,9 @@ func New(o Options) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
 	if len(o.Servers) == 0 {
 		o.Servers = []ServerID{o.Server}
+	}
+	if o.Homes == nil {
+		o.Homes = func(DN) []ServerID { return nil }
 	}
 	if o.Phones == nil {
 		o.Phones = noPhones{}
@@ -186,14 +190,16 @@ func (e *Engine) isDown(server ServerID) bool {
 	return e.down[server]
 }
 
-// reachable gives the server for a call that begins here: the preferred one, or the first that is up.
-func (e *Engine) reachable() (ServerID, error) {
+// reachable gives the server for a call that a DN begins here: one where its phone is registered, the preferred one, or the
+// first that is up.
+func (e *Engine) reachable(from DN) (ServerID, error) {
+	candidates := append(e.Homes(from), e.Server)
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	if e.draining {
 		return "", ErrDraining
 	}
-	for _, server := range append([]ServerID{e.Server}, e.Servers...) {
+	for _, server := range append(candidates, e.Servers...) {
 		if down, configured := e.down[server]; configured && !down {
 			return server, nil
 		}

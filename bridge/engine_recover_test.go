@@ -226,6 +226,19 @@ func TestEngineSecondServer(t *testing.T) {
 		for id, want := range map[string]int{"pbx1": 1, "pbx2": 1} {
 			require.Len(t, s.e.actorsOn(ServerID(id)), want, id)
 		}
+		begins := func() ServerID {
+			server, err := s.e.reachable("5001")
+			require.NoError(t, err)
+			return server
+		}
+		require.Equal(t, ServerID("pbx1"), begins())
+		s.e.Homes = func(dn DN) []ServerID {
+			require.Equal(t, DN("5001"), dn)
+			return []ServerID{"pbx9", "pbx2"}
+		}
+		require.Equal(t, ServerID("pbx2"), begins(), "where the phone is registered")
+		s.e.Gap("pbx2")
+		require.Equal(t, ServerID("pbx1"), begins(), "that one is out of reach")
 		pass(t, 5*time.Second)
 	})
 }

@@ -144,16 +144,7 @@ func (s *step) applyCommand(in Input) {
 	case doConsult:
 		s.consult(in)
 	case doComplete:
-		switch in.Verb {
-		case CanCompleteTransfer:
-			s.completeTransfer(in)
-		case CanAlternate:
-			s.alternate(in)
-		case CanReconnect:
-			s.reconnect(in)
-		default:
-			s.completeConference(in)
-		}
+		s.complete(in)
 	case doAdd:
 		s.add(in)
 	case doDrop:
@@ -231,6 +222,7 @@ func (s *step) settleCall(before CallView) {
 	}
 	if living > 0 {
 		s.music()
+		s.recordAnother()
 	}
 	s.tellChange(before, s.i.viewOf(s.n))
 	if living == 0 && s.endRecordings() {

@@ -1,5 +1,7 @@
 package bridge
 
+import "slices"
+
 // Two calls of a DN that began apart become one: the older interaction takes the parties of the younger, which gives them.
 // Taking is recorded first, so that a crash between the two leaves a leg claimed twice and never lost; the restart then
 // gives it again (Engine.Restore).
@@ -102,14 +104,7 @@ func (s *step) give(in doGive) {
 	s.stopRecording(c.recording())
 }
 
-func (p *Party) given(channels []ChannelID) bool {
-	for _, ch := range channels {
-		if p.Leg.Channel == ch {
-			return true
-		}
-	}
-	return false
-}
+func (p *Party) given(channels []ChannelID) bool { return slices.Contains(channels, p.Leg.Channel) }
 
 // dropReferring ends the leg of a party that has transferred; a phone that asked for it is told first.
 func (s *step) dropReferring(p *Party, refer, phone bool) {

@@ -112,6 +112,20 @@ func (i *Interaction) pair(dn DN) (prim, cons int, ok bool) {
 	return prim, cons, cons >= 0
 }
 
+// complete does something with the two calls of a DN.
+func (s *step) complete(in doComplete) {
+	switch in.Verb {
+	case CanCompleteTransfer:
+		s.completeTransfer(in)
+	case CanAlternate:
+		s.alternate(in)
+	case CanReconnect:
+		s.reconnect(in)
+	default:
+		s.completeConference(in)
+	}
+}
+
 // completeTransfer connects whom the DN consulted with whom it consulted for, also while the former still rings.
 func (s *step) completeTransfer(in doComplete) {
 	if _, err := s.actor(in.By, CanCompleteTransfer); err != nil {

@@ -476,9 +476,9 @@ func (c CallState) reason() string {
 		return ErrBusy.Error()
 	case CallStateNoAnswer:
 		return ErrNoAnswer.Error()
-	default:
-		return ErrUnreachable.Error()
+	case CallStateOK, CallStateTransferred, CallStateConferenced, CallStateRedirected, CallStateDropped, CallStateBridged, CallStateAbandoned:
 	}
+	return ErrUnreachable.Error()
 }
 
 func callStateOf(cause int) CallState {

@@ -21,7 +21,8 @@ type Recording struct {
 	Reason    string // command, or the setting
 	StartedAt time.Time
 	EndedAt   time.Time
-	Told      bool // what was recorded is handed over
+	Told      bool           // what was recorded is handed over
+	Left      RecordingState // what it was when its sound ended without a command, until another party is recorded instead
 }
 
 // RecordedSide is a snoop channel and the file that it is recorded to.
@@ -86,7 +87,7 @@ func (s *step) record(in doRecord) {
 	}
 	switch in.Verb {
 	case CanStartRecording:
-		s.startRecording(in.By, in.Reason)
+		s.startRecording(in.By, in.Reason, RecordingOn)
 		if in.Prompt != "" {
 			s.do(PlayMedia{Playback: NewPlayback{ID: s.nextID("p"), Bridge: c.Bridge, Media: []string{in.Prompt}}})
 		}
@@ -119,13 +120,13 @@ func (s *step) recordingChanged(op OpID) {
 	}
 }
 
-func (s *step) startRecording(by DN, reason string) {
+func (s *step) startRecording(by DN, reason string, state RecordingState) {
 	c := s.call()
 	of := c.anchor()
 	if of == nil {
 		return
 	}
-	r := Recording{Segment: len(c.Recordings) + 1, State: RecordingOn, Of: of.ID, By: by, Reason: reason, StartedAt: s.at}
+	r := Recording{Segment: len(c.Recordings) + 1, State: state, Of: of.ID, By: by, Reason: reason, StartedAt: s.at}
 	hear := []SnoopHear{HearIn, HearOut}
 	for k, side := range r.sides() {
 		side.Leg = s.newLeg("")
@@ -223,25 +224,37 @@ func (s *step) recorded(in Recorded) {
 	s.sideOver(r)
 }
 
-// sideOver goes on after one side has ended: the other ends with it, and what there is is handed over. A call that goes on
-// without the party that was recorded is recorded at another one.
+// sideOver goes on after one side has ended: the other ends with it, and what there is is handed over.
 func (s *step) sideOver(r *Recording) {
 	c := s.call()
-	again := r.running()
-	if again {
+	if r.running() {
+		if !r.Says.Failed && !r.Hears.Failed {
+			r.Left = r.State
+		}
 		s.stopRecording(r)
+		s.recordingChanged("")
 	}
 	if !r.Told && r.Says.Over && r.Hears.Over {
 		r.Told = true
 		s.do(HandOver{Call: c.ID, Recording: *r})
 	}
-	failed := r.Says.Failed || r.Hears.Failed
-	if again && !failed && c.talking() > 1 && (!c.party(r.Of).alive() || c.party(r.Of).resuming()) {
-		s.startRecording(r.By, r.Reason)
+}
+
+// recordAnother records another party when the recorded one has left, and those who stay talk. Asterisk may tell of the
+// snoop channel's end before it tells of the party's, and whoever is called instead may answer later. A pause goes on.
+func (s *step) recordAnother() {
+	c := s.call()
+	if len(c.Recordings) == 0 {
+		return
 	}
-	if again {
-		s.recordingChanged("")
+	r := &c.Recordings[len(c.Recordings)-1]
+	if r.Left == RecordingNone || c.party(r.Of).alive() || c.talking() < 2 {
+		return
 	}
+	by, reason, state := r.By, r.Reason, r.Left
+	r.Left = RecordingNone
+	s.startRecording(by, reason, state)
+	s.recordingChanged("")
 }
 
 // endRecordings stops what is recorded of a call that is over. It reports whether snoop channels are left.

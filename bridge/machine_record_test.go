@@ -76,6 +76,23 @@ func TestRecordingGoesOnAtAnotherParty(t *testing.T) {
 	require.Equal(t, []string{"HandOver"}, s.in(Recorded{Name: "n1-x.r5"}).effects(), "the first segment")
 }
 
+// Asterisk ends the snoop channels before it tells that their party has left; what is paused is paused for the next one too.
+func TestPausedRecordingGoesOnAtAnotherPartyWhenTheSoundEndsFirst(t *testing.T) {
+	t.Parallel()
+	s := recording(t).in(
+		doAdd{By: "5001", Dest: toDN("5003"), Reply: 9}, leg("n1-x.6", LegIsCreated), leg("n1-x.6", LegIsUp), Joined{Parties: []PartyID{3}},
+		doRecord{By: "5001", Verb: CanPauseRecording, Reply: 4}, Recorded{Name: "n1-x.r3"}, Recorded{Name: "n1-x.r5"},
+	)
+	require.Equal(t, RecordingStopped, s.state.view().Recording)
+	s.in(gone("n1-x.2", 16), gone("n1-x.4", 16))
+	require.Len(t, s.state.Call.Recordings, 1, "its party is there")
+	s.in(gone("cust", 16))
+	require.Equal(t, []string{"SnoopLeg", "SnoopLeg"}, s.effects())
+	require.Equal(t, RecordingPaused, s.state.view().Recording)
+	next := s.state.Call.Recordings[1].Says.Leg.Channel.ID
+	require.Equal(t, []string{"RecordLeg", "PauseRecording"}, s.in(leg(next, LegIsCreated)).effects())
+}
+
 func TestRecordingThatCannotBe(t *testing.T) {
 	t.Parallel()
 	s := talking(t).in(doRecord{By: "5001", Verb: CanStartRecording, Reply: 3}, LegFailed{Channel: ch("n1-x.2"), Err: errMatrix})

@@ -113,10 +113,11 @@ func (s *step) notCalledAgain(p *Party, in LegFailed) {
 
 // ringsAgain gives the agent the time to answer: that of a call where it rang before, else the grace period, once.
 func (s *step) ringsAgain(p *Party) {
-	switch {
-	case p.State == PartyAlerting || p.State == PartyRinging || p.State == PartyInitiated:
-		p.Again, p.Leg.MediaLost, p.Deadline = Again{}, false, s.at.Add(p.Dest.Timeout)
-	default:
+	switch p.State {
+	case PartyAlerting, PartyRinging, PartyInitiated:
+		p.Deadline = s.at.Add(max(p.Dest.Timeout, p.Again.Grace))
+		p.back()
+	case PartyDialing, PartyEstablished, PartyHeld, PartyReleased:
 		p.Again.Until, p.Again.Grace = s.at.Add(p.Again.Grace), 0
 		p.Deadline = p.Again.Until
 	}

@@ -28,10 +28,10 @@ func (s *step) applySwitched(in Input) {
 		s.releaseOwn(in)
 	case doData:
 		s.data(in)
-	case command:
-		s.do(Reply{Token: in.token(), Err: &StateError{Call: s.call().ID, Verb: "this command", State: s.call().state(), Why: doneBySwitch}})
 	case doMonitor:
 		s.monitor(in)
+	case command:
+		s.do(Reply{Token: in.token(), Err: &StateError{Call: s.call().ID, Verb: "this command", State: s.call().state(), Why: doneBySwitch}})
 	}
 }
 

@@ -126,7 +126,7 @@ func (p place) facts(list map[string]about, q Party) {
 			put(LegIsBack, 0)
 			list[fmt.Sprintf("%d refers", q.ID)] = about{in: doTransfer{By: q.DN, Channel: q.Leg.Channel, Dest: toDN("5009")}}
 		}
-	case LegNone, LegCreated, LegArrived, LegLeaving, LegGone:
+	case LegNone, LegCreated, LegArrived, LegLeaving, LegGone, LegAwaited:
 	}
 }
 
@@ -230,9 +230,9 @@ func factOf(state LegState) LegChange {
 		return LegIsUp
 	case LegRinging:
 		return LegIsRinging
-	default:
-		return LegIsCreated
+	case LegNone, LegRequested, LegCreated, LegDialed, LegArrived, LegGone:
 	}
+	return LegIsCreated
 }
 
 // settled is a place where the switch has done all that it was told.

@@ -89,17 +89,17 @@ func (e *Engine) queueCommand(ctx context.Context, call CallID, op OpID, err err
 	if err != nil {
 		return err
 	}
-	_, err = e.ops.once(ctx, e.spawn, op, func(ctx context.Context) (CallView, error) {
-		a, _, err := e.actorOf(call)
-		if errors.Is(err, ErrCallNotFound) {
-			err = ErrNotWaiting
+	_, failed := e.ops.once(ctx, e.spawn, op, func(ctx context.Context) (CallView, error) {
+		a, _, unknown := e.actorOf(call)
+		if errors.Is(unknown, ErrCallNotFound) {
+			unknown = ErrNotWaiting
 		}
-		if err != nil {
-			return CallView{}, err
+		if unknown != nil {
+			return CallView{}, unknown
 		}
 		return CallView{}, a.ask(ctx, call, build)
 	})
-	return err
+	return failed
 }
 
 // tellQueue tells the queues what became of a waiting call.

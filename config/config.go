@@ -62,11 +62,14 @@ type Asterisk struct {
 	ReconnectMax   time.Duration `mapstructure:"reconnect_max"`
 	LostAfter      time.Duration `mapstructure:"lost_after"` // out of reach for this long: its calls are taken as ended
 	ConfigDir      string        `mapstructure:"config_dir"` // where that server reads its configuration
+
+	SIPListen  string `mapstructure:"sip_listen"`  // host:port of its SIP transports; empty: network.sip_listen
+	SIPAddress string `mapstructure:"sip_address"` // host:port where the other Asterisks reach it; a single one needs none
 }
 
 // Network says which addresses Asterisk binds and announces.
 type Network struct {
-	SIPListen       string    `mapstructure:"sip_listen"`       // host:port of Asterisk's SIP transports
+	SIPListen       string    `mapstructure:"sip_listen"`       // host:port of the SIP transports of every Asterisk without its own
 	Transports      []string  `mapstructure:"transports"`       // udp, tcp
 	TLS             TLS       `mapstructure:"tls"`              // SIP over TLS, off while listen is empty
 	ExternalAddress string    `mapstructure:"external_address"` // public address behind NAT, empty without NAT

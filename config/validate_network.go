@@ -8,6 +8,8 @@ import (
 	"strconv"
 )
 
+const ruleBind = "write the address to bind, not a name, with a port, such as 0.0.0.0:5060"
+
 func (c *checker) asterisks() {
 	if len(c.cfg.Asterisk) == 0 {
 		c.add("asterisk", "", "at least one Asterisk is needed")
@@ -27,6 +29,30 @@ func (c *checker) asterisks() {
 			apps[a.URL+" "+a.App] = i
 		}
 		c.asterisk(key, a)
+		c.sipAddresses(i)
+	}
+	if len(c.cfg.Asterisk) > 1 && !slices.Contains(c.cfg.Network.Transports, TransportUDP) {
+		c.add("network.transports", "", "several Asterisks call each other by udp: add it")
+	}
+}
+
+// sipAddresses judges where a server listens, and where the others reach it: they know each other by that address.
+func (c *checker) sipAddresses(i int) {
+	a, key := &c.cfg.Asterisk[i], indexed("asterisk", i)
+	if a.SIPListen != "" {
+		c.hostPort(key+".sip_listen", a.SIPListen, 1, isAddress, ruleBind)
+	}
+	if a.SIPAddress == "" {
+		if len(c.cfg.Asterisk) > 1 {
+			c.add(key+".sip_address", "", "with several Asterisks each needs the address and port where the others reach its SIP, such as 192.168.0.11:5060")
+		}
+		return
+	}
+	reachable := func(host string) bool { return isAddress(host) && !isWildcard(host) }
+	c.hostPort(key+".sip_address", a.SIPAddress, 1, reachable, "write an address, not a name, with a port, such as 192.168.0.11:5060")
+	first := slices.IndexFunc(c.cfg.Asterisk, func(other Asterisk) bool { return other.SIPAddress == a.SIPAddress })
+	if first < i {
+		c.add(key+".sip_address", a.SIPAddress, "is already the address of "+indexed("asterisk", first))
 	}
 }
 
@@ -69,7 +95,6 @@ func (c *checker) ariURL(key, text string) {
 
 func (c *checker) network() {
 	n := &c.cfg.Network
-	const ruleBind = "write the address to bind, not a name, with a port, such as 0.0.0.0:5060"
 	c.hostPort("network.sip_listen", n.SIPListen, 1, isAddress, ruleBind)
 	if len(n.Transports) == 0 {
 		c.add("network.transports", "", "at least one transport is needed: udp, tcp")
@@ -181,7 +206,14 @@ func (c *checker) sockets() []socket {
 			add(socket{key: indexed("asterisk", i) + ".url", tcp: true, ari: true}, u.Host)
 		}
 	}
-	add(socket{key: "network.sip_listen", udp: udp, tcp: tcp}, n.SIPListen)
+	common := false // an Asterisk listens at network.sip_listen; those on other hosts may bind the same
+	for i, a := range c.cfg.Asterisk {
+		add(socket{key: indexed("asterisk", i) + ".sip_listen", udp: udp, tcp: tcp}, a.SIPListen)
+		common = common || a.SIPListen == ""
+	}
+	if common {
+		add(socket{key: "network.sip_listen", udp: udp, tcp: tcp}, n.SIPListen)
+	}
 	add(socket{key: "network.tls.listen", tcp: true}, n.TLS.Listen)
 	if g := &c.cfg.Gateway; c.usesGateway() {
 		add(socket{key: "gateway.ice.listen", udp: true, tcp: g.ICE.TCP}, g.ICE.Listen)

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,8 +45,8 @@ func TestLoadRefusesAsterisks(t *testing.T) {
 	testRefusals(t, []refusal{
 		{"none", "asterisk: []", "sidecar.yaml:1: asterisk: at least one Asterisk is needed"},
 		{"id", "asterisk: [{id: 'a/b'}]", `sidecar.yaml:1: asterisk[0].id: "a/b": a name has 1 to 64 letters, digits, _ and -`},
-		{"id twice", "asterisk: [{id: a}, {id: a, app: b}]", `sidecar.yaml:1: asterisk[1].id: "a": is already the id of asterisk[0]`},
-		{"app twice", "asterisk: [{id: a}, {id: b}]", `sidecar.yaml:1: asterisk[1].app: "sidecar": asterisk[0] has the same url and app: the two would take each other's place`},
+		{"id twice", "asterisk: [{id: a, sip_address: '10.0.0.1:5060'}, {id: a, app: b, sip_address: '10.0.0.2:5060'}]", `sidecar.yaml:1: asterisk[1].id: "a": is already the id of asterisk[0]`},
+		{"app twice", "asterisk: [{id: a, sip_address: '10.0.0.1:5060'}, {id: b, sip_address: '10.0.0.2:5060'}]", `sidecar.yaml:1: asterisk[1].app: "sidecar": asterisk[0] has the same url and app: the two would take each other's place`},
 		{"url", "asterisk: [{url: 'ws://127.0.0.1:8089'}]", `sidecar.yaml:1: asterisk[0].url: "ws://127.0.0.1:8089": ` + url},
 		{"url with a query", "asterisk: [{url: 'http://127.0.0.1:8089/?api_key=x'}]", `sidecar.yaml:1: asterisk[0].url: a URL holds no query: ` + url},
 		{"url with a password", "asterisk: [{url: 'http://me:secret99@127.0.0.1:8089'}]", `sidecar.yaml:1: asterisk[0].url: a URL holds no user and password: use the settings user and password`},
@@ -59,8 +60,36 @@ func TestLoadRefusesAsterisks(t *testing.T) {
 		{"ping", "asterisk: [{ping_interval: 0s}]", `sidecar.yaml:1: asterisk[0].ping_interval: "0s": a duration must be more than 0`},
 		{"reconnect", "asterisk: [{reconnect_max: 100ms}]", `sidecar.yaml:1: asterisk[0].reconnect_max: "100ms": must not be less than reconnect_min, 200ms`},
 		{"lost after", "asterisk: [{lost_after: 0s}]", `sidecar.yaml:1: asterisk[0].lost_after: "0s": a duration must be more than 0`},
+		{"sip listen", "asterisk: [{sip_listen: 'pbx:5060'}]", `sidecar.yaml:1: asterisk[0].sip_listen: "pbx:5060": write the address to bind, not a name, with a port, such as 0.0.0.0:5060`},
+		{"sip listen twice", "asterisk: [{sip_listen: '127.0.0.1:8090'}]", `sidecar.yaml:1: asterisk[0].sip_listen: "8090": is the port of http.listen too: choose another one`},
+		{"sip address", "asterisk: [{sip_address: '0.0.0.0:5060'}]", `sidecar.yaml:1: asterisk[0].sip_address: "0.0.0.0:5060": write an address, not a name, with a port, such as 192.168.0.11:5060`},
 		{"config dir", "asterisk: [{config_dir: ''}]", `sidecar.yaml:1: asterisk[0].config_dir: write the path of a file or directory`},
 	})
+}
+
+// Servers that call each other need to know where.
+func TestLoadRefusesSeveralAsterisks(t *testing.T) {
+	t.Parallel()
+	const two = "asterisk: [{id: a, sip_address: '10.0.0.1:5060'}, {id: b, url: 'http://10.0.0.2:8089'%s}]"
+	testRefusals(t, []refusal{
+		{"no address", fmt.Sprintf(two, ""), "sidecar.yaml:1: asterisk[1].sip_address: with several Asterisks each needs the address and port where the others reach its SIP, such as 192.168.0.11:5060"},
+		{"one address twice", fmt.Sprintf(two, ", sip_address: '10.0.0.1:5060'"), `sidecar.yaml:1: asterisk[1].sip_address: "10.0.0.1:5060": is already the address of asterisk[0]`},
+		{"a name", fmt.Sprintf(two, ", sip_address: 'pbx2:5060'"), `sidecar.yaml:1: asterisk[1].sip_address: "pbx2:5060": write an address, not a name, with a port, such as 192.168.0.11:5060`},
+		{"no udp", fmt.Sprintf(two, ", sip_address: '10.0.0.2:5060'") + "\nnetwork: {transports: [tcp]}", "sidecar.yaml:2: network.transports: several Asterisks call each other by udp: add it"},
+	})
+}
+
+func TestSeveralAsterisks(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	first := cfg.Asterisk[0]
+	second := first
+	first.SIPAddress, second.SIPAddress = "10.0.0.1:5060", "10.0.0.2:5060"
+	second.ID, second.URL, second.SIPListen = "pbx2", "http://10.0.0.2:8089", "10.0.0.2:5060"
+	cfg.Asterisk = []config.Asterisk{first, second}
+	require.NoError(t, cfg.Validate())
+	require.Equal(t, cfg.Network.SIPListen, cfg.SIPListenOf(first))
+	require.Equal(t, "10.0.0.2:5060", cfg.SIPListenOf(second))
 }
 
 func TestLoadRefusesNetworks(t *testing.T) {

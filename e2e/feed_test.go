@@ -144,6 +144,20 @@ func (l *listener) want(lines ...string) {
 	require.Equal(l.t, lines, l.lines(), l.name)
 }
 
+// wantBut is want for a client that may also have seen an event, once, that begins like that.
+func (l *listener) wantBut(begin string, lines ...string) {
+	l.t.Helper()
+	rest := func() []string {
+		list := l.lines()
+		if i := slices.IndexFunc(list, func(line string) bool { return strings.HasPrefix(line, begin) }); i >= 0 {
+			list = slices.Delete(list, i, i+1)
+		}
+		return list
+	}
+	eventually(l.t, fmt.Sprintf("%s sees %d events", l.name, len(lines)), func() bool { return len(rest()) >= len(lines) })
+	require.Equal(l.t, lines, rest(), l.name)
+}
+
 // saw waits for an event of a DN.
 func (l *listener) saw(dn, event string) {
 	l.t.Helper()

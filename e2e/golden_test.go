@@ -25,3 +25,9 @@ func golden(t *testing.T, name string) []string {
 	}
 	return lines
 }
+
+// expect requires that the step's desktop has seen the events of a file.
+func (d *day) expect(name string) {
+	d.t.Helper()
+	d.feed.want(golden(d.t, name)...)
+}

@@ -81,12 +81,15 @@ func TestCallsWhileSidecarIsAway(t *testing.T) {
 	ended(t, a)
 }
 
-// Asterisk is killed while a customer talks: the call ends with a terminal event, and the next one works.
+// Asterisk is killed while a customer talks: the call ends with a terminal event, the agent stays logged in, and the next
+// call works.
 func TestAsteriskKilledMidCall(t *testing.T) {
 	t.Parallel()
 	s := newRunning(t, "")
 	first, customer := s.agentPhone("5001", phone.RingOnly), s.customerPhone()
 	s.inService("5001")
+	s.agentDoes("5001", "login", "")
+	agent := s.agentOf("5001")
 	feed := s.listen(3, "supervisor")
 	conversation(t, customer, first)
 	feed.saw("5001", "Established")
@@ -97,6 +100,8 @@ func TestAsteriskKilledMidCall(t *testing.T) {
 	feed.want(golden(t, "asterisk_killed")...)
 	require.Empty(t, s.calls("supervisor"))
 	s.eventually("5001 is out of service", func() bool { return !s.dnState("5001") })
+	require.Equal(t, agent.State, s.agentOf("5001").State, "the agent stays logged in")
+	require.Equal(t, agent.AgentID, s.agentOf("5001").AgentID)
 
 	s.pbx.Restart()
 	s.waitReady()

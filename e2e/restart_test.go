@@ -50,7 +50,9 @@ func TestRestartDuringSetup(t *testing.T) {
 			require.NoError(t, cust.Hangup(soon(t)))
 			ended(t, b)
 			feed.saw("5002", "Released")
-			feed.want(golden(t, "restarted")...)
+			// The engine finds the answer when it is back, joins the two and tells 5001. Whether the client has its snapshot
+			// before or after that is chance.
+			feed.wantBut("5001: Established(", golden(t, "restarted")...)
 			s.requireNoLeftovers()
 		})
 	}

@@ -45,7 +45,7 @@ func TestWrongCommandsHarmNoCall(t *testing.T) {
 		"recording/stop": "", "recording/pause": "", "recording/resume": "",
 	} {
 		r := s.as("5001", http.MethodPost, path+verb, body)
-		require.Contains(t, []int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusNotImplemented}, r.status, "%s: %s", verb, r.body)
+		require.Contains(t, []int{http.StatusConflict, http.StatusUnprocessableEntity}, r.status, "%s: %s", verb, r.body)
 		require.NotEmpty(t, r.problem(r.status).Code, verb)
 	}
 	for _, verb := range []string{"transfer", "conference", "consult", "mute-transfer"} {
@@ -63,6 +63,13 @@ func TestWrongCommandsHarmNoCall(t *testing.T) {
 	big := `{"userData": {"a": "` + strings.Repeat("x", 70_000) + `"}}`
 	s.as("5001", http.MethodPost, path+"user-data", big).want(http.StatusRequestEntityTooLarge)
 	s.as("5001", http.MethodPost, "/api/v1/monitors", `{"target": "5002"}`).want(http.StatusForbidden)
+	require.Equal(t, "target", s.as("supervisor", http.MethodPost, "/api/v1/monitors", `{"supervisor": "5003", "target": "5999"}`).problem(http.StatusForbidden).Field)
+	require.Equal(t, "monitor_not_found", s.as("supervisor", http.MethodPost, "/api/v1/monitors/nothing/mode", `{"mode": "coach"}`).problem(http.StatusNotFound).Code)
+	require.Equal(t, "monitor_not_found", s.as("supervisor", http.MethodDelete, "/api/v1/monitors/nothing", nil).problem(http.StatusNotFound).Code)
+	for _, verb := range []string{"stop", "pause", "resume"} {
+		require.Contains(t, s.as("5001", http.MethodPost, path+"recording/"+verb, nil).problem(http.StatusConflict).Detail, "it is not being recorded", verb)
+	}
+	require.Equal(t, "recording_off", s.as("5001", http.MethodPost, path+"recording/start", nil).problem(http.StatusConflict).Code)
 	require.Equal(t, "callerId", s.as("5002", http.MethodPost, "/api/v1/calls", `{"from": "5002", "to": "030", "callerId": "+49666"}`).problem(http.StatusUnprocessableEntity).Field)
 
 	talk(t, cust, customerTone, a, agentTone)

@@ -78,6 +78,7 @@ func TestBrowserCalls(t *testing.T) {
 		{"transferred by REFER after a consultation", (*webDay).referReplaces},
 		{"no answer by REST", (*webDay).noAnswerByREST},
 		{"answered and held by REST", (*webDay).answeredByREST},
+		{"a second call answered by REST", (*webDay).secondByREST},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { d.step(t, step.run) }) {
 			return
@@ -241,7 +242,7 @@ func (d *webDay) refer() {
 	d.feed.want(renumbered(golden(d.t, "inbound_transferred"), "5002", "5011")...)
 }
 
-// referReplaces: joining two calls of a DN is not done yet, and the phone is told so; both calls go on.
+// referReplaces is a page that holds, calls another agent, and connects the two.
 func (d *webDay) referReplaces() {
 	cust, a := d.connected()
 	a.hold()
@@ -251,13 +252,11 @@ func (d *webDay) referReplaces() {
 	d.talk(desk, agentTone, second, browserTone)
 	var reports []string
 	a.its("refer", &reports, "5011", second.index)
-	require.Equal(d.t, "failed 603", reports[len(reports)-1])
-	d.talk(desk, agentTone, second, browserTone)
-	second.hangup()
-	ended(d.t, desk)
-	a.retrieve()
-	d.talk(cust, customerTone, a, browserTone)
-	a.hangup()
+	require.Equal(d.t, "accepted 200", reports[len(reports)-1])
+	second.ended()
+	a.ended()
+	talk(d.t, cust, customerTone, desk, agentTone)
+	require.NoError(d.t, desk.Hangup(soon(d.t)))
 	ended(d.t, cust)
 }
 
@@ -297,6 +296,45 @@ func (d *webDay) answeredByREST() {
 	d.talk(desk, agentTone, a, otherTone)
 	require.NoError(d.t, desk.Hangup(soon(d.t)))
 	a.ended()
+}
+
+// secondByREST is a phone that can be told what to do: its first call is held as the second is answered.
+func (d *webDay) secondByREST() {
+	with := d.webAccount("5008", 0) // its hold would silence a tone of the page in both calls
+	with.AllowEvents = "talk, hold"
+	w := d.window(with)
+	require.Equal(d.t, "registered", w.start())
+	d.inService("5008")
+	desk := dial(d.t, d.desk, "5008", agentTone)
+	first := w.incoming()
+	d.feed.saw("5008", "Ringing")
+	id := d.onlyCall("Ringing").ID
+	d.command("5008", id, "answer", "{}")
+	d.talk(desk, agentTone, first, browserTone)
+	desk2 := dial(d.t, d.desk, "5008", secondTone)
+	second := w.incoming()
+	var other string
+	d.eventually("both calls are there", func() bool {
+		for _, c := range d.system.calls("5008") {
+			if c.ID != id && c.State == "Ringing" {
+				other = c.ID
+			}
+		}
+		return other != ""
+	})
+	d.command("5008", other, "answer", "{}")
+	d.talk(desk2, secondTone, second, browserTone)
+	waits(d.t, desk, browserTone, secondTone)
+	first.its("waitLog", nil, "hold local")
+	d.command("5008", id, "alternate", "{}")
+	d.talk(desk, agentTone, first, browserTone)
+	waits(d.t, desk2, browserTone, agentTone)
+	d.command("5008", id, "complete-transfer", "{}")
+	first.ended()
+	second.ended()
+	talk(d.t, desk, agentTone, desk2, secondTone)
+	require.NoError(d.t, desk.Hangup(soon(d.t)))
+	ended(d.t, desk2)
 }
 
 // renumbered is a golden for another DN.

@@ -20,7 +20,12 @@ const (
 	// ContextFallback is where the engine continues a call that it can't deliver; the extension is the DN, or the
 	// number that the trunk called.
 	ContextFallback = "sidecar-fallback"
+	contextPeers    = "sidecar-peers"
 )
+
+// PeerName is the endpoint by which the other Asterisks of a sidecar know a server: PJSIP/5001@peer-pbx1 rings the phone
+// that is registered there.
+func PeerName(server string) string { return "peer-" + server }
 
 // ChannelVars are the channel variables that come with every event: the leg that a phone of ours named, and the call
 // and party that the engine wrote on the channel. Behind them come those that user data is made of.

@@ -35,6 +35,9 @@ func (b *builder) dialplan(p PJSIP) Dialplan {
 		Normalise: b.normalise(), Classes: b.classes(), Schedules: b.schedules(),
 		RingTimeout: seconds(b.cfg.Calls.RingTimeout), DialTimeout: seconds(b.cfg.Calls.DialTimeout),
 	}
+	if len(p.Peers) > 0 {
+		d.PeerContext = contextPeers
+	}
 	for i, number := range d.Emergency {
 		b.check.digits(fmt.Sprintf("dial_rules.emergency[%d]", i), number)
 	}

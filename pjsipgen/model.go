@@ -52,7 +52,11 @@ type PJSIP struct {
 	Transports   []Transport
 	DNs          []DN
 	Trunks       []Trunk
+	Peers        []Peer
 }
+
+// Peer is another Asterisk of the same sidecar.
+type Peer struct{ Name, Contact, Match string }
 
 // Transport is a SIP listener.
 type Transport struct {
@@ -128,6 +132,7 @@ type Dialplan struct {
 	UserDataHeaders          []string // of a trunk's INVITE, each kept in a variable of its name
 	DNs                      []DN
 	Trunks                   []Trunk
+	PeerContext              string // empty: there are no other Asterisks
 	Emergency                []string
 	Normalise                []Rewrite
 	Classes                  []Class

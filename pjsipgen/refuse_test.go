@@ -61,10 +61,20 @@ func TestValuesThatWouldInjectLinesAreRefused(t *testing.T) {
 		"user with a bracket":           {func(cfg *config.Config) { cfg.Asterisk[0].User = "a]" }, "asterisk[pbx1].user"},
 		"ARI over TLS":                  {func(cfg *config.Config) { cfg.Asterisk[0].URL = "https://127.0.0.1:8089" }, "asterisk[pbx1].url"},
 		"password of ARI":               {func(cfg *config.Config) { cfg.Asterisk[0].ID = "a;b" }, "asterisk[a;b].password"},
-		"sip_listen":                    {func(cfg *config.Config) { cfg.Network.SIPListen = "127.0.0.1" }, "network.sip_listen"},
-		"sidecar by name":               {func(cfg *config.Config) { cfg.Network.SidecarAddress = "sidecar.local" }, "network.sidecar_address"},
-		"external address":              {func(cfg *config.Config) { cfg.Network.ExternalAddress = "1.2.3.4 ;" }, "network.external_address"},
-		"local net":                     {func(cfg *config.Config) { cfg.Network.LocalNets = []string{"10.0.0.0/99"} }, "network.local_nets[0]"},
+		"address of another server": {func(cfg *config.Config) {
+			cfg.Asterisk = append(cfg.Asterisk, cfg.Asterisk[0])
+			cfg.Asterisk[1].ID, cfg.Asterisk[1].SIPAddress = "pbx2", "192.0.2.2:5060\nmatch = 0.0.0.0/0"
+		}, "asterisk[pbx2].sip_address"},
+		"server's own sip_listen": {func(cfg *config.Config) { cfg.Asterisk[0].SIPListen = "127.0.0.1" }, "asterisk[pbx1].sip_listen"},
+		"trunk named like a server": {func(cfg *config.Config) {
+			trunk(func(t *config.Trunk) { t.Name = "peer-pbx2" })(cfg)
+			cfg.Asterisk = append(cfg.Asterisk, cfg.Asterisk[0])
+			cfg.Asterisk[1].ID, cfg.Asterisk[1].SIPAddress = "pbx2", "192.0.2.2:5060"
+		}, "trunks[0].name"},
+		"sip_listen":       {func(cfg *config.Config) { cfg.Network.SIPListen = "127.0.0.1" }, "network.sip_listen"},
+		"sidecar by name":  {func(cfg *config.Config) { cfg.Network.SidecarAddress = "sidecar.local" }, "network.sidecar_address"},
+		"external address": {func(cfg *config.Config) { cfg.Network.ExternalAddress = "1.2.3.4 ;" }, "network.external_address"},
+		"local net":        {func(cfg *config.Config) { cfg.Network.LocalNets = []string{"10.0.0.0/99"} }, "network.local_nets[0]"},
 		"certificate": {func(cfg *config.Config) {
 			cfg.Network.TLS = config.TLS{Listen: "127.0.0.1:5061", CertFile: "a\nb", KeyFile: "k"}
 		}, "network.tls.cert_file"},

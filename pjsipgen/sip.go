@@ -13,7 +13,7 @@ import (
 
 func (b *builder) pjsip(m *Model) PJSIP {
 	p := PJSIP{Head: b.head, UserAgent: "Asterisk with sidecar"}
-	host := b.check.hostPort("network.sip_listen", b.cfg.Network.SIPListen)
+	host := b.check.hostPort(b.sipListen())
 	if !isWildcard(host) {
 		p.MediaAddress = host
 	}
@@ -24,16 +24,50 @@ func (b *builder) pjsip(m *Model) PJSIP {
 		p.DNs = append(p.DNs, b.dn(dn))
 	}
 	p.Transports = b.transports(p.HasWebRTC, m.HTTP)
+	p.Peers = b.peers()
 	names := map[string]bool{}
+	for _, peer := range p.Peers {
+		names[peer.Name] = true
+	}
 	for i, trunk := range b.cfg.Trunks {
 		field := fmt.Sprintf("trunks[%d]", i)
 		if _, taken := b.byNumber[trunk.Name]; taken || names[trunk.Name] {
-			b.check.refuse(field+".name", trunk.Name, "must differ from every DN and every other trunk")
+			b.check.refuse(field+".name", trunk.Name, "must differ from every DN, every other trunk and peer-ID of every other Asterisk")
 		}
 		names[trunk.Name] = true
 		p.Trunks = append(p.Trunks, b.trunk(field, trunk, p.Transports))
 	}
 	return p
+}
+
+// sipListen is the setting that says where the server listens, and its value.
+func (b *builder) sipListen() (field, listen string) {
+	if b.server.SIPListen != "" {
+		return b.field("sip_listen"), b.server.SIPListen
+	}
+	return "network.sip_listen", b.cfg.Network.SIPListen
+}
+
+// peers are the other servers. Each sends its requests from the port where it listens, which tells it from phones on its
+// host.
+func (b *builder) peers() []Peer {
+	var peers []Peer
+	for _, other := range b.cfg.Asterisk {
+		if other.ID == b.server.ID {
+			continue
+		}
+		field := "asterisk[" + other.ID + "]"
+		b.check.name(field+".id", other.ID)
+		host := b.check.hostPort(field+".sip_address", other.SIPAddress)
+		if host == "" || isWildcard(host) {
+			b.check.refuse(field+".sip_address", other.SIPAddress, "must be where the other Asterisks reach this one")
+		}
+		peers = append(peers, Peer{Name: PeerName(other.ID), Contact: "sip:" + other.SIPAddress, Match: other.SIPAddress})
+	}
+	if len(peers) > 0 && !slices.Contains(b.cfg.Network.Transports, config.TransportUDP) {
+		b.check.refuse("network.transports", strings.Join(b.cfg.Network.Transports, ", "), "several Asterisks call each other by udp: add it")
+	}
+	return peers
 }
 
 func (b *builder) sidecarNet() string {
@@ -47,6 +81,7 @@ func (b *builder) sidecarNet() string {
 
 func (b *builder) transports(webRTC bool, http HTTP) []Transport {
 	n := b.cfg.Network
+	_, listen := b.sipListen()
 	if n.ExternalAddress != "" {
 		b.check.host("network.external_address", n.ExternalAddress)
 	}
@@ -62,7 +97,7 @@ func (b *builder) transports(webRTC bool, http HTTP) []Transport {
 	var transports []Transport
 	for i, protocol := range n.Transports {
 		b.check.oneOf(fmt.Sprintf("network.transports[%d]", i), protocol, config.TransportUDP, config.TransportTCP)
-		transports = append(transports, nat(Transport{Name: protocol, Protocol: protocol, Bind: n.SIPListen}))
+		transports = append(transports, nat(Transport{Name: protocol, Protocol: protocol, Bind: listen}))
 	}
 	if n.TLS.Listen != "" {
 		b.check.hostPort("network.tls.listen", n.TLS.Listen)
@@ -202,7 +237,8 @@ func (b *builder) match(field string, t config.Trunk, host, port string) []strin
 	if len(t.Match) > 0 {
 		return t.Match
 	}
-	own, _, _ := net.SplitHostPort(b.cfg.Network.SIPListen)
+	_, listen := b.sipListen()
+	own, _, _ := net.SplitHostPort(listen)
 	if host == b.cfg.Network.SidecarAddress || host == own {
 		return []string{net.JoinHostPort(host, port)}
 	}

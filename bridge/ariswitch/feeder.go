@@ -42,7 +42,6 @@ type Feeder struct {
 	online map[string]bool // endpoints that were in service when last seen
 	refers map[ari.ChannelID]time.Time
 	digits map[ari.ChannelID]time.Time
-	held   map[ari.ChannelID]ari.ChannelID // by whose phone
 }
 
 // NewFeeder makes a feeder. LostAfter is how long a server may be out of reach before its calls are taken as ended.
@@ -51,7 +50,7 @@ func NewFeeder(client *ari.Client, engine Engine, service Service, lostAfter tim
 	return &Feeder{
 		client: client, server: server, engine: engine, service: service, lostAfter: lostAfter,
 		log: log.With("server", server), online: map[string]bool{},
-		refers: map[ari.ChannelID]time.Time{}, digits: map[ari.ChannelID]time.Time{}, held: map[ari.ChannelID]ari.ChannelID{},
+		refers: map[ari.ChannelID]time.Time{}, digits: map[ari.ChannelID]time.Time{},
 	}
 }
 
@@ -90,7 +89,7 @@ func (f *Feeder) Run(ctx context.Context) {
 				f.log.Error("standing_by", "why", "another sidecar took over the application; restart this one to take it back")
 				lost.Stop()
 			default:
-				f.feed(ctx, event)
+				f.feed(event)
 			}
 		}
 	}
@@ -126,7 +125,7 @@ func (f *Feeder) resync(ctx context.Context) bool {
 
 // feed turns one event into a fact. Of the end of a channel only ChannelDestroyed counts: StasisEnd comes before it
 // and without the cause. Snoop channels have StasisEnd alone.
-func (f *Feeder) feed(ctx context.Context, event ari.Event) {
+func (f *Feeder) feed(event ari.Event) {
 	switch e := event.(type) {
 	case *ari.StasisStart:
 		if ofTap(e) {
@@ -147,14 +146,11 @@ func (f *Feeder) feed(ctx context.Context, event ari.Event) {
 		}
 	case *ari.ChannelHold:
 		f.leg(e.Channel.ID, bridge.LegIsHeld, 0)
-		f.passHold(ctx, e.Channel.ID)
 	case *ari.ChannelUnhold:
 		f.leg(e.Channel.ID, bridge.LegIsBack, 0)
-		f.passRetrieve(ctx, e.Channel.ID)
 	case *ari.ChannelDestroyed:
 		delete(f.refers, e.Channel.ID)
 		delete(f.digits, e.Channel.ID)
-		f.passRetrieve(ctx, e.Channel.ID)
 		f.leg(e.Channel.ID, bridge.LegIsGone, e.Cause)
 	case *ari.StasisEnd:
 		if strings.HasPrefix(e.Channel.Name, "Snoop/") {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,8 +78,13 @@ func take[T any](t *testing.T, from <-chan T) T {
 
 func connect(t *testing.T, s *fakeari.Server) *ari.Client {
 	t.Helper()
+	return connectAs(t, s, "pbx1")
+}
+
+func connectAs(t *testing.T, s *fakeari.Server, id ari.ServerID) *ari.Client {
+	t.Helper()
 	c, err := ari.Connect(t.Context(), ari.Config{
-		Server: "pbx1", URL: s.URL(), User: fakeari.User, Password: fakeari.Password, App: "sidecar",
+		Server: id, URL: s.URL(), User: fakeari.User, Password: fakeari.Password, App: "sidecar",
 		Backoff: backoff.Policy{Min: time.Millisecond, Max: 10 * time.Millisecond}, SlowRetry: 10 * time.Millisecond,
 	})
 	require.NoError(t, err)
@@ -143,6 +149,21 @@ func TestArrivals(t *testing.T) {
 	require.Empty(t, f.arrivals)
 }
 
+// To the engine they would be channels of ours that no call has, to be hung up.
+func TestTapsAreNoFacts(t *testing.T) {
+	t.Parallel()
+	conn, f := connected(t)
+	for _, frame := range []string{
+		`"args":[],"channel":` + channel("n1-x.t1", "WebSocket/n1-x.t1/media", "Up", ""),
+		`"args":["tap"],"channel":` + channel("n1-x.t2", "Snoop/a.1-00000001", "Up", ""),
+	} {
+		conn.Send(event("StasisStart", frame))
+	}
+	conn.Send(event("StasisStart", `"args":["leg"],"channel":`+channel("n1-x.1", "PJSIP/5001-1", "Down", "")))
+	require.Equal(t, "pbx1 n1-x.1 created 0", take(t, f.lines), "the first that the engine is told")
+	require.Empty(t, f.arrivals)
+}
+
 func TestLegFacts(t *testing.T) {
 	t.Parallel()
 	conn, f := connected(t)
@@ -168,44 +189,6 @@ func TestLegFacts(t *testing.T) {
 		conn.Send(tc.frame)
 		require.Equal(t, tc.want, take(t, f.lines))
 	}
-}
-
-// A phone's hold reaches its peer in a bridge of two, once, and nobody among three.
-func TestHoldsArePassedOn(t *testing.T) {
-	t.Parallel()
-	s := fakeari.New(t)
-	s.On(http.MethodGet, "/bridges", func(fakeari.Request) fakeari.Response {
-		const one = `{"id":%q,"technology":"softmix","bridge_type":"mixing","bridge_class":"stasis","creator":"","name":"","channels":[%s],"creationtime":"2026-11-21T07:16:09.514+0000"}`
-		return fakeari.Response{Status: http.StatusOK, Body: "[" + fmt.Sprintf(one, "b1", `"a.1","a.2"`) + "," + fmt.Sprintf(one, "b2", `"c.1","c.2","c.3"`) + "]"}
-	})
-	f := feeding(t, s, time.Minute)
-	conn := s.Accept()
-	take(t, f.snaps)
-	tell := func(kind, id string) {
-		conn.Send(event(kind, `"channel":`+channel(id, "PJSIP/5001-1", "Up", "")))
-		take(t, f.lines)
-	}
-	for _, step := range [][2]string{
-		{"ChannelHold", "c.1"},
-		{"ChannelUnhold", "c.1"},
-		{"ChannelHold", "a.2"},
-		{"ChannelHold", "a.2"},
-		{"ChannelUnhold", "a.2"},
-		{"ChannelUnhold", "a.2"},
-		{"ChannelHold", "a.1"},
-	} {
-		tell(step[0], step[1])
-	}
-	conn.Send(event("ChannelDestroyed", `"cause":16,"cause_txt":"","channel":`+channel("a.1", "PJSIP/5001-1", "Up", "")))
-	take(t, f.lines)
-	tell("ChannelUnhold", "a.1") // is fed when what came before is done
-	var asked []string
-	for _, r := range s.Requests() {
-		if strings.HasSuffix(r.Path, "/hold") {
-			asked = append(asked, r.Method+" "+r.Path)
-		}
-	}
-	require.Equal(t, []string{"POST /channels/a.1/hold", "DELETE /channels/a.1/hold", "POST /channels/a.2/hold", "DELETE /channels/a.2/hold"}, asked)
 }
 
 // Asterisk tells of each digit twice.
@@ -303,14 +286,19 @@ func TestLost(t *testing.T) {
 	s.On(http.MethodGet, "/endpoints", func(fakeari.Request) fakeari.Response {
 		return fakeari.Response{Status: http.StatusOK, Body: `[{"technology":"PJSIP","resource":"5001","state":"online","channel_ids":[]},{"technology":"PJSIP","resource":"5002","state":"offline","channel_ids":[]}]`}
 	})
+	var dead atomic.Bool // before that the feeder is only slow to connect
 	s.On(http.MethodGet, "/asterisk/ping", func(fakeari.Request) fakeari.Response {
-		return fakeari.Response{Status: http.StatusInternalServerError, Body: `{}`}
+		if dead.Load() {
+			return fakeari.Response{Status: http.StatusInternalServerError, Body: `{}`}
+		}
+		return fakeari.Response{Status: http.StatusOK, Body: `{"asterisk_id":"a","ping":"pong","timestamp":"2026-11-21T07:16:10.321+0000"}`}
 	})
 	f := feeding(t, s, 50*time.Millisecond)
 	conn := s.Accept()
 	take(t, f.snaps)
 	take(t, f.lines)
 	take(t, f.lines)
+	dead.Store(true)
 	s.RefuseSockets(http.StatusServiceUnavailable)
 	conn.Drop()
 	require.Equal(t, "gap pbx1", take(t, f.lines))

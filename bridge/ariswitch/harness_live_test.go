@@ -76,7 +76,7 @@ func newLab(t *testing.T, pjsip ...string) *lab {
 	t.Cleanup(func() { c.Close(); <-done })
 	require.NoError(t, c.Ready(t.Context()))
 	take(t, l.facts.snaps)
-	l.Switch = ariswitch.New([]*ari.Client{c}, func(bridge.DN) bool { return false })
+	l.Switch = ariswitch.New([]*ari.Client{c}, func(bridge.DN) bool { return false }, ariswitch.Homes{})
 	for i, hz := range []float64{customerTone, agentTone, supervisorTone} {
 		p, err := phone.New(t.Context(), phone.Options{
 			Server: fmt.Sprintf("127.0.0.1:%d", ports.SIP), User: users[i].User, Password: "secret", Answer: phone.AutoAnswer, Tone: hz,

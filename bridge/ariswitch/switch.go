@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +32,19 @@ const partyVariable = "SIDECAR_PARTY"
 type Switch struct {
 	clients map[bridge.ServerID]*ari.Client
 	paired  func(bridge.DN) bool
+	homes   Homes
+}
+
+// Homes says where a DN's phone is registered, and how the other servers call that one.
+type Homes struct {
+	Of   func(bridge.DN) []bridge.ServerID
+	Peer func(bridge.ServerID) string // its endpoint at the others
 }
 
 // New makes a switch of the clients. Paired tells for which DNs the phone's side is ours: only those are sent LegHeader.
-func New(clients []*ari.Client, paired func(bridge.DN) bool) *Switch {
-	s := &Switch{clients: map[bridge.ServerID]*ari.Client{}, paired: paired}
+// Homes are looked at when there are several clients.
+func New(clients []*ari.Client, paired func(bridge.DN) bool, homes Homes) *Switch {
+	s := &Switch{clients: map[bridge.ServerID]*ari.Client{}, paired: paired, homes: homes}
 	for _, c := range clients {
 		s.clients[bridge.ServerID(c.Server())] = c
 	}
@@ -74,15 +83,19 @@ func (s *Switch) Create(ctx context.Context, leg bridge.NewLeg) error {
 	if err != nil {
 		return err
 	}
+	to, err := s.endpoint(leg)
+	if err != nil {
+		return err
+	}
 	staged := client.StageChannel(ari.ChannelCreateParams{
-		Endpoint: endpoint(leg.To), AppArgs: ourLeg, ChannelID: ari.ChannelID(leg.Channel.ID),
+		Endpoint: to, AppArgs: ourLeg, ChannelID: ari.ChannelID(leg.Channel.ID),
 		Originator: ari.ChannelID(leg.Originator.ID), Variables: s.variables(leg),
 	})
 	defer staged.Close()
 	_, err = staged.Exec(ctx)
 	switch {
 	case errors.Is(err, ari.ErrAllocationFailed): // which may be reported as a conflict
-		return fmt.Errorf("%s: %w", endpoint(leg.To), bridge.ErrUnreachable)
+		return fmt.Errorf("%s: %w", to, bridge.ErrUnreachable)
 	case errors.Is(err, ari.ErrConflict):
 		return nil
 	}
@@ -133,11 +146,27 @@ func reached(party string) bridge.Endpoint {
 	}
 }
 
-func endpoint(to bridge.Endpoint) string {
-	if to.DN != "" {
-		return "PJSIP/" + string(to.DN)
+// endpoint is what to dial. A DN whose phone is registered at another server alone is reached through that one, while it
+// can be reached itself: whether the phone is there is known from nobody else.
+func (s *Switch) endpoint(leg bridge.NewLeg) (string, error) {
+	to := leg.To
+	if to.DN == "" {
+		return "PJSIP/" + to.Number + "@" + to.Trunk, nil
 	}
-	return "PJSIP/" + to.Number + "@" + to.Trunk
+	direct := "PJSIP/" + string(to.DN)
+	if len(s.clients) < 2 {
+		return direct, nil
+	}
+	homes := s.homes.Of(to.DN)
+	if len(homes) == 0 || slices.Contains(homes, leg.Channel.Server) {
+		return direct, nil
+	}
+	for _, home := range homes {
+		if c := s.clients[home]; c != nil && c.Status().State == ari.StateConnected {
+			return direct + "@" + s.homes.Peer(home), nil
+		}
+	}
+	return "", fmt.Errorf("%s: %v out of reach: %w", direct, homes, bridge.ErrUnreachable)
 }
 
 // Dial rings the channel. The engine ends the ringing itself; Asterisk's own limit is longer and only a safety net.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func commanding(t *testing.T) (*fakeari.Server, *ariswitch.Switch) {
 	s := fakeari.New(t)
 	c := connect(t, s)
 	require.NoError(t, c.Ready(t.Context()))
-	return s, ariswitch.New([]*ari.Client{c}, func(dn bridge.DN) bool { return dn == "5001" })
+	return s, ariswitch.New([]*ari.Client{c}, func(dn bridge.DN) bool { return dn == "5001" }, ariswitch.Homes{})
 }
 
 func answers(s *fakeari.Server, method, path string, status int) {
@@ -77,6 +78,43 @@ func TestCreate(t *testing.T) {
 	require.NoError(t, sw.Create(t.Context(), out))
 	require.Equal(t, "PJSIP/030999@prov", last(s).Query.Get("endpoint"))
 	require.NotContains(t, variables(), "PJSIP_HEADER(add,"+ariswitch.LegHeader+")", "our header leaves the house for nobody else")
+}
+
+// A phone that is registered at another server is called through that one, while it can be reached.
+func TestCreateAtTheOtherServer(t *testing.T) {
+	t.Parallel()
+	first, second := fakeari.New(t), fakeari.New(t)
+	one, two := connectAs(t, first, "pbx1"), connectAs(t, second, "pbx2")
+	require.NoError(t, one.Ready(t.Context()))
+	require.NoError(t, two.Ready(t.Context()))
+	homes := map[bridge.DN][]bridge.ServerID{"5001": {"pbx2"}, "5002": {"pbx1", "pbx2"}, "5003": nil, "5004": {"pbx1"}}
+	sw := ariswitch.New([]*ari.Client{one, two}, func(dn bridge.DN) bool { return dn == "5001" }, ariswitch.Homes{
+		Of: func(dn bridge.DN) []bridge.ServerID { return homes[dn] }, Peer: func(s bridge.ServerID) string { return "peer-" + string(s) },
+	})
+	for _, s := range []*fakeari.Server{first, second} {
+		s.On(http.MethodPost, "/channels/create", func(fakeari.Request) fakeari.Response {
+			return fakeari.Response{Status: http.StatusOK, Body: channel("n1-x.1", "PJSIP/x-1", "Down", "")}
+		})
+	}
+	for dn, endpoint := range map[bridge.DN]string{
+		"5001": "PJSIP/5001@peer-pbx2", "5002": "PJSIP/5002", "5003": "PJSIP/5003", "5004": "PJSIP/5004",
+	} {
+		require.NoError(t, sw.Create(t.Context(), leg(dn)))
+		require.Equal(t, endpoint, last(first).Query.Get("endpoint"))
+		require.Equal(t, dn == "5001", strings.Contains(last(first).Body, ariswitch.LegHeader), "the name of a browser's leg goes along")
+	}
+	far := leg("5004")
+	far.Channel.Server = "pbx2"
+	require.NoError(t, sw.Create(t.Context(), far))
+	require.Equal(t, "PJSIP/5004@peer-pbx1", last(second).Query.Get("endpoint"))
+	out := leg("")
+	out.To = bridge.Endpoint{Trunk: "prov", Number: "5001"}
+	require.NoError(t, sw.Create(t.Context(), out))
+	require.Equal(t, "PJSIP/5001@prov", last(first).Query.Get("endpoint"), "a number is no DN")
+
+	two.Close()
+	require.ErrorIs(t, sw.Create(t.Context(), leg("5001")), bridge.ErrUnreachable)
+	require.NoError(t, sw.Create(t.Context(), leg("5002")))
 }
 
 func TestCreateErrors(t *testing.T) {

@@ -38,6 +38,8 @@ const exitDiffers = 1
 
 var errGenerateFlags = errors.New("--check, --diff and --apply exclude each other")
 
+var errOneDirectory = errors.New("several Asterisks would be written to one directory: give each a config_dir, or name one with --asterisk")
+
 type generateOptions struct {
 	*options
 
@@ -57,8 +59,8 @@ func newGenerateCmd(o *options) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.run(cmd) },
 	}
-	cmd.Flags().StringVar(&g.out, "out", "", "`DIRECTORY` to write to (default: config_dir of the server)")
-	cmd.Flags().StringVar(&g.server, "asterisk", "", "`ID` of the Asterisk server (default: the first)")
+	cmd.Flags().StringVar(&g.out, "out", "", "`DIRECTORY` to write to (default: config_dir of each server)")
+	cmd.Flags().StringVar(&g.server, "asterisk", "", "`ID` of the Asterisk server (default: all)")
 	cmd.Flags().BoolVar(&g.check, "check", false, "write nothing; print the difference and exit 1 if there is one")
 	cmd.Flags().BoolVar(&g.diff, "diff", false, "write nothing; print the difference")
 	cmd.Flags().BoolVar(&g.apply, "apply", false, "have the running Asterisk take the files, verify, and roll back on failure")
@@ -73,10 +75,38 @@ func (g *generateOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	server, files, err := g.files(cfg, secrets)
+	servers, err := g.servers(cfg)
 	if err != nil {
 		return err
 	}
+	dns, err := cfg.ExpandDNs()
+	if err != nil {
+		return err
+	}
+	if err = secrets.Ensure(cfg.Asterisk, dns); err != nil {
+		return err
+	}
+	sets := make([]pjsipgen.FileSet, len(servers)) // all of them, before anything is written
+	for i, server := range servers {
+		model, err := pjsipgen.Build(pjsipgen.Input{
+			Config: cfg, DNs: dns, Secrets: secrets, Server: server.ID, Source: g.source(),
+		})
+		if err != nil {
+			return err
+		}
+		if sets[i], err = pjsipgen.Render(model); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for i, server := range servers {
+		errs = append(errs, g.put(cmd, server, secrets, sets[i]))
+	}
+	return errors.Join(errs...)
+}
+
+// put does with the files of one server what the flags say.
+func (g *generateOptions) put(cmd *cobra.Command, server config.Asterisk, secrets *config.Secrets, files pjsipgen.FileSet) error {
 	dir := cmp.Or(g.out, server.ConfigDir)
 	switch {
 	case g.check, g.diff:
@@ -87,30 +117,23 @@ func (g *generateOptions) run(cmd *cobra.Command) error {
 	return writeFiles(cmd, dir, files)
 }
 
-func (g *generateOptions) files(cfg *config.Config, secrets *config.Secrets) (config.Asterisk, pjsipgen.FileSet, error) {
-	dns, err := cfg.ExpandDNs()
-	if err != nil {
-		return config.Asterisk{}, nil, err
-	}
-	if err = secrets.Ensure(cfg.Asterisk, dns); err != nil {
-		return config.Asterisk{}, nil, err
-	}
-	model, err := pjsipgen.Build(pjsipgen.Input{
-		Config: cfg, DNs: dns, Secrets: secrets, Server: g.server, Source: g.source(),
-	})
-	if err != nil {
-		return config.Asterisk{}, nil, err
-	}
-	files, err := pjsipgen.Render(model)
-	if err != nil {
-		return config.Asterisk{}, nil, err
-	}
-	for _, server := range cfg.Asterisk {
-		if g.server == "" || server.ID == g.server {
-			return server, files, nil
+// servers are those whose files are asked for. No two of them may be written to one directory.
+func (g *generateOptions) servers(cfg *config.Config) ([]config.Asterisk, error) {
+	ids, dirs := make([]string, len(cfg.Asterisk)), map[string]bool{}
+	for i, server := range cfg.Asterisk {
+		if server.ID == g.server {
+			return []config.Asterisk{server}, nil
 		}
+		ids[i] = server.ID
+		dirs[filepath.Clean(cmp.Or(g.out, server.ConfigDir))] = true
 	}
-	return config.Asterisk{}, nil, fmt.Errorf("%q: %w", g.server, pjsipgen.ErrServer)
+	switch {
+	case g.server != "":
+		return nil, fmt.Errorf("%q: %w; there is %s", g.server, pjsipgen.ErrServer, strings.Join(ids, ", "))
+	case len(dirs) < len(ids):
+		return nil, fmt.Errorf("%w: %s", errOneDirectory, strings.Join(ids, ", "))
+	}
+	return cfg.Asterisk, nil
 }
 
 // source names what the files were made from. Only the file's own name: a check must not depend on the directory it

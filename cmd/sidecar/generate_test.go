@@ -104,3 +104,29 @@ func TestGenerateKeepsAHandWrittenFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, byHand, string(kept))
 }
+
+func TestGenerateSeveralServers(t *testing.T) {
+	t.Parallel()
+	first, second := filepath.Join(t.TempDir(), "etc"), filepath.Join(t.TempDir(), "etc")
+	two := func(dir string) *options {
+		return place(t, "asterisk:\n  - {id: pbx1, sip_address: '192.0.2.1:5060', config_dir: "+first+"}\n"+
+			"  - {id: pbx2, sip_address: '192.0.2.2:5060', url: 'http://192.0.2.2:8089', config_dir: "+dir+"}\n")
+	}
+	_, err := run(t, newGenerateCmd(two(second)), "")
+	require.NoError(t, err)
+	for dir, peer := range map[string]string{first: "[peer-pbx2](peer)", second: "[peer-pbx1](peer)"} {
+		pjsip, errRead := os.ReadFile(filepath.Join(dir, "pjsip.conf"))
+		require.NoError(t, errRead)
+		require.Contains(t, string(pjsip), peer)
+	}
+	_, err = run(t, newGenerateCmd(two(first)), "")
+	require.ErrorContains(t, err, "name one with --asterisk: pbx1, pbx2")
+	other := filepath.Join(t.TempDir(), "etc")
+	_, err = run(t, newGenerateCmd(two(second)), "", "--out", other)
+	require.ErrorIs(t, err, errOneDirectory)
+	_, err = run(t, newGenerateCmd(two(second)), "", "--out", other, "--asterisk", "pbx2")
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(other, "http.conf"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "bindaddr = 192.0.2.2")
+}

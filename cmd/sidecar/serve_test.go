@@ -30,7 +30,7 @@ func site(t *testing.T, fake *fakeari.Server, dataDir, listen string, more ...*f
 	text := fmt.Sprintf("data_dir: %s\nhttp: {listen: '%s'}\ndns: [{numbers: [5001-5002]}]\nnetwork: {sip_listen: '127.0.0.1:%d', sidecar_sip_port: %d}\n"+
 		"gateway: {ice: {listen: '127.0.0.1:0', tcp: false}}\nasterisk:\n", dataDir, listen, free[0], free[1])
 	for i, f := range append([]*fakeari.Server{fake}, more...) {
-		text += fmt.Sprintf("- {id: pbx%d, url: '%s', user: %s, password: %s}\n", i+1, strings.TrimSuffix(f.URL(), "/ari"), fakeari.User, fakeari.Password)
+		text += fmt.Sprintf("- {id: pbx%d, url: '%s', user: %s, password: %s, sip_address: '192.0.2.%d:5060'}\n", i+1, strings.TrimSuffix(f.URL(), "/ari"), fakeari.User, fakeari.Password, i+1)
 	}
 	o := &options{configFile: writeConfig(t, text), environ: environ()}
 	cfg, _, err := o.load()

@@ -134,7 +134,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	}
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
-		Servers: d.servers(), Switch: ariswitch.New(d.clients, paired), Plan: d.plan,
+		Servers: d.servers(), Homes: d.homes, Switch: ariswitch.New(d.clients, paired, ariswitch.Homes{Of: d.homes, Peer: peerOf}), Plan: d.plan,
 		Recorder: recorderPort{d.cfg.Recording, d.recordings.archive}, Queues: d.queues,
 		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: queueFeed{feedPort{d.feed, d.dns}, d.queues.Router},
 		Orders: d.orders, HideMonitors: !d.cfg.Supervision.VisibleToAgents,
@@ -264,7 +264,10 @@ func (d *daemon) run(ctx context.Context) {
 	d.runAgents(ctx)
 	d.queues.run(ctx)
 	for i, client := range d.clients {
-		service := servicePort{dns: d.dns, server: string(client.Server()), out: d.upkeep.lost}
+		service := servicePort{dns: d.dns, server: string(client.Server())}
+		if i == 0 { // where the gateway registers
+			service.out = d.upkeep.lost
+		}
 		feeder := ariswitch.NewFeeder(client, recovering{d.engine, d.lamps}, service, d.cfg.Asterisk[i].LostAfter, d.log)
 		d.wg.Go(func() { feeder.Run(ctx) })
 	}

@@ -225,12 +225,12 @@ func newLines(ctx context.Context, cfg *config.Config, dns []config.DN, secrets 
 	return l, nil
 }
 
-// asteriskUpstream is Asterisk's registrar. One that listens on all addresses is asked where its REST interface is, or
+// asteriskUpstream is the registrar of the first Asterisk. One that listens on all addresses is asked where its REST interface is, or
 // on our own address when that is on this host.
 func asteriskUpstream(ctx context.Context, cfg *config.Config) (gateway.Upstream, error) {
-	listen, err := netip.ParseAddrPort(cfg.Network.SIPListen)
+	listen, err := netip.ParseAddrPort(cfg.SIPListenOf(cfg.Asterisk[0]))
 	if err != nil {
-		return gateway.Upstream{}, fmt.Errorf("network.sip_listen: %w", err)
+		return gateway.Upstream{}, fmt.Errorf("sip_listen: %w", err)
 	}
 	host := listen.Addr().String()
 	if listen.Addr().IsUnspecified() {

@@ -9,6 +9,7 @@ import (
 	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/cti/gws"
+	"sidecar/pjsipgen"
 )
 
 // agentsPort lets the engine ask the registry of DNs.
@@ -46,16 +47,27 @@ func (p agentsPort) Free(dn bridge.DN, interaction bridge.InteractionID) {
 	p.Registry.Free(string(dn), string(interaction))
 }
 
+// homes are the servers that a DN's phone is registered at.
+func (d *daemon) homes(dn bridge.DN) []bridge.ServerID {
+	var list []bridge.ServerID
+	for _, server := range d.dns.Servers(string(dn)) {
+		list = append(list, bridge.ServerID(server))
+	}
+	return list
+}
+
+func peerOf(server bridge.ServerID) string { return pjsipgen.PeerName(string(server)) }
+
 // servicePort takes the registrations at one Asterisk.
 type servicePort struct {
 	dns    *agent.Registry
 	server string
-	out    func(dn string) // told of each endpoint that is out of service
+	out    func(dn string) // told of each endpoint that is out of service; nil: nobody is
 }
 
 func (p servicePort) SetService(number string, inService bool) {
 	p.dns.SetService(p.server, number, inService)
-	if !inService {
+	if !inService && p.out != nil {
 		p.out(number)
 	}
 }

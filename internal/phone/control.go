@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,18 +144,37 @@ func (c *Call) endOffer() {
 // came of it. The call stays up: after a success hang it up, as phones do
 // (Asterisk keeps the transferring leg for a minute otherwise).
 func (c *Call) Refer(ctx context.Context, target string) error {
-	if c.State() != Established {
-		return fmt.Errorf("refer to %q: %w: %s", target, ErrState, c.State())
-	}
 	uri, err := c.phone.targetOf(target)
 	if err != nil {
 		return fmt.Errorf("refer to %q: %w", target, err)
+	}
+	return c.refer(ctx, target, uri.String())
+}
+
+// ReferTo asks the peer to connect its party with that of another call of the
+// phone (attended transfer: REFER with Replaces, RFC 3891), as Refer does.
+func (c *Call) ReferTo(ctx context.Context, other *Call) error {
+	other.mu.Lock()
+	d := other.dialog
+	other.mu.Unlock()
+	uri, err := c.phone.targetOf(d.remote.uri.User)
+	if err != nil {
+		return fmt.Errorf("refer to the call %s: %w", d.callID, err)
+	}
+	// The tags as the peer sees them: to is its own, from is ours (section 6.1).
+	replaces := url.QueryEscape(d.callID + ";to-tag=" + d.remote.tag + ";from-tag=" + d.local.tag)
+	return c.refer(ctx, "the call with "+d.remote.uri.User, uri.String()+"?Replaces="+replaces)
+}
+
+func (c *Call) refer(ctx context.Context, target, uri string) error {
+	if c.State() != Established {
+		return fmt.Errorf("refer to %q: %w: %s", target, ErrState, c.State())
 	}
 	c.mu.Lock()
 	c.referring, c.referrals = true, nil
 	c.mu.Unlock()
 	res, err := c.inDialog(ctx, sip.REFER, func(req *sip.Request) {
-		req.AppendHeader(sip.NewHeader("Refer-To", "<"+uri.String()+">"))
+		req.AppendHeader(sip.NewHeader("Refer-To", "<"+uri+">"))
 		req.AppendHeader(sip.NewHeader("Referred-By", "<sip:"+c.phone.opts.User+"@"+c.phone.opts.Domain+">"))
 		req.AppendHeader(c.phone.contact())
 	})

@@ -29,7 +29,7 @@ func (e *Engine) absorb(ctx context.Context, m absorbing) (CallView, error) {
 		m.old, m.new, m.oldCall, m.newCall = m.new, m.old, m.newCall, m.oldCall
 	}
 	err := ErrCallNotFound
-	if lost := m.new.loop.Do(ctx, func() { err = e.exchange(ctx, m) }); lost != nil {
+	if lost := m.new.loop.Do(ctx, func() { err = e.exchange(m) }); lost != nil {
 		return CallView{}, lost
 	}
 	return e.lastView(m.old, m.oldCall), err
@@ -44,7 +44,7 @@ func (e *Engine) began(first, second CallID) bool {
 }
 
 // exchange runs in the younger's loop.
-func (e *Engine) exchange(ctx context.Context, m absorbing) error {
+func (e *Engine) exchange(m absorbing) error {
 	from, err := givable(&m.new.state, m.newCall, m.by, m.verb)
 	if err != nil {
 		return err
@@ -53,12 +53,12 @@ func (e *Engine) exchange(ctx context.Context, m absorbing) error {
 	give := doGive{By: m.by, Verb: m.verb, Refer: m.refer == m.new, Phone: m.phone}
 	for _, p := range from.Parties {
 		if p.alive() && p.DN != m.by {
-			p.TakenFrom = m.new.id
+			p.TakenFrom, p.Asked = m.new.id, Asked{} // who waits for its phone waits here
 			take.Parties = append(take.Parties, p)
 			give.Channels = append(give.Channels, p.Leg.Channel)
 		}
 	}
-	lost := m.old.loop.Do(ctx, func() { //nolint:contextcheck // what the command begins goes on when its client stops waiting
+	lost := m.old.loop.Do(e.ctx, func() { // whoever asked for it may stop waiting: what is taken is to be given //nolint:contextcheck // what the command begins goes on when its client stops waiting
 		if _, err = givable(&m.old.state, m.oldCall, m.by, m.verb); err != nil {
 			return
 		}
@@ -96,6 +96,8 @@ func givable(i *Interaction, call CallID, by DN, verb CompleteVerb) (*Call, erro
 		why = "both calls must be answered"
 	case slices.ContainsFunc(c.Parties, func(p Party) bool { return p.Away }):
 		why = "one of its parties consults somebody"
+	case slices.ContainsFunc(c.Parties, func(p Party) bool { return p.resuming() }): // whose timer stays with its interaction
+		why = "the phone of one of its parties is being called again"
 	}
 	if why != "" {
 		return nil, &StateError{Call: call, Verb: string(verb), State: p.State, Why: why}

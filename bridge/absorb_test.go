@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -191,5 +192,34 @@ func TestComplete(t *testing.T) {
 		s.hangup(s.channels("5001")[0])
 		pass(t, releasedLife+time.Second)
 		require.Empty(t, s.e.Released("5001"), "it has run out")
+	})
+}
+
+// A command that waits for the phone of a party is answered when the party goes to another call.
+func TestGivenAwayWhileItsPhoneIsAsked(t *testing.T) {
+	t.Parallel()
+	s := talking(t)
+	s.can = PhoneAbilities{Hold: true}
+	require.Equal(t, []string{"AskPhone"}, s.in(doPhone{By: "5001", Verb: PhoneHold, Reply: 3}).effects())
+	require.Equal(t, map[int]string{3: "hold is not possible while the call is Established: the call became one with another meanwhile"},
+		s.replies(doGive{By: "5009", Verb: CanCompleteTransfer, Channels: []ChannelID{ch("n1-x.1")}}))
+}
+
+// A client that stops waiting between the two halves does not stop them: whoever is taken is given.
+func TestTheClientGoesWhileTwoCallsBecomeOne(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		customer, internal := twoCalls(t, s)
+		older, _, err := s.e.actorOf(customer.ID)
+		require.NoError(t, err)
+		busy := make(chan struct{})
+		older.loop.Post(func() { <-busy })
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		time.AfterFunc(2*time.Second, func() { close(busy) })
+		_, _ = s.e.CompleteTransfer(ctx, PartyCommand{Call: internal.ID, By: "5001"})
+		pass(t, 5*time.Second)
+		require.Equal(t, customer.ID, oneCall(t, s).ID)
+		require.ElementsMatch(t, []string{"", "5002"}, s.together())
 	})
 }

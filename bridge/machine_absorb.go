@@ -90,6 +90,7 @@ func (s *step) give(in doGive) {
 			stay = append(stay, p)
 			continue
 		}
+		s.replyAsked(&p, &StateError{Call: c.ID, Verb: string(p.Asked.Verb), State: p.State, Why: "the call became one with another meanwhile"})
 		if p.DN != "" {
 			free = append(free, p.DN)
 		}

@@ -43,6 +43,7 @@ func (s *step) consult(in doConsult) {
 		origin := s.join(Party{DN: dn, Number: number, Name: name, Role: RoleOrigination, State: PartyDialing, Leg: leg}).ID
 		if in.Dest.Queue != "" {
 			s.tell(s.call().party(origin), Event{Kind: EventDialing, CallState: CallStateOK, Reference: in.Op})
+			s.freePhone(s.call().party(origin))
 			s.enqueue(s.call().party(origin), in.Dest)
 			return
 		}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -292,6 +293,8 @@ func (s *step) joined(in Joined) {
 func (s *step) notJoined(ids []PartyID, err error) {
 	c := s.call()
 	switch p := c.party(ids[0]); {
+	case c.Queue != nil && slices.Contains(ids, c.Queue.Offer): // whoever else is in it waits on
+		s.failed(c.party(c.Queue.Offer), causeTemporary, fmt.Errorf("%w: %w", ErrUnreachable, err))
 	case c.talkingWithout(ids) < 2 && (len(ids) == 1 || c.talking() < 3):
 		s.clear(CallStateOK, causeTemporary)
 	case len(ids) > 1: // to see which of them it is

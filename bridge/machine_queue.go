@@ -236,13 +236,17 @@ func (s *step) digit(in Digit) {
 	}
 }
 
-// stillWaiting takes up a waiting call after a restart or a gap.
+// stillWaiting takes up a waiting call after a restart or a gap, which may have swallowed the end of an announcement.
 func (s *step) stillWaiting(restarted bool) {
 	c := s.call()
 	caller := c.waiter()
-	if c.Queue.Playing != "" && restarted {
-		c.Queue.Playing = ""
+	if caller == nil {
+		return // it hung up meanwhile: this step ends the call
 	}
+	if restarted {
+		c.Queue.Reply = 0 // who waited for it died with us
+	}
+	s.silence(ErrNotPlayed)
 	if caller.Leg.State == LegArrived {
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
 	}

@@ -109,3 +109,54 @@ func TestTransferToAQueue(t *testing.T) {
 	require.Equal(t, map[int]string{8: `"6000" can't be called: a queue can't be a party: consult it instead`},
 		talking(t).replies(doAdd{By: "5001", Dest: sales, Reply: 8}))
 }
+
+// upNow are the channels that a server has after a gap.
+func upNow(ids ...string) map[string]ChannelFact {
+	there := map[string]ChannelFact{}
+	for _, id := range ids {
+		there[id] = ChannelFact{State: LegIsUp}
+	}
+	return there
+}
+
+func TestTheCallerHungUpWhileNobodyWatched(t *testing.T) {
+	t.Parallel()
+	for _, restarted := range []bool{true, false} {
+		s := queued(t).in(Reconciled{Bridges: map[string][]string{"n1-x": nil}, Restarted: restarted})
+		require.Equal(t, []string{"6000: Abandoned OK other=030123"}, s.events())
+		require.True(t, s.state.Finished)
+		s = queued(t).in(offer("5001"), leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsRinging),
+			Reconciled{Channels: upNow("n1-x.1"), Bridges: map[string][]string{"n1-x": nil}, Restarted: restarted})
+		require.Contains(t, s.events(), "5001: Abandoned OK other=030123 cause=16")
+	}
+}
+
+// A gap may have swallowed the end of an announcement: who waits for it is answered, and the music goes on.
+func TestAnAnnouncementInAGap(t *testing.T) {
+	t.Parallel()
+	s := queued(t).in(doAnnounce{Media: []string{"sound:queue-youarenext"}, Reply: 7})
+	there := Reconciled{Channels: upNow("cust"), Bridges: map[string][]string{"n1-x": {"cust"}}}
+	require.Equal(t, map[int]string{7: ErrNotPlayed.Error()}, s.replies(there))
+	require.True(t, s.state.Call.Music)
+}
+
+// The agent who answers an offer and hangs up before it is joined takes nobody along.
+func TestAnOfferThatIsNotJoinedLetsTheCallWait(t *testing.T) {
+	t.Parallel()
+	s := queued(t).in(offer("5001"), leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsRinging), leg("n1-x.1", LegIsUp))
+	s.in(Joined{Parties: []PartyID{1, 2}, Err: errMatrix})
+	require.Equal(t, []string{"5001: Released OK other=030123 cause=41"}, s.events())
+	require.Equal(t, []string{"HangupLeg", "TellQueue"}, s.effects())
+	s.in(gone("n1-x.1", 16))
+	require.True(t, s.party(1).alive())
+	require.Equal(t, []string{"CreateLeg"}, s.in(offer("5001")).effects())
+}
+
+// Who consults a queue out of a call that its phone holds hears the queue.
+func TestConsultationWithAQueueFreesThePhone(t *testing.T) {
+	t.Parallel()
+	s := talking(t).in(told("n1-x.1", LegIsHeld))
+	s.can = PhoneAbilities{Hold: true}
+	s.in(doConsult{By: "5001", Dest: Destination{Queue: "sales", Number: "6000", Dialled: "6000"}, ID: "UUID2", ConnID: 2, Reply: 9})
+	require.Contains(t, s.effects(), "AskPhone")
+}

@@ -294,6 +294,9 @@ func (s *step) reconcileRecordings(in Reconciled) {
 					s.do(RecordLeg{Channel: side.Leg.Channel, Name: side.Name})
 				}
 			}
+			if c.Recordings[k].State == RecordingPaused { // what must not be recorded is said now
+				s.pauseSides(&c.Recordings[k])
+			}
 		}
 	}
 	for _, f := range facts {

@@ -100,3 +100,16 @@ func TestRecordingThatCannotBe(t *testing.T) {
 	require.Equal(t, RecordingStopped, s.state.view().Recording)
 	require.Equal(t, PartyEstablished, s.party(2).State, "the call goes on")
 }
+
+// What a pause keeps out of the recording is said while it may not have been asked for yet.
+func TestAPauseIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	s := recording(t).in(doRecord{By: "5001", Verb: CanPauseRecording, Reply: 4})
+	there := Reconciled{
+		Channels: upNow("cust", "n1-x.1", "n1-x.2", "n1-x.4"), Bridges: map[string][]string{"n1-x": {"cust", "n1-x.1"}},
+	}
+	require.Equal(t, []string{"PauseRecording", "PauseRecording", "PlayMusic"}, s.in(there).effects())
+	there.Restarted = true
+	require.Equal(t, []string{"RecordLeg", "RecordLeg", "PauseRecording", "PauseRecording", "PlayMusic"}, s.in(there).effects())
+	require.NotContains(t, recording(t).in(there).effects(), "PauseRecording")
+}

@@ -223,3 +223,26 @@ func TestTheClientGoesWhileTwoCallsBecomeOne(t *testing.T) {
 		require.ElementsMatch(t, []string{"", "5002"}, s.together())
 	})
 }
+
+// A call that a supervisor listens to is no second call of his.
+func TestASupervisedCallIsNoSecondCall(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		inCall(t, s)
+		_, err := s.e.Monitor(t.Context(), order(MonitorOne))
+		require.NoError(t, err)
+		pass(t, 2*time.Second)
+		s.arrive("5003", "5002")
+		pass(t, 3*time.Second)
+		calls := s.e.Calls()
+		require.Len(t, calls, 2)
+		for _, call := range calls {
+			require.True(t, call.Has("5003"))
+			for _, p := range call.Parties {
+				require.NotContains(t, p.Capabilities, CanMerge, p.DN)
+			}
+		}
+		_, err = s.e.CompleteTransfer(t.Context(), PartyCommand{Call: calls[1].ID, By: "5003"})
+		require.ErrorContains(t, err, "a second call of the DN is needed")
+	})
+}

@@ -46,11 +46,18 @@ func (c CallView) stateOf(dn DN) PartyState {
 	return PartyReleased
 }
 
+// takesPart reports whether a DN is in the call other than to supervise it.
+func (c CallView) takesPart(dn DN) bool {
+	return slices.ContainsFunc(c.Parties, func(p PartyView) bool {
+		return dn != "" && p.DN == dn && p.State != PartyReleased && p.Role != RoleObserver
+	})
+}
+
 // besides finds the one other call that a DN is in; ErrCallNotFound when there is none, or several.
 func (e *Engine) besides(call CallID, dn DN) (CallID, error) {
 	var found CallID
 	for _, view := range e.Calls() {
-		if view.ID == call || !view.Has(dn) {
+		if view.ID == call || !view.takesPart(dn) {
 			continue
 		}
 		if found != "" {
@@ -114,7 +121,7 @@ func (e *Engine) withPairs(v CallView) CallView {
 	}
 	parties := slices.Clone(v.Parties)
 	for k, p := range parties {
-		if p.DN != "" && (p.State == PartyEstablished || p.State == PartyHeld) && e.pairedApart(v, p.DN) {
+		if p.DN != "" && p.Role != RoleObserver && (p.State == PartyEstablished || p.State == PartyHeld) && e.pairedApart(v, p.DN) {
 			parties[k].Capabilities = append(slices.Clip(p.Capabilities),
 				CanCompleteTransfer, CanCompleteConference, CanAlternate, CanReconnect, CanMerge)
 		}
@@ -129,7 +136,7 @@ func (e *Engine) pairedApart(v CallView, dn DN) bool {
 	defer e.mu.RUnlock()
 	others, fit := 0, false
 	for _, l := range e.views {
-		if l.view.ID == v.ID || !l.lives() || !l.view.Has(dn) {
+		if l.view.ID == v.ID || !l.lives() || !l.view.takesPart(dn) {
 			continue
 		}
 		others++

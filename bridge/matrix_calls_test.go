@@ -297,7 +297,7 @@ func TestMatrixOfCalls(t *testing.T) {
 }
 
 // tourSteps ends a tour: breadth first, what is left are the longest ways.
-const tourSteps = 6_000
+const tourSteps = 3_000
 
 // visit keeps a place that is new.
 func (t *tour) visit(p place) {

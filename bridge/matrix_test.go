@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -219,37 +220,58 @@ func (n node) reconciliations(list map[string]Input, all map[string]ChannelFact,
 	}
 }
 
+// TestMatrix walks with desk phones and with browsers side by side: they have no state in common.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
-	w := &walk{t: t, failed: map[string]bool{}, seen: map[string]bool{}, parties: map[PartyState]bool{}, legs: map[LegState]bool{}, inputs: map[string]bool{}}
 	n := node{state: matrixStart(), most: maxMatrixParties, at: time.Date(2026, 11, 20, 21, 0, 0, 0, time.UTC)}
-	for name, in := range beginnings() {
-		w.step(n, name, in)
-	}
-	n.able = true
-	for _, name := range []string{"inbound", "internal"} { // one browser, and two of them
-		w.step(n, name+" at browsers", beginnings()[name])
-		n.most--
-	}
-	for _, in := range []bool{false, true} {
-		w.step(n, fmt.Sprintf("switch, inbound %t", in), SwitchCalled{Channel: ch("g-1"), Leg: "g-1", DN: "5001", Number: "030", Inbound: in})
-	}
+	desks, browsers := newWalk(t), newWalk(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for name, in := range beginnings() {
+			desks.step(n, name, in)
+		}
+		desks.run()
+	})
+	wg.Go(func() {
+		n := n
+		n.able = true
+		for _, name := range []string{"inbound", "internal"} { // one browser, and two of them
+			browsers.step(n, name+" at browsers", beginnings()[name])
+			n.most--
+		}
+		for _, in := range []bool{false, true} {
+			browsers.step(n, fmt.Sprintf("switch, inbound %t", in), SwitchCalled{Channel: ch("g-1"), Leg: "g-1", DN: "5001", Number: "030", Inbound: in})
+		}
+		browsers.run()
+	})
+	wg.Wait()
+	maps.Copy(desks.parties, browsers.parties)
+	maps.Copy(desks.legs, browsers.legs)
+	maps.Copy(desks.inputs, browsers.inputs)
+	require.Len(t, desks.parties, 7, "every state of a party is reached")
+	require.Len(t, desks.legs, 9, "every state of a leg is reached: %v", desks.legs)
+	require.Len(t, desks.inputs, 17, "every kind of input is tried: %v", desks.inputs)
+	require.Zero(t, len(desks.todo)+len(browsers.todo), "the walks came to their end")
+}
+
+func newWalk(t *testing.T) *walk {
+	t.Helper()
+	return &walk{t: t, failed: map[string]bool{}, seen: map[string]bool{}, parties: map[PartyState]bool{}, legs: map[LegState]bool{}, inputs: map[string]bool{}}
+}
+
+func (w *walk) run() {
 	for len(w.todo) > 0 && w.steps < 1_500_000 {
 		n := w.todo[0]
 		w.todo = w.todo[1:]
-		inputs, given := n.inputs(), frozen(t, n.state)
+		inputs, given := n.inputs(), frozen(w.t, n.state)
 		for _, name := range slices.Sorted(maps.Keys(inputs)) {
 			w.step(n, name, inputs[name])
 		}
-		if given != frozen(t, n.state) {
+		if given != frozen(w.t, n.state) {
 			w.fail(n, "changed its argument")
 		}
 	}
-	t.Logf("%d states, %d steps", len(w.seen), w.steps)
-	require.Len(t, w.parties, 7, "every state of a party is reached")
-	require.Len(t, w.legs, 9, "every state of a leg is reached: %v", w.legs)
-	require.Len(t, w.inputs, 17, "every kind of input is tried: %v", w.inputs)
-	require.Zero(t, len(w.todo), "the walk came to its end")
+	w.t.Logf("%d states, %d steps", len(w.seen), w.steps)
 }
 
 // step feeds one input, checks what came of it and keeps the state if it is a new one.

@@ -95,17 +95,21 @@ func (l life) watched(ctx context.Context) []string {
 	_ = wait(ctx, 3*time.Minute)
 	problems := s.unwatched()
 	for range 2 { // the kill may come now
+		s.mu.Lock()
 		e := s.e
+		s.mu.Unlock()
 		for _, m := range e.Monitors() {
 			_, _ = e.StopMonitor(ctx, m.ID)
 		}
 		_ = wait(ctx, 10*time.Second)
 	}
+	s.mu.Lock()
 	for id, c := range s.chans {
 		if c.snoops != "" {
 			problems = append(problems, "nobody needs "+id+" any more")
 		}
 	}
+	s.mu.Unlock()
 	for _, id := range s.channels("") {
 		s.hangup(id)
 		_ = wait(ctx, 5*time.Millisecond)

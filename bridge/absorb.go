@@ -1,9 +1,6 @@
 package bridge
 
-import (
-	"context"
-	"slices"
-)
+import "slices"
 
 // absorbing is what makes one of two calls of a DN that are in different interactions.
 type absorbing struct {
@@ -18,8 +15,9 @@ type absorbing struct {
 }
 
 // absorb lets the older interaction take the parties of the younger. It runs outside of the loops, one at a time: the
-// younger's loop waits for the older's, and no loop ever waits for another but here.
-func (e *Engine) absorb(ctx context.Context, m absorbing) (CallView, error) {
+// younger's loop waits for the older's, and no loop ever waits for another but here. Whoever asked for it may stop waiting:
+// what has been taken is to be given.
+func (e *Engine) absorb(m absorbing) (CallView, error) {
 	e.absorbing.Lock()
 	defer e.absorbing.Unlock()
 	if m.old.server != m.new.server {
@@ -29,7 +27,7 @@ func (e *Engine) absorb(ctx context.Context, m absorbing) (CallView, error) {
 		m.old, m.new, m.oldCall, m.newCall = m.new, m.old, m.newCall, m.oldCall
 	}
 	err := ErrCallNotFound
-	if lost := m.new.loop.Do(ctx, func() { err = e.exchange(m) }); lost != nil {
+	if lost := m.new.loop.Do(e.ctx, func() { err = e.exchange(m) }); lost != nil {
 		return CallView{}, lost
 	}
 	return e.lastView(m.old, m.oldCall), err
@@ -58,7 +56,7 @@ func (e *Engine) exchange(m absorbing) error {
 			give.Channels = append(give.Channels, p.Leg.Channel)
 		}
 	}
-	lost := m.old.loop.Do(e.ctx, func() { // whoever asked for it may stop waiting: what is taken is to be given //nolint:contextcheck // what the command begins goes on when its client stops waiting
+	lost := m.old.loop.Do(e.ctx, func() {
 		if _, err = givable(&m.old.state, m.oldCall, m.by, m.verb); err != nil {
 			return
 		}
@@ -69,7 +67,7 @@ func (e *Engine) exchange(m absorbing) error {
 		return lost
 	}
 	if err == nil {
-		m.new.handleFor(m.newCall, give) //nolint:contextcheck // as above
+		m.new.handleFor(m.newCall, give)
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func (e *Engine) apart(ctx context.Context, cmd PartyCommand, by DN, other CallI
 		}
 		return e.Retrieve(ctx, PartyCommand{Call: held.ID, By: by})
 	}
-	return e.absorb(ctx, absorbing{by: by, verb: verb, old: first, oldCall: cmd.Call, new: second, newCall: other})
+	return e.absorb(absorbing{by: by, verb: verb, old: first, oldCall: cmd.Call, new: second, newCall: other})
 }
 
 // stateOf is how far a DN is in the call.
@@ -90,9 +90,7 @@ func (e *Engine) replace(a *actor, in Referral) error {
 		return ErrCallNotFound
 	}
 	call, replaced := a.callOf(e.ctx, in.Channel), other.callOf(e.ctx, ch)
-	ctx, cancel := context.WithTimeout(e.ctx, e.EffectTimeout)
-	defer cancel()
-	_, err := e.absorb(ctx, absorbing{
+	_, err := e.absorb(absorbing{
 		by: in.From, verb: CanCompleteTransfer, refer: a, phone: in.Leg != "",
 		old: a, oldCall: call, new: other, newCall: replaced,
 	})

@@ -72,11 +72,27 @@ func (a *actor) recordBySettings(before []CallView) {
 
 // handOver gives a finished recording away.
 func (a *actor) handOver(effect HandOver) {
-	r := effect.Recording
-	a.e.Recorder.Finished(FinishedRecording{
-		Server: a.server, Call: a.e.lastView(a, effect.Call), Says: r.Says.Name, Hears: r.Hears.Name, Segment: r.Segment,
+	a.e.Recorder.Finished(effect.Recording.finished(a.server, a.e.lastView(a, effect.Call)))
+}
+
+// handOverAgain gives away what was recorded and may not have been given away when the last engine died. The recorder knows
+// what it has.
+func (e *Engine) handOverAgain(i *Interaction) {
+	for n := range i.calls() {
+		for _, r := range i.nth(n).Recordings {
+			if r.Told {
+				e.Recorder.Finished(r.finished(i.Server, i.viewOf(n)))
+			}
+		}
+	}
+}
+
+// finished is what the recorder is given.
+func (r *Recording) finished(server ServerID, call CallView) FinishedRecording {
+	return FinishedRecording{
+		Server: server, Call: call, Says: r.Says.Name, Hears: r.Hears.Name, Segment: r.Segment,
 		StartedAt: r.StartedAt, EndedAt: r.EndedAt, By: r.By, Reason: r.Reason,
-	})
+	}
 }
 
 // noRecorder stands for an engine that records nothing.

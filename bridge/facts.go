@@ -214,6 +214,7 @@ func (e *Engine) actorsOn(server ServerID) []*actor {
 // are published again, under the ids they had, since the end may have come between the record and the feed.
 func (e *Engine) Restore(list []Interaction) {
 	for _, i := range list {
+		e.handOverAgain(&i)
 		if i.Finished {
 			for _, event := range i.Outbox {
 				e.Feed.Publish(event)

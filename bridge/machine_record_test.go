@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -112,4 +113,29 @@ func TestAPauseIsAskedForAgain(t *testing.T) {
 	there.Restarted = true
 	require.Equal(t, []string{"RecordLeg", "RecordLeg", "PauseRecording", "PauseRecording", "PlayMusic"}, s.in(there).effects())
 	require.NotContains(t, recording(t).in(there).effects(), "PauseRecording")
+}
+
+type takenRecordings struct {
+	noRecorder
+
+	names []string
+}
+
+func (r *takenRecordings) Finished(f FinishedRecording) { r.names = append(r.names, f.Says) }
+
+// The record says that a recording was handed over before it was: the next engine does it again.
+func TestAFinishedRecordingIsHandedOverAgain(t *testing.T) {
+	t.Parallel()
+	s := newSim()
+	recorder := &takenRecordings{}
+	p := port{s, s.gen}
+	e := New(Options{
+		Node: "n1", NodeID: 1, Server: "pbx1", Switch: p, Plan: simPlan{}, Agents: p, Journal: p, Feed: p, Recorder: recorder,
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	defer e.Close()
+	ended := recording(t).in(gone("cust", 16), gone("n1-x.1", 16), Recorded{Name: "n1-x.r3"}, Recorded{Name: "n1-x.r5"}, gone("n1-x.2", 16), gone("n1-x.4", 16))
+	require.True(t, ended.state.Finished)
+	e.Restore([]Interaction{ended.state})
+	require.Equal(t, []string{"n1-x.r3"}, recorder.names)
 }

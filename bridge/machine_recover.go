@@ -54,6 +54,9 @@ func (s *step) reconcileBridge(in Reconciled) {
 	for i := range c.Parties {
 		if p := &c.Parties[i]; !p.resuming() {
 			s.remute(p)
+			if in.Restarted && p.Leg.usable() && p.Leg.ToldHeld {
+				s.do(HoldLeg{Channel: p.Leg.Channel, On: true}) // told twice does no harm
+			}
 		}
 	}
 	if !c.Bridged || !c.EndedAt.IsZero() {

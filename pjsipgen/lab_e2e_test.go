@@ -73,6 +73,7 @@ func (l *lab) sidecar() *ari.Client {
 	c, err := ari.Connect(l.ctx, ari.Config{
 		Server: "pbx1", URL: l.cfg.Asterisk[0].URL + "/ari", User: l.cfg.Asterisk[0].User,
 		Password: ari.Secret("ari-secret-" + l.cfg.Asterisk[0].ID), App: l.cfg.Asterisk[0].App,
+		Timeout: 5 * time.Minute, // as `sidecar generate` has it: 10,000 DNs take their time
 	})
 	require.NoError(l.t, err)
 	l.t.Cleanup(c.Close)

@@ -29,7 +29,7 @@ func (e *Engine) absorb(ctx context.Context, m absorbing) (CallView, error) {
 		m.old, m.new, m.oldCall, m.newCall = m.new, m.old, m.newCall, m.oldCall
 	}
 	err := ErrCallNotFound
-	if lost := m.new.loop.Do(ctx, func() { err = e.exchange(m) }); lost != nil {
+	if lost := m.new.loop.Do(ctx, func() { err = e.exchange(m) }); lost != nil { //nolint:contextcheck // what the command begins goes on when its client stops waiting
 		return CallView{}, lost
 	}
 	return e.lastView(m.old, m.oldCall), err
@@ -58,7 +58,7 @@ func (e *Engine) exchange(m absorbing) error {
 			give.Channels = append(give.Channels, p.Leg.Channel)
 		}
 	}
-	lost := m.old.loop.Do(e.ctx, func() { // whoever asked for it may stop waiting: what is taken is to be given //nolint:contextcheck // what the command begins goes on when its client stops waiting
+	lost := m.old.loop.Do(e.ctx, func() { // whoever asked for it may stop waiting: what is taken is to be given
 		if _, err = givable(&m.old.state, m.oldCall, m.by, m.verb); err != nil {
 			return
 		}
@@ -69,7 +69,7 @@ func (e *Engine) exchange(m absorbing) error {
 		return lost
 	}
 	if err == nil {
-		m.new.handleFor(m.newCall, give) //nolint:contextcheck // as above
+		m.new.handleFor(m.newCall, give)
 	}
 	return err
 }

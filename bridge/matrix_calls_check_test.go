@@ -42,7 +42,7 @@ func (t *tour) checkEvents(m *place, before int) {
 			wrong(fmt.Sprintf("is of %s, and its call is %s", e.Call.ConnID, m.told[id]))
 		}
 		m.told[id] = e.Call.ConnID
-		switch e.Kind { //nolint:exhaustive // the others are as the default says
+		switch e.Kind {
 		case EventReleased, EventAbandoned, EventError:
 			if e.This.State != PartyReleased && e.Kind != EventError {
 				wrong("shows it as " + string(e.This.State))

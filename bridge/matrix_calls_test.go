@@ -144,7 +144,7 @@ func (p place) commands(list map[string]about, n int, q Party) {
 
 // idle are commands that lead nowhere new.
 func (p place) idle(verb Capability) bool {
-	switch verb { //nolint:exhaustive // the others are as the default says
+	switch verb {
 	case CanAttachUserData, CanUpdateUserData, CanDeleteUserDataPair, CanSendDTMF, CanMerge, CanInitiateConference, CanMuteOff, CanAnswer:
 		return true
 	case CanMuteOn:
@@ -158,7 +158,7 @@ func (p place) idle(verb Capability) bool {
 
 // command makes the input of a verb, nil for one that no party gives.
 func (p place) command(n int, q Party, verb Capability, token int, to DN) Input {
-	switch verb { //nolint:exhaustive // the others are as the default says
+	switch verb {
 	case CanRelease:
 		return doRelease{By: q.DN, Reply: token}
 	case CanClear:
@@ -225,12 +225,12 @@ func (p place) gaps(list map[string]about) {
 }
 
 func factOf(state LegState) LegChange {
-	switch state { //nolint:exhaustive // the others are as the default says
+	switch state {
 	case LegUp, LegLeaving:
 		return LegIsUp
 	case LegRinging:
 		return LegIsRinging
-	case LegNone, LegRequested, LegCreated, LegDialed, LegArrived, LegGone:
+	case LegNone, LegRequested, LegCreated, LegDialed, LegArrived, LegAwaited, LegGone:
 	}
 	return LegIsCreated
 }

@@ -200,9 +200,13 @@ func switched(t *testing.T) *script {
 func TestSwitchedCommands(t *testing.T) {
 	t.Parallel()
 	for _, in := range []Input{
-		doConsult{By: "5001", Dest: toDN("5002"), Reply: 7}, doAdd{By: "5001", Dest: toDN("5002"), Reply: 7}, doDrop{By: "5001", Reply: 7},
-		doMute{By: "5001", Direction: MuteIn, On: true, Reply: 7}, doRecord{By: "5001", Verb: CanStartRecording, Reply: 7},
-		doComplete{By: "5001", Verb: CanCompleteTransfer, Reply: 7}, doRedirect{By: "5001", Dest: toDN("5002"), Reply: 7},
+		doConsult{By: "5001", Dest: toDN("5002"), Reply: 7},
+		doAdd{By: "5001", Dest: toDN("5002"), Reply: 7},
+		doDrop{By: "5001", Reply: 7},
+		doMute{By: "5001", Direction: MuteIn, On: true, Reply: 7},
+		doRecord{By: "5001", Verb: CanStartRecording, Reply: 7},
+		doComplete{By: "5001", Verb: CanCompleteTransfer, Reply: 7},
+		doRedirect{By: "5001", Dest: toDN("5002"), Reply: 7},
 	} {
 		require.Contains(t, switched(t).able().replies(in)[7], "done by the SIP Server", "%T", in)
 	}

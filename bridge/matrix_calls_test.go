@@ -230,7 +230,7 @@ func factOf(state LegState) LegChange {
 		return LegIsUp
 	case LegRinging:
 		return LegIsRinging
-	case LegNone, LegRequested, LegCreated, LegDialed, LegArrived, LegGone:
+	case LegNone, LegRequested, LegCreated, LegDialed, LegArrived, LegAwaited, LegGone:
 	}
 	return LegIsCreated
 }

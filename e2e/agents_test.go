@@ -49,10 +49,10 @@ func TestADayOfAnAgent(t *testing.T) {
 	ended(t, cust)
 	feed.hears("LoggedIn", "NotReady", "Ready", "Reserved", "AfterCallWork", "Ready", "Reserved", "NotReady")
 	require.Equal(t, "no_answer", s.agentOf("5001").Reason)
+	s.agentDoes("5002", "dnd-on", "")
 	s.agentDoes("5001", "not-ready", `{"reason": "lunch"}`)
 	s.lamp("5001", "BUSY", "Busy")
 
-	s.agentDoes("5002", "dnd-on", "")
 	s.killSidecar()
 	s.setLamp("5001", "RINGING") // as an Asterisk may have it that saw other times
 	s.startSidecar()

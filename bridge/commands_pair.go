@@ -33,7 +33,7 @@ func (e *Engine) apart(ctx context.Context, cmd PartyCommand, by DN, other CallI
 		}
 		return e.Retrieve(ctx, PartyCommand{Call: held.ID, By: by})
 	}
-	return e.absorb(absorbing{by: by, verb: verb, old: first, oldCall: cmd.Call, new: second, newCall: other})
+	return e.absorb(absorbing{by: by, verb: verb, old: first, oldCall: cmd.Call, new: second, newCall: other}) //nolint:contextcheck // what has been taken is given, whoever still waits for it
 }
 
 // stateOf is how far a DN is in the call.

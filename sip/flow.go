@@ -47,7 +47,8 @@ type Flow struct {
 	out      outbox
 	done     chan struct{}
 	closing  sync.Once
-	cause    error // why; set before done is closed
+	starting sync.RWMutex // held by requests while sipgo starts their transactions, and against them as the flow ends
+	cause    error        // why; set before done is closed
 	code     int
 }
 

@@ -163,6 +163,10 @@ func (s *stack) attach(flow *Flow) { s.transport.Pool(transportWS).Add(flow.sour
 
 // detach ends the flow's transactions: the client isn't there to go on with them.
 func (s *stack) detach(flow *Flow) {
+	// A transaction that is just being started is known already and has no state yet: sipgo 1.7.2 would end it by a nil
+	// pointer (transaction_layer.go, clientTxRequest before Init).
+	flow.starting.Lock()
+	defer flow.starting.Unlock()
 	s.transport.Pool(transportWS).Delete(flow.source)
 	s.tx.OnConnectionClose(flow.conn)
 }
@@ -171,8 +175,13 @@ func (s *stack) detach(flow *Flow) {
 func (s *stack) request(ctx context.Context, req *sip.Request) (*sip.ClientTx, error) {
 	s.sending.RLock()
 	defer s.sending.RUnlock()
-	if err := s.sendable(req); err != nil {
+	flow, err := s.sendable(req)
+	if err != nil {
 		return nil, fmt.Errorf("send %s: %w", req.Method, err)
+	}
+	if flow != nil {
+		flow.starting.RLock()
+		defer flow.starting.RUnlock()
 	}
 	tx, err := s.tx.Request(ctx, req)
 	if err != nil {
@@ -185,7 +194,7 @@ func (s *stack) request(ctx context.Context, req *sip.Request) (*sip.ClientTx, e
 func (s *stack) write(req *sip.Request) error {
 	s.sending.RLock()
 	defer s.sending.RUnlock()
-	if err := s.sendable(req); err != nil {
+	if _, err := s.sendable(req); err != nil {
 		return fmt.Errorf("send %s: %w", req.Method, err)
 	}
 	if err := s.transport.WriteMsg(req); err != nil {
@@ -194,15 +203,19 @@ func (s *stack) write(req *sip.Request) error {
 	return nil
 }
 
-// sendable checks the connection before sipgo looks for it and dials.
-func (s *stack) sendable(req *sip.Request) error {
-	switch {
-	case s.over:
-		return ErrClosed
-	case req.Transport() == transportWS && s.front.find(req.Destination()) == nil:
-		return ErrFlowGone
+// sendable checks the connection before sipgo looks for it and dials. It gives the flow of a request that goes to a browser.
+func (s *stack) sendable(req *sip.Request) (*Flow, error) {
+	if s.over {
+		return nil, ErrClosed
 	}
-	return nil
+	if req.Transport() != transportWS {
+		return nil, nil //nolint:nilnil // a datagram and a TCP stream have no flow
+	}
+	flow := s.front.find(req.Destination())
+	if flow == nil {
+		return nil, ErrFlowGone
+	}
+	return flow, nil
 }
 
 // close ends sipgo. The order keeps it from opening sockets of its own: it does

@@ -172,6 +172,9 @@ func (s *step) legUp(p *Party) {
 		s.phoneUp(p)
 	case PartyAlerting:
 		s.rings(p) // a phone may answer without ringing, but no client knows an answer without a Ringing
+		if caller := s.call().peer(p.ID); caller != nil && s.call().Transfer == nil && s.call().Queue == nil && !p.Added {
+			s.reached(p, caller)
+		}
 		s.connect(p)
 	case PartyRinging:
 		s.connect(p)

@@ -36,7 +36,7 @@ http: {listen: 127.0.0.1:17090}
 log: {level: warn}
 asterisk: [{id: pbx1, url: http://127.0.0.1:17089, config_dir: '$dir/etc'}]
 network: {sip_listen: 127.0.0.1:17060, sidecar_sip_port: 17061, rtp: {start: 18000, end: 21999}}
-gateway: {ice: {listen: 127.0.0.1:17062}, rtp: {start: 22000, end: 22099}}
+gateway: {ice: {listen: 127.0.0.1:17062}, rtp: {start: 22000, end: 22999}}
 trunks: [{name: customers, kind: peer, host: '127.0.0.2:17064'}]
 dns:
   - {numbers: ["20000-$((20000 + dns - 1))"], owner: phone, password: "load-test-{dn}"}
@@ -44,6 +44,7 @@ dns:
 YAML
 chmod 600 "$dir/sidecar.yaml"
 bin/sidecar generate --config "$dir/sidecar.yaml" --out "$dir/etc"
+: >"$dir/asterisk.out" # it is read before its writer has begun
 bin/asteriskrun -conf "$dir/etc" -state "$dir/state" >"$dir/asterisk.out" 2>&1 &
 asteriskrun=$!
 bin/sidecar serve --config "$dir/sidecar.yaml" >"$dir/sidecar.log" 2>&1 &

@@ -125,11 +125,16 @@ func (a *answering) call(ctx context.Context) error {
 	default:
 		return fmt.Errorf("no free phone: %w", errEarly)
 	}
-	var made struct{ ID string }
-	if _, err := a.l.rest.do(ctx, "POST", "/calls", map[string]string{"from": from.User(), "to": a.dn(i)}, &made); err != nil {
+	media, err := a.factory.NewMedia(meter.NewTraffic(1), 0)
+	if err != nil {
 		return err
 	}
-	err := a.answer(ctx, made.ID, i)
+	defer func() { _ = media.Close() }() // the call has been judged by then
+	var made struct{ ID string }
+	if _, err = a.l.rest.do(ctx, "POST", "/calls", map[string]string{"from": from.User(), "to": a.dn(i)}, &made); err != nil {
+		return err
+	}
+	err = a.answer(ctx, made.ID, i, media)
 	_, errEnd := a.l.rest.do(context.WithoutCancel(ctx), "POST", "/calls/"+made.ID+"/hangup", nil, nil)
 	if err = errors.Join(err, errEnd); err != nil {
 		return err
@@ -146,7 +151,7 @@ func (a *answering) call(ctx context.Context) error {
 	return nil
 }
 
-func (a *answering) answer(ctx context.Context, id string, i int) error {
+func (a *answering) answer(ctx context.Context, id string, i int, media *browser.Media) error {
 	ring, err := a.phones[i].Wait(ctx)
 	if err != nil {
 		return err
@@ -154,11 +159,6 @@ func (a *answering) answer(ctx context.Context, id string, i int) error {
 	if err = a.l.shown(ctx, id, "Ringing", a.dn(i)); err != nil {
 		return fmt.Errorf("%s does not ring: %w", a.dn(i), err)
 	}
-	media, err := a.factory.NewMedia(meter.NewTraffic(1), 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = media.Close() }() // the call has been judged by then
 	var reply time.Duration
 	var errReply error
 	asked, replied := time.Now(), make(chan struct{})

@@ -180,7 +180,7 @@ func (p *Phone) Register(ctx context.Context) (time.Duration, error) {
 	uri := "sip:" + p.domain
 	_, took, err := p.challenged(ctx, uri, func(headers ...string) *siptext.Message {
 		p.seq++
-		return p.request("REGISTER", uri, "<sip:"+p.line.DN+"@"+p.domain+">", p.register, p.seq, append(headers, "Expires: 600")...)
+		return p.request("REGISTER", uri, "<sip:"+p.line.DN+"@"+p.domain+">", p.register, p.seq, append(headers, "Expires: 600", "Allow-Events: talk")...)
 	})
 	return took, err
 }

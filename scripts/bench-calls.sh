@@ -8,7 +8,7 @@ set -euo pipefail
 source "$(dirname "$0")/common.sh"
 
 cd "$top"
-readonly dns=600 ready_seconds=60
+readonly dns=600 browsers=20 ready_seconds=60
 go build -trimpath -buildvcs=false -o bin/ ./internal/tools/calls ./internal/tools/asteriskrun
 [[ -x bin/sidecar ]] || die "bin/sidecar is missing: make build"
 dir=$(mktemp -d) asteriskrun='' sidecar=''
@@ -36,12 +36,15 @@ http: {listen: 127.0.0.1:17090}
 log: {level: warn}
 asterisk: [{id: pbx1, url: http://127.0.0.1:17089, config_dir: '$dir/etc'}]
 network: {sip_listen: 127.0.0.1:17060, sidecar_sip_port: 17061, rtp: {start: 18000, end: 21999}}
-gateway: {ice: {listen: 127.0.0.1:17062}, rtp: {start: 22000, end: 22099}}
+gateway: {ice: {listen: 127.0.0.1:17062}, rtp: {start: 22000, end: 22999}}
 trunks: [{name: customers, kind: peer, host: '127.0.0.2:17064'}]
-dns: [{numbers: ["20000-$((20000 + dns - 1))"], owner: phone, password: "load-test-{dn}"}]
+dns:
+  - {numbers: ["20000-$((20000 + dns - 1))"], owner: phone, password: "load-test-{dn}"}
+  - {numbers: ["$((20000 + dns))-$((20000 + dns + browsers - 1))"], owner: sidecar, password: "load-test-{dn}"}
 YAML
 chmod 600 "$dir/sidecar.yaml"
 bin/sidecar generate --config "$dir/sidecar.yaml" --out "$dir/etc"
+: >"$dir/asterisk.out" # it is read before its writer has begun
 bin/asteriskrun -conf "$dir/etc" -state "$dir/state" >"$dir/asterisk.out" 2>&1 &
 asteriskrun=$!
 bin/sidecar serve --config "$dir/sidecar.yaml" >"$dir/sidecar.log" 2>&1 &
@@ -53,4 +56,4 @@ for ((i = 0; ; i++)); do
   sleep 0.2
 done
 bin/calls --api http://127.0.0.1:17090 --sip 127.0.0.1:17060 --customer 127.0.0.2:17064 --credentials "$dir/var/credentials.txt" \
-  --sidecar "$sidecar" --asterisk "$asterisk" --dns "$dns" "$@"
+  --sidecar "$sidecar" --asterisk "$asterisk" --dns "$dns" --answer 100 "$@"

@@ -164,8 +164,13 @@ func (l *load) verb(ctx context.Context, id, verb string, body any) error {
 	return err
 }
 
-// established waits until REST shows so many parties who talk.
+// established waits until REST shows these parties as talking.
 func (l *load) established(ctx context.Context, id string, numbers ...string) error {
+	return l.shown(ctx, id, "Established", numbers...)
+}
+
+// shown waits until REST shows these parties in a state.
+func (l *load) shown(ctx context.Context, id, state string, numbers ...string) error {
 	for {
 		var c struct {
 			Parties []struct{ Number, State string }
@@ -176,7 +181,7 @@ func (l *load) established(ctx context.Context, id string, numbers ...string) er
 		found := 0
 		for _, p := range c.Parties {
 			for _, number := range numbers {
-				if p.State == "Established" && strings.HasSuffix(p.Number, number) {
+				if p.State == state && strings.HasSuffix(p.Number, number) {
 					found++
 				}
 			}

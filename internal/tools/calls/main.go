@@ -36,6 +36,7 @@ type options struct {
 	rate               float64
 	length, talk       time.Duration
 	rtp                bool
+	answer             int // how many answers by REST
 }
 
 func parse(args []string, log io.Writer) (o options, err error) {
@@ -53,11 +54,12 @@ func parse(args []string, log io.Writer) (o options, err error) {
 	flags.DurationVar(&o.length, "for", 5*time.Minute, "how long calls are begun")
 	flags.DurationVar(&o.talk, "talk", 500*time.Millisecond, "pause between the steps of a call")
 	flags.BoolVar(&o.rtp, "rtp", false, "phones send audio")
+	flags.IntVar(&o.answer, "answer", 0, fmt.Sprintf("then answer so many calls at browsers by REST, %d a second; the %d DNs after those of the phones are the browsers'", answersASecond, browsers))
 	if err = flags.Parse(args); err != nil {
 		return o, fmt.Errorf("%w: %w", errOption, err)
 	}
-	if o.rate <= 0 || o.length < time.Second || o.dns < 2 || o.sidecar == 0 || o.asterisk == 0 {
-		return o, fmt.Errorf("%w: rate must be above 0, for at least 1s, dns at least 2, and both process ids given", errOption)
+	if o.rate <= 0 || o.length < time.Second || o.dns < 2 || o.answer < 0 || o.sidecar == 0 || o.asterisk == 0 {
+		return o, fmt.Errorf("%w: rate must be above 0, for at least 1s, dns at least 2, answer not below 0, and both process ids given", errOption)
 	}
 	return o, nil
 }
@@ -79,7 +81,10 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	}
 	r.print(out)
 	if r.failed > 0 || r.done < r.begun {
-		return fmt.Errorf("%w: %d of %d", errFailed, r.begun-r.done, r.begun)
+		err = fmt.Errorf("%w: %d of %d", errFailed, r.begun-r.done, r.begun)
 	}
-	return nil
+	if o.answer > 0 {
+		err = errors.Join(err, l.answers(ctx, out))
+	}
+	return err
 }

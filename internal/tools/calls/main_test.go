@@ -20,6 +20,7 @@ func TestOptions(t *testing.T) {
 		{"--sidecar", "1", "--asterisk", "2", "--rate", "0"},
 		{"--sidecar", "1", "--asterisk", "2", "--for", "10ms"},
 		{"--sidecar", "1", "--asterisk", "2", "--dns", "1"},
+		{"--sidecar", "1", "--asterisk", "2", "--answer", "-1"},
 		{"--wrong"},
 	} {
 		_, err := parse(args, io.Discard)

@@ -105,9 +105,26 @@ func (m *Media) Offer(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("offer: %w", err)
 	}
+	return m.complete(ctx, offer)
+}
+
+// Answer takes an offer and is the complete answer to it; the path comes up by itself then.
+func (m *Media) Answer(ctx context.Context, offer string) (string, error) {
+	if err := m.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+		return "", fmt.Errorf("take the offer: %w", err)
+	}
+	answer, err := m.pc.CreateAnswer(nil)
+	if err != nil {
+		return "", fmt.Errorf("answer: %w", err)
+	}
+	return m.complete(ctx, answer)
+}
+
+// complete makes a description ours, and returns it with all candidates.
+func (m *Media) complete(ctx context.Context, d webrtc.SessionDescription) (string, error) {
 	gathered := webrtc.GatheringCompletePromise(m.pc)
-	if err = m.pc.SetLocalDescription(offer); err != nil {
-		return "", fmt.Errorf("offer: %w", err)
+	if err := m.pc.SetLocalDescription(d); err != nil {
+		return "", fmt.Errorf("%s: %w", d.Type, err)
 	}
 	select {
 	case <-gathered:

@@ -36,6 +36,9 @@ type Phone struct {
 	done chan struct{}
 	in   chan *siptext.Message // responses
 
+	rings   chan *Ring
+	ringing *Ring // the latest; owned by read
+
 	host, domain, tag, register string
 	seq                         int
 
@@ -61,7 +64,7 @@ func Connect(ctx context.Context, line Line) (*Phone, error) {
 	}
 	_ = res.Body.Close()
 	p := &Phone{
-		line: line, ws: ws, done: make(chan struct{}), in: make(chan *siptext.Message, 16),
+		line: line, ws: ws, done: make(chan struct{}), in: make(chan *siptext.Message, 16), rings: make(chan *Ring, 1),
 		host: siptext.Token() + ".invalid", domain: ws.RemoteAddr().String(), tag: siptext.Token(), register: siptext.Token(),
 	}
 	p.domain, _, _ = strings.Cut(p.domain, ":")
@@ -79,7 +82,7 @@ func (p *Phone) Close() error {
 	return nil
 }
 
-// read hands responses on and agrees to every request.
+// read hands responses on and answers requests.
 func (p *Phone) read() {
 	defer close(p.done)
 	for {
@@ -87,6 +90,7 @@ func (p *Phone) read() {
 		if err != nil {
 			return
 		}
+		at := time.Now()
 		m := siptext.Parse(string(data))
 		switch {
 		case m.Status() >= 200 && m.Method() != "":
@@ -94,8 +98,8 @@ func (p *Phone) read() {
 			case p.in <- m:
 			default: // nobody asked for so many
 			}
-		case m.Status() == 0 && m.Method() != "ACK" && m.Method() != "":
-			_ = p.send(m.Respond(200, "OK", p.tag))
+		case m.Status() == 0:
+			p.requested(m, at)
 		}
 	}
 }
@@ -176,7 +180,7 @@ func (p *Phone) Register(ctx context.Context) (time.Duration, error) {
 	uri := "sip:" + p.domain
 	_, took, err := p.challenged(ctx, uri, func(headers ...string) *siptext.Message {
 		p.seq++
-		return p.request("REGISTER", uri, "<sip:"+p.line.DN+"@"+p.domain+">", p.register, p.seq, append(headers, "Expires: 600")...)
+		return p.request("REGISTER", uri, "<sip:"+p.line.DN+"@"+p.domain+">", p.register, p.seq, append(headers, "Expires: 600", "Allow-Events: talk")...)
 	})
 	return took, err
 }

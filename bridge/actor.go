@@ -86,7 +86,7 @@ func (a *actor) handleFor(call CallID, in Input) {
 	if a.e.ctx.Err() != nil {
 		return
 	}
-	before, shown := a.state.Events, a.state.views()
+	before := a.state // which nobody changes any more
 	known, _ := a.state.knowing(a.e.Phones.Abilities)
 	state, effects := next(known, stamped{At: time.Now(), Call: call, Input: in})
 	a.state = state
@@ -94,7 +94,7 @@ func (a *actor) handleFor(call CallID, in Input) {
 		a.e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
 	}
 	a.e.setView(a)
-	if state.Events > before {
+	if state.Events > before.Events {
 		for _, event := range state.Outbox {
 			a.e.Feed.Publish(event)
 			a.e.released.take(event)
@@ -108,7 +108,7 @@ func (a *actor) handleFor(call CallID, in Input) {
 		a.work.close()
 		return
 	}
-	a.recordBySettings(shown)
+	a.recordBySettings(&before)
 }
 
 // start does at once what takes no time, and queues the rest.

@@ -77,7 +77,9 @@ func (e *Engine) completeWith(ctx context.Context, cmd PartyCommand, other CallI
 			return CallView{}, err
 		}
 		if other == "" {
-			other, _ = e.besides(cmd.Call, by) // without one the machine says what is missing
+			if l := e.besides(cmd.Call, by); l != nil { // without one the machine says what is missing
+				other = l.view.ID
+			}
 		}
 		if second, _, unknown := e.actorOf(other); other != "" && unknown == nil && second != a {
 			return e.apart(ctx, cmd, by, other, verb)

@@ -53,22 +53,21 @@ func (c CallView) takesPart(dn DN) bool {
 	})
 }
 
-// besides finds the one other call that a DN is in; ErrCallNotFound when there is none, or several.
-func (e *Engine) besides(call CallID, dn DN) (CallID, error) {
-	var found CallID
-	for _, view := range e.Calls() {
-		if view.ID == call || !view.takesPart(dn) {
+// besides is the one other call that a DN takes part in, nil when there is none, or several.
+func (e *Engine) besides(call CallID, dn DN) *live {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	var found *live
+	for _, l := range e.views {
+		if l.view.ID == call || !l.lives() || !l.view.takesPart(dn) {
 			continue
 		}
-		if found != "" {
-			return "", ErrCallNotFound
+		if found != nil {
+			return nil
 		}
-		found = view.ID
+		found = l
 	}
-	if found == "" {
-		return "", ErrCallNotFound
-	}
-	return found, nil
+	return found
 }
 
 // referAttended makes one call of the two that a phone names. The phone hears the result before its calls end.
@@ -130,17 +129,10 @@ func (e *Engine) withPairs(v CallView) CallView {
 
 // pairedApart reports whether a DN talks, or is held, in exactly one other call, and that one began apart from this.
 func (e *Engine) pairedApart(v CallView, dn DN) bool {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	others, fit := 0, false
-	for _, l := range e.views {
-		if l.view.ID == v.ID || !l.lives() || !l.view.takesPart(dn) {
-			continue
-		}
-		others++
-		state := l.view.stateOf(dn)
-		fit = l.view.Interaction != v.Interaction && l.view.Controller == ControlAsterisk && !l.view.AnsweredAt.IsZero() &&
-			(state == PartyEstablished || state == PartyHeld)
+	other := e.besides(v.ID, dn)
+	if other == nil || other.view.Interaction == v.Interaction || other.view.Controller != ControlAsterisk || other.view.AnsweredAt.IsZero() {
+		return false
 	}
-	return others == 1 && fit
+	state := other.view.stateOf(dn)
+	return state == PartyEstablished || state == PartyHeld
 }

@@ -17,8 +17,8 @@ type PartyCommand struct {
 	Op   OpID
 }
 
-// Answer has the phone of the DN answer; a call in which it talks is held before. It returns when the phone has acknowledged; a call that is answered already is
-// no error.
+// Answer has the phone of the DN answer; a call in which it talks is held before. It returns when the phone has
+// acknowledged; a call that is answered already is no error.
 func (e *Engine) Answer(ctx context.Context, cmd PartyCommand) (CallView, error) {
 	if err := e.holdOthers(ctx, cmd); err != nil {
 		return CallView{}, err
@@ -41,13 +41,12 @@ func (e *Engine) Retrieve(ctx context.Context, cmd PartyCommand) (CallView, erro
 
 // holdOthers holds the call in which the DN talks, on another line of its phone, before it talks in this one.
 func (e *Engine) holdOthers(ctx context.Context, cmd PartyCommand) error {
-	_, by, err := e.acting(cmd)
+	a, by, err := e.acting(cmd)
 	if err != nil {
 		return err
 	}
 	for _, other := range e.Calls() {
-		this, _ := e.Call(cmd.Call)
-		if other.ID == cmd.Call || other.Interaction == this.Interaction || other.stateOf(by) != PartyEstablished {
+		if other.Interaction == a.id || other.stateOf(by) != PartyEstablished {
 			continue
 		}
 		if _, err := e.Hold(ctx, PartyCommand{Call: other.ID, By: by}); err != nil {

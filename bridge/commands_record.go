@@ -59,11 +59,12 @@ func (e *Engine) recordCommand(ctx context.Context, cmd PartyCommand, verb Capab
 }
 
 // recordBySettings begins to record calls that this step has established and the settings want recorded.
-func (a *actor) recordBySettings(before []CallView) {
-	for n, now := range a.state.views() {
-		if now.AnsweredAt.IsZero() || n < len(before) && !before[n].AnsweredAt.IsZero() {
+func (a *actor) recordBySettings(before *Interaction) {
+	for n := range a.state.calls() {
+		if a.state.nth(n).AnsweredAt.IsZero() || n < before.calls() && !before.nth(n).AnsweredAt.IsZero() {
 			continue
 		}
+		now := a.state.viewOf(n)
 		if reason, prompt := a.e.Recorder.Wanted(now); reason != "" && a.e.Recorder.Room() == nil {
 			a.handleFor(now.ID, doRecord{Verb: CanStartRecording, Reason: reason, Prompt: prompt})
 		}

@@ -11,7 +11,7 @@ type Interaction struct {
 	ID        InteractionID
 	Server    ServerID
 	Call      Call    // the one it began with
-	Consults  []Call  // those that its parties began out of another of its calls, and those that it absorbed
+	Consults  []Call  // those that its parties began out of another of its calls
 	Events    int     // events published so far
 	Watches   []Watch // supervisors at its calls
 	Outbox    []Event // events of the last step; published again after a restart, under the same ids

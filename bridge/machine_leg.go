@@ -116,10 +116,21 @@ func (s *step) legRinging(p *Party) {
 		return
 	}
 	s.rings(p)
-	if caller := s.call().peer(p.ID); s.call().Transfer == nil && s.call().Queue == nil && !p.Added && caller != nil && caller.Leg.usable() {
+	if caller := s.listener(p); caller != nil {
 		s.do(RingLeg{Channel: caller.Leg.Channel})
 		s.reached(p, caller)
 	}
+}
+
+// listener is who hears how the call to a party gets on: whoever called it, but not while music plays for a queue or a
+// transfer, nor those who talk already.
+func (s *step) listener(p *Party) *Party {
+	c := s.call()
+	caller := c.peer(p.ID)
+	if p.Added || c.Transfer != nil || c.Queue != nil || caller == nil || !caller.Leg.usable() {
+		return nil
+	}
+	return caller
 }
 
 // reached tells the calling DN, once, that the call has got to somebody outside. T-Library has it between Dialing and
@@ -132,10 +143,10 @@ func (s *step) reached(p, caller *Party) {
 	s.tell(caller, Event{Kind: EventNetworkReached, CallState: CallStateOK})
 }
 
-// legHeard lets the caller hear a destination that is not answered yet. During a transfer music plays instead.
+// legHeard lets the caller hear a destination that is not answered yet.
 func (s *step) legHeard(p *Party) {
-	caller := s.call().peer(p.ID)
-	if p.State != PartyAlerting && p.State != PartyRinging || p.Leg.Joined || p.Added || s.call().Queue != nil || caller == nil || !caller.Leg.usable() || s.call().Transfer != nil {
+	caller := s.listener(p)
+	if caller == nil || p.State != PartyAlerting && p.State != PartyRinging || p.Leg.Joined {
 		return
 	}
 	if caller.Leg.State == LegArrived {
@@ -172,7 +183,7 @@ func (s *step) legUp(p *Party) {
 		s.phoneUp(p)
 	case PartyAlerting:
 		s.rings(p) // a phone may answer without ringing, but no client knows an answer without a Ringing
-		if caller := s.call().peer(p.ID); caller != nil && s.call().Transfer == nil && s.call().Queue == nil && !p.Added {
+		if caller := s.listener(p); caller != nil {
 			s.reached(p, caller)
 		}
 		s.connect(p)

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 )
 
@@ -207,8 +206,7 @@ func (s *step) playToCaller(in doAnnounce) {
 		s.do(Reply{Token: in.Reply, Err: ErrNotWaiting})
 		return
 	}
-	s.i.NextLeg++
-	c.Queue.Playing, c.Queue.Reply = fmt.Sprintf("%s.p%d", s.i.ID, s.i.NextLeg), in.Reply
+	c.Queue.Playing, c.Queue.Reply = s.nextID("p"), in.Reply
 	s.music()
 	s.do(PlayMedia{Playback: NewPlayback{ID: c.Queue.Playing, Bridge: c.Bridge, Media: in.Media}})
 }

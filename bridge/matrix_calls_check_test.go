@@ -166,7 +166,7 @@ func (t *tour) checkParty(p place, n int, q Party) {
 		}
 		_, effects := next(p.state, stamped{At: p.at, Call: p.state.nth(n).ID, Input: in})
 		err := replied(effects, 999)
-		done, _ := q.may(phoneVerb(verb))
+		done, _ := q.may(PhoneVerb(verb))
 		done = done || verb == CanMuteOff || verb == CanMuteOn && q.Leg.Mute == MuteIn
 		if listed := slices.Contains(can, verb); listed && err != nil || !listed && err == nil && !done {
 			t.fail(p, fmt.Sprintf("%s by a %s party: listed %t, answered %v", verb, q.State, listed, err))

@@ -133,7 +133,8 @@ func (p place) facts(list map[string]about, q Party) {
 // commands are all that a party may ask for, whether it can or not.
 func (p place) commands(list map[string]about, n int, q Party) {
 	c := p.state.nth(n)
-	for _, verb := range append(listed(), "reject", "mute transfer") {
+	all := listed()
+	for _, verb := range append(all[:], "reject", "mute transfer") {
 		in := p.command(n, q, verb, p.token+1, DN(fmt.Sprintf("50%d1", p.state.parties())))
 		if in == nil || p.idle(verb) {
 			continue
@@ -166,7 +167,7 @@ func (p place) command(n int, q Party, verb Capability, token int, to DN) Input 
 	case CanSingleStepTransfer:
 		return doTransfer{By: q.DN, Dest: toDN(to), Reply: token}
 	case CanAnswer, CanHold, CanRetrieve:
-		return doPhone{By: q.DN, Verb: phoneVerb(verb), Reply: token}
+		return doPhone{By: q.DN, Verb: PhoneVerb(verb), Reply: token}
 	case CanRedirect:
 		return doRedirect{By: q.DN, Dest: toDN(to), Reply: token}
 	case CanInitiateTransfer, CanInitiateConference, "mute transfer":

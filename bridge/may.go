@@ -23,7 +23,7 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 	case CanRelease, CanClear, CanAttachUserData, CanUpdateUserData, CanDeleteUserDataPair:
 		return ""
 	case CanAnswer, CanHold, CanRetrieve:
-		_, why := p.may(phoneVerb(verb))
+		_, why := p.may(PhoneVerb(verb))
 		return why
 	case CanRedirect:
 		if p.Role == RoleOrigination || p.State != PartyRinging || p.Leg.State == LegUp {
@@ -92,7 +92,7 @@ func (c *Call) whySwitch(p *Party, verb Capability) string {
 		if verb != CanAnswer && !p.Leg.Can.Hold && (p.State == PartyEstablished || p.State == PartyHeld) {
 			return "its phone takes no such command, use the phone"
 		}
-		_, why := p.may(phoneVerb(verb))
+		_, why := p.may(PhoneVerb(verb))
 		return why
 	default:
 		return doneBySwitch
@@ -165,8 +165,6 @@ func (c *Call) talkingWithout(ids []PartyID) int {
 	return n
 }
 
-func phoneVerb(c Capability) PhoneVerb { return PhoneVerb(c) }
-
 // actor finds the party of the call that gives a command, and says why it can't.
 func (s *step) actor(by DN, verb Capability) (*Party, error) {
 	c := s.call()
@@ -188,9 +186,9 @@ func (s *step) acts(by DN) *Party {
 	return s.i.observer(s.n, by)
 }
 
-// listed are the capabilities in the order in which they are shown.
-func listed() []Capability {
-	return []Capability{
+// listed are the capabilities in the order in which they are shown: an array, since every step looks at them.
+func listed() [29]Capability {
+	return [...]Capability{
 		CanRelease, CanClear, CanSingleStepTransfer, CanAnswer, CanHold, CanRetrieve, CanRedirect,
 		CanInitiateTransfer, CanInitiateConference, CanCompleteTransfer, CanCompleteConference, CanAlternate, CanReconnect, CanMerge,
 		CanSingleStepConference, CanDeleteFromConference, CanSendDTMF, CanMuteOn, CanMuteOff,
@@ -211,7 +209,7 @@ func (p *Party) capabilities(i *Interaction, n int) []Capability {
 			continue
 		}
 		if verb == CanAnswer || verb == CanHold || verb == CanRetrieve {
-			if done, _ := p.may(phoneVerb(verb)); done {
+			if done, _ := p.may(PhoneVerb(verb)); done {
 				continue
 			}
 		}

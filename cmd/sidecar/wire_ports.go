@@ -29,14 +29,13 @@ func (p agentsPort) Reserve(dn bridge.DN, interaction bridge.InteractionID, as b
 	switch {
 	case errors.As(err, &forwarded):
 		return &bridge.ForwardedError{DN: dn, To: forwarded.To}
-	case errors.Is(err, agent.ErrDND), as == bridge.CallingReady && !errors.Is(err, agent.ErrOutOfService) && err != nil:
+	case err == nil:
+		return nil
+	case errors.Is(err, agent.ErrDND), errors.Is(err, agent.ErrMaxCalls),
+		as == bridge.CallingReady && !errors.Is(err, agent.ErrOutOfService): // whoever is not ready is as good as busy
 		return fmt.Errorf("%s: %w: %w", dn, bridge.ErrBusy, err)
-	case errors.Is(err, agent.ErrMaxCalls):
-		return fmt.Errorf("%s: %w", dn, bridge.ErrBusy)
-	case err != nil:
-		return fmt.Errorf("%s: %w", dn, bridge.ErrUnreachable)
 	}
-	return nil
+	return fmt.Errorf("%s: %w", dn, bridge.ErrUnreachable)
 }
 
 func (p agentsPort) Occupy(dn bridge.DN, interaction bridge.InteractionID) {

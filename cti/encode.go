@@ -37,16 +37,16 @@ func Encode(e bridge.Event) Event {
 
 // extensions say how a supervisor takes part, where the event is by or about one.
 func extensions(e *bridge.Event) *Extensions {
-	mode, scope := e.Mode, bridge.MonitorScope("")
+	x := Extensions{MonitorMode: e.Mode}
 	for _, p := range []*bridge.PartyView{&e.This, &e.Other} {
 		if o := p.Observes; o != nil {
-			mode, scope = o.Mode, o.Scope
+			x = Extensions{MonitorMode: o.Mode, MonitorScope: o.Scope, MonitoredDN: o.Target}
 		}
 	}
-	if mode == "" {
+	if x.MonitorMode == "" {
 		return nil
 	}
-	return &Extensions{MonitorMode: mode, MonitorScope: scope}
+	return &x
 }
 
 func nextCallType(n bridge.MonitorNext) string {

@@ -89,6 +89,7 @@ type Participant struct {
 type Extensions struct {
 	MonitorMode  bridge.MonitorMode  `json:"MonitorMode,omitempty"`
 	MonitorScope bridge.MonitorScope `json:"MonitorScope,omitempty"`
+	MonitoredDN  bridge.DN           `json:"MonitoredDN,omitempty"`
 }
 
 // DNState is a DN's own state.

@@ -126,7 +126,7 @@ func (s *snapshot) party(c *bridge.CallView, dn bridge.DN) {
 		e.Attributes.CallState = bridge.CallStateOK
 		if p.Observes != nil {
 			e.Attributes.CallState = bridge.CallStateBridged
-			e.Attributes.Extensions = &Extensions{MonitorMode: p.Observes.Mode, MonitorScope: p.Observes.Scope}
+			e.Attributes.Extensions = &Extensions{MonitorMode: p.Observes.Mode, MonitorScope: p.Observes.Scope, MonitoredDN: p.Observes.Target}
 		}
 		if other, found := soleOther(c, p); found {
 			e.Attributes.OtherDN, e.Attributes.OtherDNRole = other.Number, other.Role

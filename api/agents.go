@@ -1,25 +1,17 @@
 package api
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
+	"sidecar/access"
 	"sidecar/agent"
 	"sidecar/auth"
-	"sidecar/bridge"
 )
 
 // Agents gives the agents' states and takes their commands.
-type Agents interface {
-	All() []agent.View
-	View(dn string) (agent.View, bool)
-	Do(cmd agent.Command) (agent.View, error)
-}
+type Agents = access.Agents
 
 // Agent is a DN with the agent who works there.
 type Agent struct {
@@ -163,11 +155,7 @@ func (s *server) plainAgentCommand(verb agent.Verb) func(context.Context, *agent
 }
 
 func (s *server) listAgents(ctx context.Context, _ *struct{}) (*agentsOutput, error) {
-	p := principalOf(ctx)
-	views := slices.DeleteFunc(s.Agents.All(), func(v agent.View) bool { return !p.MaySeeDN(v.Number) })
-	slices.SortFunc(views, func(a, b agent.View) int { // 999 before 5001
-		return cmp.Or(cmp.Compare(len(a.Number), len(b.Number)), cmp.Compare(a.Number, b.Number))
-	})
+	views := s.access.Agents(principalOf(ctx))
 	out := &agentsOutput{Body: AgentList{Agents: make([]Agent, 0, len(views))}}
 	for _, v := range views {
 		out.Body.Agents = append(out.Body.Agents, agentOf(v))
@@ -176,100 +164,26 @@ func (s *server) listAgents(ctx context.Context, _ *struct{}) (*agentsOutput, er
 }
 
 func (s *server) getAgent(ctx context.Context, in *AgentPath) (*agentOutput, error) {
-	if p := principalOf(ctx); !p.MaySeeDN(in.DN) {
-		return nil, &auth.ForbiddenError{Verb: auth.VerbViewDNs, Role: p.Role, Field: "dn", DN: in.DN}
-	}
-	v, ok := s.Agents.View(in.DN)
-	if !ok {
-		return nil, agentProblem(agent.ErrUnknownDN)
+	v, err := s.access.Agent(principalOf(ctx), in.DN)
+	if err != nil {
+		return nil, err
 	}
 	return &agentOutput{Body: agentOf(v)}, nil
 }
 
 func (s *server) loginAgent(ctx context.Context, in *agentLoginInput) (*agentOutput, error) {
-	p, body := principalOf(ctx), orZero(in.Body)
-	if body.Force && !p.Can(auth.VerbActForOthers) {
-		return nil, &auth.ForbiddenError{Verb: "force a login", Role: p.Role}
-	}
-	if !p.MayUseDN(in.DN) {
-		return nil, &auth.ForbiddenError{Verb: auth.Verb(agent.VerbLogin), Role: p.Role, Field: "dn", DN: in.DN}
-	}
-	name, err := s.agentID(ctx, p, in.DN, body.AgentID)
-	if err != nil {
-		return nil, err
-	}
+	body := orZero(in.Body)
 	return s.agent(ctx, agent.Command{
-		DN: in.DN, Verb: agent.VerbLogin, AgentID: name, Mode: agent.WorkMode(body.WorkMode), Force: body.Force,
+		DN: in.DN, Verb: agent.VerbLogin, AgentID: body.AgentID, Mode: agent.WorkMode(body.WorkMode), Force: body.Force,
 	})
 }
 
-// agentID is the user who is to work at the DN, which must be one of the user's own: everybody for themselves, and a
-// supervisor for the team.
-func (s *server) agentID(ctx context.Context, p auth.Principal, dn, asked string) (string, error) {
-	field := func(rule string) error { return &auth.FieldError{Field: "agentId", Rule: rule} }
-	if _, own := slices.BinarySearch(p.DNs, dn); own && (asked == "" || strings.EqualFold(asked, p.User)) {
-		return p.User, nil
-	}
-	switch {
-	case asked == "":
-		return "", field("must name the agent: the DN is not one of your own")
-	case !p.Can(auth.VerbActForOthers):
-		return "", field("must be your own name: only a supervisor logs in others")
-	}
-	u, err := s.Users.User(ctx, asked)
-	switch {
-	case errors.Is(err, auth.ErrUserNotFound):
-		return "", field("must be the name of a user")
-	case err != nil:
-		return "", err
-	case u.Disabled:
-		return "", field("must be a user who is not disabled")
-	case !slices.Contains(u.DNs, dn):
-		return "", field("must be a user whose own the DN is")
-	}
-	return u.Name, nil
-}
-
-// agent lets those who may use the DN command the agent there.
 func (s *server) agent(ctx context.Context, cmd agent.Command) (*agentOutput, error) {
-	p := principalOf(ctx)
-	if !p.MayUseDN(cmd.DN) {
-		return nil, &auth.ForbiddenError{Verb: auth.Verb(cmd.Verb), Role: p.Role, Field: "dn", DN: cmd.DN}
-	}
-	if cmd.Verb == agent.VerbLogout && !slices.Contains(p.DNs, cmd.DN) {
-		cmd.Reason = agent.ReasonForced
-	}
-	v, err := s.Agents.Do(cmd)
-	if err != nil {
-		err = agentProblem(err)
-	}
-	if !owns(p, bridge.DN(cmd.DN)) {
-		detail := map[string]string{"agent": cmd.AgentID, "reason": cmd.Reason, "to": cmd.To}
-		s.audit(ctx, "agent-"+string(cmd.Verb), cmd.DN, detail, err)
-	}
+	v, err := s.access.Command(ctx, principalOf(ctx), cmd)
 	if err != nil {
 		return nil, err
 	}
 	return &agentOutput{Body: agentOf(v)}, nil
-}
-
-// agentProblem says in the words of the API why a command was refused.
-func agentProblem(err error) error {
-	if e, ok := errors.AsType[*agent.FieldError](err); ok {
-		return newProblem(http.StatusUnprocessableEntity, "invalid_field", e.Error()).at(e.Field, e.Rule)
-	}
-	if e, ok := errors.AsType[*agent.LoggedInError](err); ok {
-		return newProblem(http.StatusConflict, "agent_logged_in", e.Error())
-	}
-	switch {
-	case errors.Is(err, agent.ErrUnknownDN):
-		return newProblem(http.StatusNotFound, "dn_not_found", errUnknownDN.Error()).at("dn", errUnknownDN.Error())
-	case errors.Is(err, agent.ErrNotLoggedIn):
-		p := newProblem(http.StatusConflict, "not_logged_in", err.Error())
-		p.State = string(agent.LoggedOut)
-		return p
-	}
-	return err
 }
 
 func agentOf(v agent.View) Agent {

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sidecar/access"
 	"sidecar/auth"
 )
 
@@ -40,6 +41,7 @@ type Options struct {
 // server holds what the handlers need.
 type server struct {
 	Options
+	access  *access.Access
 	mux     *http.ServeMux
 	huma    huma.API
 	metrics *metrics
@@ -78,7 +80,10 @@ func Document(version string) ([]byte, error) {
 }
 
 func newServer(o Options) *server {
-	s := &server{Options: o, mux: http.NewServeMux()}
+	s := &server{Options: o, mux: http.NewServeMux(), access: access.New(access.Options{
+		Engine: o.Engine, Agents: o.Agents, Users: o.Users, Classes: o.Classes, Audit: o.Audit, Log: o.Log,
+		KnownDN: func(number string) bool { _, known := o.DNInfo(number); return known },
+	})}
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decodeJSON}
 	s.huma = humago.New(s.mux, huma.Config{

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/gorilla/websocket"
 
+	"sidecar/access"
 	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/tap"
@@ -51,7 +52,7 @@ func (s *server) registerAudio() {
 
 func (s *server) listen(ctx context.Context, in *audioInput) (*huma.StreamResponse, error) {
 	v, ok := s.Engine.Call(bridge.CallID(in.ID))
-	if !ok || !v.EndedAt.IsZero() || !sees(principalOf(ctx), v) {
+	if !ok || !v.EndedAt.IsZero() || !access.Sees(principalOf(ctx), v) {
 		return nil, bridge.ErrCallNotFound
 	}
 	if s.Sound.Taps == nil {

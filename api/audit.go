@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 
 	"sidecar/auth"
-	"sidecar/bridge"
 )
 
 // AuditEntry is what a user did to somebody else's calls or state.
@@ -87,18 +85,14 @@ func (s *server) team(ctx context.Context, name string) ([]string, error) {
 	return names, nil
 }
 
-// audit records what the user did to subject and what became of it. It holds up nothing: a record that can't be kept is
-// in the log.
+// audit records what the user did to subject and what became of it.
 func (s *server) audit(ctx context.Context, action, subject string, detail map[string]string, outcome error) {
-	kept := map[string]string{"result": "done"}
+	kept := map[string]string{}
 	maps.Copy(kept, detail)
-	maps.DeleteFunc(kept, func(_, value string) bool { return value == "" })
-	if outcome != nil {
+	if outcome != nil { // some are this door's own
 		kept["result"] = s.outcome(outcome)
 	}
-	if err := s.Audit.Audit(ctx, principalOf(ctx).User, action, subject, kept); err != nil {
-		s.Log.ErrorContext(ctx, "audit_lost", "user", principalOf(ctx).User, "action", action, "subject", subject, "error", err)
-	}
+	s.access.Record(ctx, principalOf(ctx), action, subject, kept, nil)
 }
 
 // outcome is the code of the problem that an error is answered with.
@@ -112,46 +106,6 @@ func (s *server) outcome(err error) string {
 	return "internal"
 }
 
-// detailOf is what the audit keeps of a body. Digits and user data may be secret and are left out.
-func detailOf(b body) map[string]string {
-	switch r := b.(type) {
-	case Destination:
-		return map[string]string{"to": r.To}
-	case ConsultRequest:
-		return map[string]string{"to": r.To, "purpose": r.Purpose}
-	case MuteRequest:
-		return map[string]string{"direction": r.Direction}
-	case MergeRequest:
-		return map[string]string{"other": r.Call}
-	case DropRequest:
-		return map[string]string{"member": r.Member}
-	}
-	return nil
-}
-
-// withCall adds the call to what the audit keeps.
-func withCall(detail map[string]string, call string) map[string]string {
-	out := map[string]string{"call": call}
-	maps.Copy(out, detail)
-	return out
-}
-
-// owns reports whether the DN is the user's own: what they do with it concerns nobody else.
-func owns(p auth.Principal, dn bridge.DN) bool { return slices.Contains(p.DNs, string(dn)) }
-
-// ownsAny reports whether one of the user's DNs is in the call.
-func ownsAny(p auth.Principal, v bridge.CallView) bool {
-	return slices.ContainsFunc(v.Parties, func(party bridge.PartyView) bool { return owns(p, party.DN) })
-}
-
 func invalid(field, rule string) *Problem {
 	return newProblem(http.StatusUnprocessableEntity, "invalid_field", fmt.Sprintf("%s: %s", field, rule)).at(field, rule)
-}
-
-// knownDN refuses a number that is no DN of ours.
-func (s *server) knownDN(field, number string) error {
-	if _, known := s.DNInfo(number); !known {
-		return newProblem(http.StatusUnprocessableEntity, "unknown_dn", errUnknownDN.Error()).at(field, errUnknownDN.Error())
-	}
-	return nil
 }

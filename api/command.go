@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"sidecar/access"
 	"sidecar/auth"
 	"sidecar/bridge"
 )
@@ -38,11 +39,10 @@ type callOutput struct{ Body Call }
 type verb struct {
 	name    string // of the path, and of the operation with "-call" behind it
 	summary string
-	method  string // empty: POST
-	id      string // of the operation, empty: from name
-	errors  []int  // besides those that all have
-	other   bool   // what comes back may be another call than the command named
-	audited bool   // recorded when it is done for somebody else's DN
+	method  string      // empty: POST
+	id      string      // of the operation, empty: from name
+	errors  []int       // besides those that all have
+	does    access.Verb // empty: as name says
 }
 
 func (v verb) endpoint() endpoint {
@@ -61,95 +61,38 @@ func (v verb) endpoint() endpoint {
 	return e
 }
 
-// partyCommand is a command of the engine; the document of the API is made without an engine.
-type partyCommand func(e Engine, ctx context.Context, cmd bridge.PartyCommand) (bridge.CallView, error)
-
 // registerParty adds a command that needs nothing but the party.
-func registerParty(s *server, v verb, run partyCommand) {
+func registerParty(s *server, v verb) {
 	register(s, v.endpoint(), func(ctx context.Context, in *partyInput) (*callOutput, error) {
 		var named PartyRequest
 		if in.Body != nil {
 			named = *in.Body
 		}
-		return s.act(ctx, action{verb: v, call: in.CallPath, op: in.OperationID, dn: named.DN}, func(cmd bridge.PartyCommand) (bridge.CallView, error) {
-			return run(s.Engine, ctx, cmd)
-		})
+		return s.do(ctx, v, in.CallPath, in.OperationID, access.Command{DN: named.DN})
 	})
 }
 
-// request is what the engine's command is made of, besides the party.
-type request[B body] struct {
-	Body  B
-	Class string // of the dial rules
-	cmd   bridge.PartyCommand
-}
-
-// registerCommand adds a command with a body. check, which may be nil, refuses a body before the engine is asked.
-func registerCommand[B body](
-	s *server, v verb, check func(ctx context.Context, b B) error,
-	run func(e Engine, ctx context.Context, r request[B]) (bridge.CallView, error),
-) {
+// registerCommand adds a command with a body, which read makes the command of or refuses.
+func registerCommand[B body](s *server, v verb, read func(b B) (access.Command, error)) {
 	register(s, v.endpoint(), func(ctx context.Context, in *commandInput[B]) (*callOutput, error) {
-		if check != nil {
-			if err := check(ctx, in.Body); err != nil {
-				return nil, err
-			}
+		cmd, err := read(in.Body)
+		if err != nil {
+			return nil, err
 		}
-		a := action{verb: v, call: in.CallPath, op: in.OperationID, dn: in.Body.party(), detail: detailOf(in.Body)}
-		return s.act(ctx, a, func(cmd bridge.PartyCommand) (bridge.CallView, error) {
-			return run(s.Engine, ctx, request[B]{Body: in.Body, Class: s.class(principalOf(ctx)), cmd: cmd})
-		})
+		cmd.DN = in.Body.party()
+		return s.do(ctx, v, in.CallPath, in.OperationID, cmd)
 	})
 }
 
-// action is a command for a party, as it was asked for.
-type action struct {
-	verb   verb
-	call   CallPath
-	op     OperationID
-	dn     string            // as which it acts; empty: the only one that may
-	detail map[string]string // for the audit
-}
-
-// act is the way of every command for a party: whether the user knows the call, as which DN the command acts, the engine,
-// the audit, and whose result it is. The engine judges when the user's DN has left the call already: with a command id it
-// may be the repetition of the one by which it left.
-func (s *server) act(ctx context.Context, a action, run func(bridge.PartyCommand) (bridge.CallView, error)) (*callOutput, error) {
+func (s *server) do(ctx context.Context, v verb, call CallPath, op OperationID, cmd access.Command) (*callOutput, error) {
 	p := principalOf(ctx)
-	before, found := s.Engine.Call(bridge.CallID(a.call.ID))
-	if found && !sees(p, before) && (a.op.Op == "" || !sawParty(p, before)) || !found && a.op.Op == "" {
-		return nil, bridge.ErrCallNotFound
+	cmd.Verb, cmd.Call, cmd.Op = v.does, bridge.CallID(call.ID), bridge.OpID(op.Op)
+	if cmd.Verb == "" {
+		cmd.Verb = access.Verb(v.name)
 	}
-	by, err := actingDN(p, before, a.dn, auth.Verb(a.verb.name))
+	view, err := s.access.Do(ctx, p, cmd)
 	if err != nil {
 		return nil, err
 	}
-	v, err := run(bridge.PartyCommand{Call: bridge.CallID(a.call.ID), By: by, Op: bridge.OpID(a.op.Op)})
-	if a.verb.audited && by != "" && !owns(p, by) {
-		s.audit(ctx, a.verb.name, string(by), withCall(a.detail, a.call.ID), err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if a.verb.other {
-		return s.otherResult(ctx, a, v)
-	}
-	return s.commandResult(ctx, a.call, a.op, v)
-}
-
-// otherResult is that of a command that may give another call than it named, such as a consult call.
-func (s *server) otherResult(ctx context.Context, a action, v bridge.CallView) (*callOutput, error) {
-	if p := principalOf(ctx); a.op.Op != "" && !sawParty(p, v) {
-		return nil, errOpTaken
-	}
-	return &callOutput{Body: s.callFor(principalOf(ctx), v)}, nil
-}
-
-// commandResult keeps back the result of a command that somebody else gave under the same id.
-func (s *server) commandResult(ctx context.Context, call CallPath, op OperationID, v bridge.CallView) (*callOutput, error) {
-	p := principalOf(ctx)
-	if op.Op != "" && (string(v.ID) != call.ID || !sawParty(p, v)) {
-		return nil, errOpTaken
-	}
-	return &callOutput{Body: s.callFor(p, v)}, nil
+	return &callOutput{Body: s.callFor(p, view)}, nil
 }

@@ -170,13 +170,13 @@ func (s *server) routeQueuedCall(ctx context.Context, in *routeInput) (*struct{}
 	case b.DN != "" && !p.MayUseDN(b.DN):
 		return nil, &auth.ForbiddenError{Verb: auth.VerbRouteQueues, Role: p.Role, Field: "dn", DN: b.DN}
 	case b.DN != "":
-		if err := s.knownDN("dn", b.DN); err != nil {
+		if err := s.access.KnownDN("dn", b.DN); err != nil {
 			return nil, err
 		}
 	}
 	err := aboutQueue(s.Queues.Decide(ctx, in.Name, queue.Decision{
 		Call: bridge.CallID(in.ID), DN: bridge.DN(b.DN), Timeout: time.Duration(b.Timeout) * time.Second,
-		To: b.To, Class: s.class(p), Op: bridge.OpID(in.Op),
+		To: b.To, Class: s.access.Class(p), Op: bridge.OpID(in.Op),
 	}))
 	s.audit(ctx, "route-queued-call", in.ID, map[string]string{"queue": in.Name, "dn": b.DN, "to": b.To}, err)
 	return nil, err

@@ -3,12 +3,12 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sidecar/access"
 	"sidecar/bridge"
 	"sidecar/internal/userdata"
 )
@@ -84,38 +84,23 @@ func (in *deleteDataInput) check() error {
 
 // registerUserData adds what changes a call's user data. Attaching is POST, since twice is not the same as once.
 func (s *server) registerUserData() {
-	check := func(_ context.Context, b UserDataRequest) error { return b.UserData.Err() }
-	registerCommand(s, verb{name: "user-data", id: "attach-user-data", summary: "Add pairs to the user data, also under keys that are there"},
-		check, func(e Engine, ctx context.Context, r request[UserDataRequest]) (bridge.CallView, error) {
-			return e.AttachData(ctx, bridge.AttachData{PartyCommand: r.cmd, Data: r.Body.UserData.Data()})
-		})
-	registerCommand(s, verb{name: "user-data", id: "update-user-data", method: http.MethodPatch, summary: "Give keys of the user data new values"},
-		check, func(e Engine, ctx context.Context, r request[UserDataRequest]) (bridge.CallView, error) {
-			return e.UpdateData(ctx, bridge.UpdateData{PartyCommand: r.cmd, Data: r.Body.UserData.Data()})
-		})
+	read := func(b UserDataRequest) (access.Command, error) {
+		return access.Command{Data: b.UserData.Data()}, b.UserData.Err()
+	}
+	registerCommand(s, verb{
+		name: "user-data", id: "attach-user-data", does: access.AttachData, summary: "Add pairs to the user data, also under keys that are there",
+	}, read)
+	registerCommand(s, verb{
+		name: "user-data", id: "update-user-data", method: http.MethodPatch, does: access.UpdateData, summary: "Give keys of the user data new values",
+	}, read)
 	v := verb{
-		name: "user-data", id: "delete-user-data", method: http.MethodDelete,
+		name: "user-data", id: "delete-user-data", method: http.MethodDelete, does: access.DeleteData,
 		summary: "Remove keys of the user data; one that is not there is no error",
 	}
 	register(s, v.endpoint(), func(ctx context.Context, in *deleteDataInput) (*callOutput, error) {
 		if err := in.check(); err != nil {
 			return nil, err
 		}
-		return s.act(ctx, action{verb: v, call: in.CallPath, op: in.OperationID, dn: in.DN}, func(cmd bridge.PartyCommand) (bridge.CallView, error) {
-			return s.Engine.DeleteData(ctx, bridge.DeleteData{PartyCommand: cmd, Keys: in.Keys})
-		})
+		return s.do(ctx, v, in.CallPath, in.OperationID, access.Command{DN: in.DN, Keys: in.Keys})
 	})
-}
-
-// userDataProblem names the key that is wrong.
-func userDataProblem(err error) *Problem {
-	e, ok := errors.AsType[*bridge.UserDataError](err)
-	if !ok {
-		return nil
-	}
-	field := "userData"
-	if e.Key != "" {
-		field += "." + e.Key
-	}
-	return newProblem(http.StatusUnprocessableEntity, "invalid_field", field+": "+e.Rule).at(field, e.Rule)
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"sidecar/access"
 	"sidecar/auth"
 	"sidecar/bridge"
 )
@@ -55,10 +56,7 @@ type User struct {
 
 // callFor is the call as p sees it.
 func (s *server) callFor(p auth.Principal, v bridge.CallView) Call {
-	if !p.SeesAll() {
-		v = v.For(func(dn bridge.DN) bool { return p.MaySeeDN(string(dn)) })
-	}
-	c := callOf(v)
+	c := callOf(access.Shown(p, v))
 	c.Monitors = s.monitors(p, v.ID)
 	return c
 }

@@ -5,29 +5,29 @@ import (
 	"sync"
 )
 
-// browserCookie is the cookie by which Bayeux servers recognise the tabs of one browser.
-const browserCookie = "BAYEUX_BROWSER"
+// cookieName is the cookie by which Bayeux servers recognise the tabs of one browser.
+const cookieName = "BAYEUX_BROWSER"
 
 // browserOf reads the cookie of a request, empty if there is none worth the name.
 func browserOf(r *http.Request) string {
-	c, err := r.Cookie(browserCookie)
+	c, err := r.Cookie(cookieName)
 	if err != nil || len(c.Value) < 16 || len(c.Value) > 2*maxIDLength {
 		return ""
 	}
 	return c.Value
 }
 
-// setBrowser gives a browser its cookie. A page of another site gets it back to us only with SameSite=None, which
+// browserCookie gives a browser its cookie. A page of another site gets it back to us only with SameSite=None, which
 // browsers take over TLS alone.
-func (s *Server) setBrowser(w http.ResponseWriter, r *http.Request, value string) {
+func (s *Server) browserCookie(r *http.Request, value string) *http.Cookie {
 	secure := r.TLS != nil || s.opts.SecureCookies
 	//nolint:gosec // Secure follows the connection: a browser on plain http would not send the cookie back
-	c := &http.Cookie{Name: browserCookie, Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{Name: cookieName, Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
 	if secure && crossOrigin(r) {
 		c.SameSite = http.SameSiteNoneMode
 		c.Partitioned = true
 	}
-	http.SetCookie(w, c)
+	return c
 }
 
 // browserHolds counts the connects that are held for each browser.

@@ -2,7 +2,6 @@ package bayeux
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -11,25 +10,29 @@ import (
 // the client has given the request up.
 const duplicateStatus = http.StatusConflict
 
-// serveConnect holds the connect until there is something to say, and says it. Connects of one session take turns,
-// so that events put back after a failed write are sent before newer ones.
-func (lp *longPoll) serveConnect(ctx context.Context, s *Session, m *message, alone bool, before []json.RawMessage) {
-	h, first := s.beginConnect()
+// serveConnect holds the connect until there is something to say, and says it. Who writes for a session
+// takes turns, so that events put back after a failed write are sent before newer ones.
+func (lp *longPoll) serveConnect(ctx context.Context, out *outcome) {
+	s, m := out.session, out.connect
+	h, first := s.beginConnect(nil, m)
 	if h == nil {
-		r := m.fail(wireUnknownSession)
-		r.Advice = lp.server.adviseHandshake()
-		_ = lp.write(append(before, replies(r)...))
+		_ = lp.write(replies(append(out.replies, lp.server.connectUnknown(m))...))
 		return
 	}
-	interval := lp.server.opts.Interval
-	timeout := lp.server.opts.Timeout
-	if m.Advice != nil {
-		interval = within(m.Advice.Interval, interval, lp.server.opts.MaxInterval)
-		timeout = within(m.Advice.Timeout, timeout, timeout)
-	}
+	timeout, interval := lp.server.patience(m)
 	answered, told := false, false
-	defer func() { s.endConnect(h, interval, answered, told) }()
+	defer func() { s.endConnect(h, nil, interval, answered, told) }()
 
+	crowded := false
+	if out.alone && !first && timeout > 0 {
+		release, ok := lp.server.holds.acquire(lp.r)
+		if ok {
+			h.wait(ctx, timeout)
+			release()
+		} else {
+			crowded, interval = true, lp.server.opts.MultiSessionInterval
+		}
+	}
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -39,54 +42,59 @@ func (lp *longPoll) serveConnect(ctx context.Context, s *Session, m *message, al
 	case <-ctx.Done():
 		return
 	}
-
-	crowded := false
-	if alone && !first && timeout > 0 {
-		release, ok := lp.server.holds.acquire(lp.r)
-		if ok {
-			h.wait(ctx, timeout)
-			release()
-		} else {
-			crowded, interval = true, lp.server.opts.MultiSessionInterval
-		}
-	}
 	if ctx.Err() != nil {
 		return // the client has gone; its events wait for the next connect
 	}
-	events, reason, current := s.take(h)
+	t, current := s.take(h)
 	if !current {
 		lp.failDuplicate()
 		return
 	}
-	last := lp.connectReply(m, reason, interval, crowded)
-	if err := lp.write(append(append(before, events...), replies(last)...)); err != nil {
-		s.putBack(events)
+	last := lp.server.connectReply(m, t, interval)
+	last.Advice.MultipleClients = crowded && t.reason == ""
+	if err := lp.write(append(append(replies(out.replies...), t.events...), replies(last)...)); err != nil {
+		s.putBack(t.events)
 		return
 	}
-	answered, told = true, reason != ""
-}
-
-// connectReply says whether, when and how the client goes on.
-func (lp *longPoll) connectReply(m *message, reason CloseReason, interval time.Duration, crowded bool) *reply {
-	r := m.succeed()
-	r.Subscription = nil
-	switch reason {
-	case "":
-		r.Advice = lp.server.advise(reconnectRetry, interval)
-		r.Advice.MultipleClients = crowded
-	case ReasonShutdown:
-		r.Advice = lp.server.advise(reconnectRetry, closingInterval)
-	case ReasonOverflow, ReasonExpired, ReasonReplaced:
-		r = m.fail(wireUnknownSession)
-		r.Advice = lp.server.adviseHandshake()
-	case ReasonDisconnect:
-		r.Advice = lp.server.advise(reconnectNone, 0)
-	default: // one of the application's own
-		r.Advice = lp.server.advise(reconnectNone, 0)
-	}
-	return r
+	answered, told = true, t.reason != ""
 }
 
 func (lp *longPoll) failDuplicate() {
 	http.Error(lp.w, "replaced by a newer connect", duplicateStatus)
+}
+
+// patience is how long the connect may be held, and how long its client stays away afterwards. The client's wish counts, within
+// the server's limits.
+func (s *Server) patience(m *message) (timeout, interval time.Duration) {
+	if m.Advice == nil {
+		return s.opts.Timeout, s.opts.Interval
+	}
+	return within(m.Advice.Timeout, s.opts.Timeout, s.opts.Timeout), within(m.Advice.Interval, s.opts.Interval, s.opts.MaxInterval)
+}
+
+// connectReply says whether, when and how the client goes on.
+func (s *Server) connectReply(m *message, t taken, interval time.Duration) *reply {
+	r := m.succeed()
+	r.Subscription = nil
+	switch t.reason {
+	case "":
+		r.Advice = s.advise(reconnectRetry, interval)
+	case ReasonShutdown:
+		r.Advice = s.advise(reconnectRetry, closingInterval)
+	case ReasonOverflow, ReasonExpired, ReasonReplaced, ReasonSlow:
+		return s.connectUnknown(m)
+	case ReasonDisconnect:
+		r.Advice = s.advise(reconnectNone, 0)
+	default: // one of the application's own
+		r.Advice = s.advise(reconnectNone, 0)
+	}
+	r.Ext = m.connectExt(t.batch)
+	return r
+}
+
+// connectUnknown sends the client to a new handshake.
+func (s *Server) connectUnknown(m *message) *reply {
+	r := m.fail(wireUnknownSession)
+	r.Advice = s.adviseHandshake()
+	return r
 }

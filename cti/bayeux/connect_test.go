@@ -23,15 +23,19 @@ func inBubble(t *testing.T, opts bayeux.Options, test func(t *testing.T, s *baye
 	synctest.Test(t, func(t *testing.T) { test(t, newServer(t, opts)) })
 }
 
-func only(t testing.TB, s *bayeux.Server, principal string) *bayeux.Session {
+type sessions interface {
+	Sessions(principal string) []*bayeux.Session
+}
+
+func only(t testing.TB, s sessions, principal string) *bayeux.Session {
 	t.Helper()
-	sessions := s.Sessions(principal)
-	require.Len(t, sessions, 1)
-	return sessions[0]
+	all := s.Sessions(principal)
+	require.Len(t, all, 1)
+	return all[0]
 }
 
 func TestConnect15FirstAnsweredAtOnce(t *testing.T) {
-	inBubble(t, bayeux.Options{}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{}, func(t *testing.T, s *rig) {
 		for _, advice := range []any{nil, msg{"timeout": 0}, msg{"timeout": 60000}} {
 			c := newClient(t, s, "anna")
 			c.handshake()
@@ -48,7 +52,7 @@ func TestConnect15FirstAnsweredAtOnce(t *testing.T) {
 }
 
 func TestConnect16HeldForTimeout(t *testing.T) {
-	inBubble(t, bayeux.Options{Timeout: 20 * time.Second}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{Timeout: 20 * time.Second}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		for range 3 {
 			began := time.Now()
@@ -61,7 +65,7 @@ func TestConnect16HeldForTimeout(t *testing.T) {
 }
 
 func TestConnect16RequestTimeoutShortensButNeverLengthens(t *testing.T) {
-	inBubble(t, bayeux.Options{Timeout: 20 * time.Second}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{Timeout: 20 * time.Second}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		for wish, want := range map[float64]time.Duration{0: 0, 5000: 5 * time.Second, 1e300: 20 * time.Second, -7: 0} {
 			m := c.connectMsg()
@@ -74,7 +78,7 @@ func TestConnect16RequestTimeoutShortensButNeverLengthens(t *testing.T) {
 }
 
 func TestConnect17EventWakes(t *testing.T) {
-	inBubble(t, bayeux.Options{}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		c.subscribe("/call/state")
 		held := c.connect()
@@ -91,14 +95,20 @@ func TestConnect17EventWakes(t *testing.T) {
 }
 
 func TestConnect18DuplicateEndsOlder(t *testing.T) {
-	inBubble(t, bayeux.Options{}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		older := c.connect()
 		synctest.Wait()
 		newer := c.connect()
 		synctest.Wait()
 		require.True(t, older.finished())
-		require.Equal(t, http.StatusConflict, older.Code)
+		if s.socket {
+			reply := older.one()
+			require.Equal(t, "400::connect_duplicated", reply["error"])
+			requireAdvice(t, reply, "retry")
+		} else {
+			require.Equal(t, http.StatusConflict, older.Code)
+		}
 		require.False(t, newer.finished())
 		require.NoError(t, only(t, s, "anna").Deliver(event(t, "/a", 1)))
 		events, _ := newer.last()
@@ -107,7 +117,7 @@ func TestConnect18DuplicateEndsOlder(t *testing.T) {
 }
 
 func TestConnect19CompaniedIsNotHeld(t *testing.T) {
-	inBubble(t, bayeux.Options{}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		sub := msg{"channel": "/meta/subscribe", "clientId": c.id, "id": "2", "subscription": "/a"}
 		began := time.Now()
@@ -125,44 +135,45 @@ func TestConnect19CompaniedIsNotHeld(t *testing.T) {
 }
 
 func TestConnect20UnknownSession(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, bayeux.Options{})
-	c := newClient(t, s, "anna")
-	for id, want := range map[string]string{"": "401::client_id_missing", "nosuchclient": "402::session_unknown"} {
-		c.id = id
-		reply := c.post(c.connectMsg()).one()
-		require.Equal(t, false, reply["successful"])
-		require.Equal(t, want, reply["error"])
-		require.EqualValues(t, 0, requireAdvice(t, reply, "handshake")["interval"])
-	}
+	eachTransport(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		c := newClient(t, s, "anna")
+		for id, want := range map[string]string{"": "401::client_id_missing", "nosuchclient": "402::session_unknown"} {
+			c.id = id
+			reply := c.post(c.connectMsg()).one()
+			require.Equal(t, false, reply["successful"])
+			require.Equal(t, want, reply["error"])
+			require.EqualValues(t, 0, requireAdvice(t, reply, "handshake")["interval"])
+		}
+	})
 }
 
 func TestConnect20RehandshakesAreSpread(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, newServer(t, bayeux.Options{RehandshakeSpread: time.Minute}), "anna")
-	c.id = "lostinrestart"
-	seen := map[any]bool{}
-	for range 20 {
-		interval := requireAdvice(t, c.post(c.connectMsg()).one(), "handshake")["interval"]
-		require.Less(t, interval, 60000.0)
-		seen[interval] = true
-	}
-	require.Greater(t, len(seen), 10)
+	eachTransport(t, bayeux.Options{RehandshakeSpread: time.Minute}, func(t *testing.T, s *rig) {
+		c := newClient(t, s, "anna")
+		c.id = "lostinrestart"
+		seen := map[any]bool{}
+		for range 20 {
+			interval := requireAdvice(t, c.post(c.connectMsg()).one(), "handshake")["interval"]
+			require.Less(t, interval, 60000.0)
+			seen[interval] = true
+		}
+		require.Greater(t, len(seen), 10)
+	})
 }
 
 func TestConnect20WrongConnectionType(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, bayeux.Options{})
-	c := connected(t, s, "anna")
-	m := c.connectMsg()
-	m["connectionType"] = "callback-polling"
-	reply := c.post(m).one()
-	require.Equal(t, "400::connection_type_unsupported", reply["error"])
-	requireAdvice(t, reply, "handshake")
-	m["connectionType"], m["id"] = "long-polling", "<&>"
-	reply = c.post(m).one()
-	require.Equal(t, "405::message_id_invalid", reply["error"])
-	requireAdvice(t, reply, "retry")
+	eachTransport(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		c := connected(t, s, "anna")
+		m := c.connectMsg()
+		m["connectionType"] = "callback-polling"
+		reply := c.post(m).one()
+		require.Equal(t, "400::connection_type_unsupported", reply["error"])
+		requireAdvice(t, reply, "handshake")
+		m["connectionType"], m["id"] = "long-polling", "<&>"
+		reply = c.post(m).one()
+		require.Equal(t, "405::message_id_invalid", reply["error"])
+		requireAdvice(t, reply, "retry")
+	})
 }
 
 func TestConnect21ForeignPrincipalAndCookie(t *testing.T) {
@@ -190,17 +201,18 @@ func TestConnect21ForeignPrincipalAndCookie(t *testing.T) {
 }
 
 func TestConnect21RevokedCredentials(t *testing.T) {
-	t.Parallel()
 	policy := &house{}
-	s := newServer(t, bayeux.Options{Policy: policy})
-	anna := connected(t, s, "anna")
-	policy.revoke("anna")
-	_, reply := anna.poll()
-	require.Equal(t, "401::authentication_invalid", reply["error"])
-	requireAdvice(t, reply, "none")
-	reply = anna.subscribe("/a")
-	require.Equal(t, "401::authentication_invalid", reply["error"])
-	require.NotContains(t, reply, "advice")
+	eachTransport(t, bayeux.Options{Policy: policy}, func(t *testing.T, s *rig) {
+		anna := connected(t, s, "anna")
+		policy.revoke("anna")
+		defer policy.revoke("")
+		_, reply := anna.poll()
+		require.Equal(t, "401::authentication_invalid", reply["error"])
+		requireAdvice(t, reply, "none")
+		reply = anna.subscribe("/a")
+		require.Equal(t, "401::authentication_invalid", reply["error"])
+		require.NotContains(t, reply, "advice")
+	})
 }
 
 func TestConnect23AbortKeepsQueue(t *testing.T) {
@@ -243,7 +255,7 @@ func TestConnect24ExpiresAfterMaxInterval(t *testing.T) {
 		Timeout: time.Minute, Interval: 2 * time.Second, MaxInterval: 10 * time.Second,
 		Hooks: bayeux.Hooks{OnClose: func(_ *bayeux.Session, r bayeux.CloseReason) { ends <- r }},
 	}
-	inBubble(t, opts, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, opts, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		session := only(t, s, "anna")
 		c.connect().one() // held for longer than interval + maxInterval, and alive after it
@@ -267,7 +279,7 @@ func TestConnect24ExpiresAfterMaxInterval(t *testing.T) {
 }
 
 func TestConnect24NeverConnected(t *testing.T) {
-	inBubble(t, bayeux.Options{MaxInterval: 10 * time.Second}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{MaxInterval: 10 * time.Second}, func(t *testing.T, s *rig) {
 		newClient(t, s, "anna").handshake()
 		pass(11 * time.Second)
 		synctest.Wait()
@@ -276,7 +288,7 @@ func TestConnect24NeverConnected(t *testing.T) {
 }
 
 func TestConnect25Batch(t *testing.T) {
-	inBubble(t, bayeux.Options{}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		session := only(t, s, "anna")
 		held := c.connect()
@@ -304,7 +316,7 @@ func TestConnect25Batch(t *testing.T) {
 }
 
 func TestConnect26RequestInterval(t *testing.T) {
-	inBubble(t, bayeux.Options{MaxInterval: 10 * time.Second}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{MaxInterval: 10 * time.Second}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		session := only(t, s, "anna")
 		m := c.connectMsg()
@@ -372,7 +384,7 @@ func TestConnect27TabsOfOneBrowser(t *testing.T) {
 	})
 }
 
-func sessionOf(s *bayeux.Server, c *client) *bayeux.Session {
+func sessionOf(s sessions, c *client) *bayeux.Session {
 	for _, session := range s.Sessions(c.token) {
 		if session.ID() == c.id {
 			return session
@@ -409,7 +421,7 @@ func TestConnect29OverflowEndsSession(t *testing.T) {
 	opts := bayeux.Options{MaxQueue: 3, Hooks: bayeux.Hooks{OnClose: func(s *bayeux.Session, r bayeux.CloseReason) {
 		ends <- fmt.Sprint(s.Principal().ID(), " ", r)
 	}}}
-	inBubble(t, opts, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, opts, func(t *testing.T, s *rig) {
 		slow, quick := connected(t, s, "slow"), connected(t, s, "quick")
 		slow.subscribe("/a")
 		quick.subscribe("/a")
@@ -441,5 +453,6 @@ func TestConnect29OverflowEndsSession(t *testing.T) {
 		require.Zero(t, time.Since(began))
 		require.Equal(t, "402::session_unknown", reply["error"])
 		requireAdvice(t, reply, "handshake")
+		require.Equal(t, "quick overflow", <-ends)
 	})
 }

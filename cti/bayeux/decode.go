@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"time"
 	"unicode/utf8"
 )
 
@@ -51,12 +52,14 @@ func decode(body []byte) ([]message, error) {
 	if !utf8.Valid(body) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrMalformed)
 	}
+	now := time.Now()
 	var list []message
 	if first := firstByte(body); first == '{' {
 		list = make([]message, 1)
 		if err := json.Unmarshal(body, &list[0]); err != nil {
 			return nil, malformed(err)
 		}
+		list[0].received = now
 		return list, nil
 	} else if first != '[' {
 		return nil, fmt.Errorf("%w: want a JSON array of messages", ErrMalformed)
@@ -72,6 +75,7 @@ func decode(body []byte) ([]message, error) {
 		if m == nil {
 			return nil, fmt.Errorf("%w: message %d is null, want an object", ErrMalformed, i+1)
 		}
+		m.received = now
 		list = append(list, *m)
 	}
 	return list, nil

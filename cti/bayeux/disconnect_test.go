@@ -19,7 +19,7 @@ import (
 func TestDisconnect48And49(t *testing.T) {
 	ends := make(chan bayeux.CloseReason, 1)
 	hooks := bayeux.Hooks{OnClose: func(_ *bayeux.Session, r bayeux.CloseReason) { ends <- r }}
-	inBubble(t, bayeux.Options{Hooks: hooks}, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, bayeux.Options{Hooks: hooks}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")
 		c.subscribe("/a")
 		held := c.connect()
@@ -39,7 +39,7 @@ func TestDisconnect48And49(t *testing.T) {
 
 func TestDisconnect50ByTheServer(t *testing.T) {
 	opts := bayeux.Options{MaxInterval: 10 * time.Second}
-	inBubble(t, opts, func(t *testing.T, s *bayeux.Server) {
+	inBubbles(t, opts, func(t *testing.T, s *rig) {
 		goodbye := msg{"channel": "/meta/disconnect", "successful": true}
 		for _, isHeld := range []bool{true, false} {
 			c := connected(t, s, "anna")
@@ -106,37 +106,37 @@ func TestDisconnect50WhileAReplyIsWritten(t *testing.T) {
 }
 
 func TestDisconnect51ConcurrentWithPublish(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, bayeux.Options{MaxSessionsPerPrincipal: 1000})
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for i := range 500 {
-				_ = s.Publish(bayeux.Event{Channel: "/a", Data: []byte("1")})
-				for _, session := range s.Sessions("anna") {
-					if i%7 == 0 {
-						session.Close("shoo")
+	eachTransport(t, bayeux.Options{MaxSessionsPerPrincipal: 1000}, func(t *testing.T, s *rig) {
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for i := range 500 {
+					_ = s.Publish(bayeux.Event{Channel: "/a", Data: []byte("1")})
+					for _, session := range s.Sessions("anna") {
+						if i%7 == 0 {
+							session.Close("shoo")
+						}
 					}
 				}
-			}
-		})
-		wg.Go(func() {
-			for i := range 50 {
-				c := connected(t, s, "anna")
-				c.post(msg{"channel": "/meta/subscribe", "clientId": c.id, "subscription": []string{"/a", "/*"}})
-				held := c.connect()
-				if i%2 == 0 {
-					c.post(msg{"channel": "/meta/disconnect", "clientId": c.id})
-				} else if session := sessionOf(s, c); session != nil {
-					session.Close("shoo")
+			})
+			wg.Go(func() {
+				for i := range 50 {
+					c := connected(t, s, "anna")
+					c.post(msg{"channel": "/meta/subscribe", "clientId": c.id, "subscription": []string{"/a", "/*"}})
+					held := c.connect()
+					if i%2 == 0 {
+						c.post(msg{"channel": "/meta/disconnect", "clientId": c.id})
+					} else if session := sessionOf(s, c); session != nil {
+						session.Close("shoo")
+					}
+					<-held.done
 				}
-				<-held.done
-			}
-		})
-	}
-	wg.Wait()
-	require.Empty(t, s.Sessions("anna"))
-	require.Empty(t, s.Sessions("anna"))
+			})
+		}
+		wg.Wait()
+		require.Empty(t, s.Sessions("anna"))
+		require.Empty(t, s.Sessions("anna"))
+	})
 }
 
 func TestCloseAnswersHeldConnectsAndLaterRequests(t *testing.T) {

@@ -26,6 +26,10 @@ var (
 	ErrMalformed = errors.New("bayeux: malformed request")
 	// errTooLarge reports a request body above Options.MaxMessageSize.
 	errTooLarge = errors.New("bayeux: request too large")
+	// errGone ends the writer of a WebSocket whose reader has ended.
+	errGone = errors.New("bayeux: websocket gone")
+	// errServerClosed ends the writer of a WebSocket when the server closes.
+	errServerClosed = errors.New("bayeux: server closed")
 )
 
 // DeniedError is what a Policy returns to choose the words, and for a handshake the advice, of its refusal. Any
@@ -53,7 +57,7 @@ const (
 	wireChannelMissing      = "400::channel_missing"
 	wireVersion             = "400::version_unsupported"
 	wireTransport           = "400::connection_type_unsupported"
-	wireSecondConnect       = "400::connect_duplicated"
+	wireConnectDuplicated   = "400::connect_duplicated"
 	wireDataMissing         = "400::data_missing"
 	wireClientIDMissing     = "401::client_id_missing"
 	wireUnauthorized        = "401::authentication_invalid"

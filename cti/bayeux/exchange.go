@@ -8,17 +8,81 @@ import (
 	"time"
 )
 
-// exchange is the work on the messages of one request. It knows no transport: whoever holds one reads the messages and
-// decides how replies travel and how long a connect waits.
+// exchange is the work on the messages of one request or frame. Whoever holds one reads the messages and decides how replies
+// travel and how long a connect waits.
 type exchange struct {
-	server *Server
-	r      *http.Request
-	// authorized remembers the policy's answer for the request's sessions.
+	server    *Server
+	r         *http.Request
+	transport string // the connection type of a connect
+	browser   string
+	// refused says which client ids don't count here although they exist; nil means none.
+	refused func(clientID string) bool
+	// authorized remembers the policy's answer for the sessions.
 	authorized map[*Session]string
 }
 
-func (s *Server) exchange(r *http.Request) *exchange {
-	return &exchange{server: s, r: r, authorized: map[*Session]string{}}
+// outcome is what comes of a list of messages: replies, and perhaps a connect that may be held.
+type outcome struct {
+	replies []*reply
+	// handshake says that the reply is a handshake's; opened is its session, nil if it was refused.
+	handshake bool
+	opened    *Session
+	// connect is to be answered last, for the session.
+	connect *message
+	session *Session
+	alone   bool // the connect had no company
+}
+
+// handle answers messages in their order. A handshake makes the rest void: that can't belong to a session yet.
+func (x *exchange) handle(ctx context.Context, messages []message) outcome {
+	for i := range messages {
+		if messages[i].Channel == metaHandshake {
+			r, s := x.handshake(ctx, &messages[i])
+			return outcome{replies: []*reply{r}, handshake: true, opened: s}
+		}
+	}
+	out := outcome{alone: len(messages) == 1}
+	for i := range messages {
+		m := &messages[i]
+		if m.Channel != metaConnect {
+			out.replies = append(out.replies, x.answer(ctx, m))
+			continue
+		}
+		session, refusal := x.connect(ctx, m, out.connect != nil)
+		if refusal != nil {
+			out.replies = append(out.replies, refusal)
+			continue
+		}
+		out.connect, out.session = m, session
+	}
+	return out
+}
+
+// connect checks a connect as far as that goes without waiting.
+func (x *exchange) connect(ctx context.Context, m *message, second bool) (*Session, *reply) {
+	s := x.server
+	refuse := func(wireError string, a *advice) (*Session, *reply) {
+		r := m.fail(wireError)
+		r.Advice = a
+		return nil, r
+	}
+	if !m.validID() {
+		return refuse(wireIDInvalid, s.advise(reconnectRetry, s.opts.Interval))
+	}
+	if second {
+		return refuse(wireConnectDuplicated, s.advise(reconnectRetry, s.opts.Interval))
+	}
+	session, wireError := x.session(ctx, m)
+	switch {
+	case wireError == wireUnauthorized:
+		return refuse(wireError, s.advise(reconnectNone, 0))
+	case wireError != "":
+		return refuse(wireError, s.adviseHandshake())
+	case m.ConnectionType != "" && m.ConnectionType != x.transport:
+		return refuse(wireTransport, s.adviseHandshake())
+	default:
+		return session, nil
+	}
 }
 
 // session finds the session that a message speaks for, or says why it may not.
@@ -27,12 +91,15 @@ func (x *exchange) session(ctx context.Context, m *message) (s *Session, wireErr
 		return nil, wireClientIDMissing
 	}
 	s, ok := x.server.registry.session(m.ClientID)
-	if !ok {
+	if !ok || (x.refused != nil && x.refused(m.ClientID)) {
 		return nil, wireUnknownSession
 	}
 	wireError, ok = x.authorized[s]
 	if !ok {
 		wireError = x.authorize(ctx, s)
+		if x.authorized == nil {
+			x.authorized = map[*Session]string{}
+		}
 		x.authorized[s] = wireError
 	}
 	if wireError != "" {
@@ -43,7 +110,7 @@ func (x *exchange) session(ctx context.Context, m *message) (s *Session, wireErr
 }
 
 func (x *exchange) authorize(ctx context.Context, s *Session) (wireError string) {
-	if x.server.opts.BindCookie && browserOf(x.r) != s.browser {
+	if x.server.opts.BindCookie && x.browser != s.browser {
 		return wireUnknownSession
 	}
 	err := x.server.opts.Policy.Authorize(ctx, x.r, s.principal)

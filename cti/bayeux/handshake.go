@@ -12,6 +12,7 @@ import (
 const (
 	protocolVersion = "1.0"
 	typeLongPolling = "long-polling"
+	typeWebSocket   = "websocket"
 )
 
 // crowdedRetry is how long a client waits whose principal has too many live sessions.
@@ -19,21 +20,22 @@ const crowdedRetry = 5 * time.Second
 
 // handshake opens a session. A refused one has no client id, and an advice that stops the client unless coming back can help:
 // without one, clients would try for ever.
-func (x *exchange) handshake(ctx context.Context, m *message, browser string) (*reply, *Session) {
+func (x *exchange) handshake(ctx context.Context, m *message) (*reply, *Session) {
 	if !m.validID() {
 		return x.refuse(m, wireIDInvalid, reconnectNone, 0), nil
 	}
 	if m.Version != "1" && !strings.HasPrefix(m.Version, "1.") {
 		return x.refuse(m, wireVersion, reconnectNone, 0), nil
 	}
-	if !slices.Contains(m.SupportedConnectionTypes, typeLongPolling) {
+	offered := x.server.connectionTypes()
+	if !slices.ContainsFunc(m.SupportedConnectionTypes, func(wanted string) bool { return slices.Contains(offered, wanted) }) {
 		return x.refuse(m, wireTransport, reconnectNone, 0), nil
 	}
 	principal, err := x.server.opts.Policy.Handshake(ctx, x.r, m.Ext)
 	if err != nil {
 		return x.refuseDenied(m, err), nil
 	}
-	s := x.server.newSession(principal, browser, m.Ext)
+	s := x.server.newSession(principal, x.browser, m.Ext)
 	switch x.server.admitSession(s) {
 	case joinFull:
 		return x.refuseDenied(m, &DeniedError{Reason: "too many sessions", Retry: crowdedRetry}), nil
@@ -51,17 +53,26 @@ func (x *exchange) handshake(ctx context.Context, m *message, browser string) (*
 	r.ClientID = s.id
 	r.Version = protocolVersion
 	r.MinimumVersion = protocolVersion
-	r.SupportedConnectionTypes = []string{typeLongPolling}
+	r.SupportedConnectionTypes = offered
 	r.Advice = x.server.advise(reconnectRetry, x.server.opts.Interval)
+	r.Ext = m.handshakeExt()
 	return r, s
 }
 
 func (x *exchange) refuse(m *message, wireError, reconnect string, interval time.Duration) *reply {
 	r := m.fail(wireError)
 	r.Version = protocolVersion
-	r.SupportedConnectionTypes = []string{typeLongPolling}
+	r.SupportedConnectionTypes = x.server.connectionTypes()
 	r.Advice = x.server.advise(reconnect, interval)
 	return r
+}
+
+// connectionTypes are the transports that a handshake offers.
+func (s *Server) connectionTypes() []string {
+	if s.opts.WebSocket {
+		return []string{typeWebSocket, typeLongPolling}
+	}
+	return []string{typeLongPolling}
 }
 
 func (x *exchange) refuseDenied(m *message, err error) *reply {
@@ -85,6 +96,7 @@ func (s *Server) newSession(principal Principal, browser string, ext json.RawMes
 		server:    s,
 		principal: principal,
 		ext:       slices.Clone(ext),
+		acks:      wantsAcks(ext),
 		created:   now,
 		done:      make(chan struct{}),
 		turn:      make(chan struct{}, 1),

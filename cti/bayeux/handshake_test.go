@@ -30,78 +30,79 @@ func TestHandshake01Minimal(t *testing.T) {
 }
 
 func TestHandshake02EchoesID(t *testing.T) {
-	t.Parallel()
-	c := newClient(t, newServer(t, bayeux.Options{}), "anna")
-	for raw, want := range map[string]any{`"17"`: "17", `"a-b_c.d"`: "a-b_c.d", `4`: float64(4)} {
-		m := c.raw(`[{"channel":"/meta/handshake","version":"1.0","id":` + raw + `,"supportedConnectionTypes":["long-polling"]}]`).one()
-		require.Equal(t, true, m["successful"])
-		require.Equal(t, want, m["id"])
-	}
-	for _, raw := range []string{`"<script>"`, `"a b"`, `"` + strings.Repeat("a", 65) + `"`, `{"a":1}`, `[1]`, `true`} {
-		m := c.raw(`[{"channel":"/meta/handshake","version":"1.0","id":` + raw + `,"supportedConnectionTypes":["long-polling"]}]`).one()
-		require.Equal(t, false, m["successful"])
-		require.Equal(t, "405::message_id_invalid", m["error"])
-		require.NotContains(t, m, "id")
-		requireAdvice(t, m, "none")
-	}
+	eachTransport(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		c := newClient(t, s, "anna")
+		for raw, want := range map[string]any{`"17"`: "17", `"a-b_c.d"`: "a-b_c.d", `4`: float64(4)} {
+			m := c.raw(`[{"channel":"/meta/handshake","version":"1.0","id":` + raw + `,"supportedConnectionTypes":["long-polling"]}]`).one()
+			require.Equal(t, true, m["successful"])
+			require.Equal(t, want, m["id"])
+		}
+		for _, raw := range []string{`"<script>"`, `"a b"`, `"` + strings.Repeat("a", 65) + `"`, `{"a":1}`, `[1]`, `true`} {
+			m := c.raw(`[{"channel":"/meta/handshake","version":"1.0","id":` + raw + `,"supportedConnectionTypes":["long-polling"]}]`).one()
+			require.Equal(t, false, m["successful"])
+			require.Equal(t, "405::message_id_invalid", m["error"])
+			require.NotContains(t, m, "id")
+			requireAdvice(t, m, "none")
+		}
+	})
 }
 
 func TestHandshake03NoCommonTransportOrVersion(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, bayeux.Options{})
-	c := newClient(t, s, "anna")
-	for want, change := range map[string]msg{
-		"400::connection_type_unsupported": {"supportedConnectionTypes": []string{"callback-polling"}},
-		"400::version_unsupported":         {"version": "2.0"},
-	} {
-		m := handshakeMsg()
-		maps.Copy(m, change)
-		got := c.post(m).one()
-		require.Equal(t, false, got["successful"])
-		require.Equal(t, want, got["error"])
-		require.NotContains(t, got, "clientId")
-		requireAdvice(t, got, "none")
-	}
-	require.Zero(t, s.Stats().Sessions)
+	eachTransport(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		c := newClient(t, s, "anna")
+		for want, change := range map[string]msg{
+			"400::connection_type_unsupported": {"supportedConnectionTypes": []string{"callback-polling"}},
+			"400::version_unsupported":         {"version": "2.0"},
+		} {
+			m := handshakeMsg()
+			maps.Copy(m, change)
+			got := c.post(m).one()
+			require.Equal(t, false, got["successful"])
+			require.Equal(t, want, got["error"])
+			require.NotContains(t, got, "clientId")
+			requireAdvice(t, got, "none")
+		}
+		require.Zero(t, s.Stats().Sessions)
+	})
 }
 
 func TestHandshake04IgnoresCompanions(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, bayeux.Options{})
-	anna := connected(t, s, "anna")
-	sub := msg{"channel": "/meta/subscribe", "clientId": anna.id, "id": "2", "subscription": "/a/b"}
-	m := anna.post(sub, handshakeMsg(), sub).one()
-	require.Equal(t, "/meta/handshake", m["channel"])
-	require.Equal(t, true, m["successful"])
-	require.False(t, s.Sessions("anna")[0].Subscribed("/a/b"))
-	require.False(t, s.Sessions("anna")[1].Subscribed("/a/b"))
+	eachTransport(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		anna := connected(t, s, "anna")
+		sub := msg{"channel": "/meta/subscribe", "clientId": anna.id, "id": "2", "subscription": "/a/b"}
+		m := anna.post(sub, handshakeMsg(), sub).one()
+		require.Equal(t, "/meta/handshake", m["channel"])
+		require.Equal(t, true, m["successful"])
+		require.False(t, s.Sessions("anna")[0].Subscribed("/a/b"))
+		require.False(t, s.Sessions("anna")[1].Subscribed("/a/b"))
+	})
 }
 
 func TestHandshake05Denied(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, bayeux.Options{})
-	a := newClient(t, s, "nobody").post(handshakeMsg())
-	m := a.one()
-	require.Equal(t, false, m["successful"])
-	require.Equal(t, "403::handshake_denied", m["error"], "the cause stays in the log")
-	require.NotContains(t, m, "clientId")
-	require.Empty(t, a.Result().Cookies())
-	requireAdvice(t, m, "none")
-	require.Zero(t, s.Stats().Sessions)
+	eachTransport(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		a := newClient(t, s, "nobody").post(handshakeMsg())
+		m := a.one()
+		require.Equal(t, false, m["successful"])
+		require.Equal(t, "403::handshake_denied", m["error"], "the cause stays in the log")
+		require.NotContains(t, m, "clientId")
+		require.Empty(t, a.Result().Cookies())
+		requireAdvice(t, m, "none")
+		require.Zero(t, s.Stats().Sessions)
 
-	m = newClient(t, s, "busy").post(handshakeMsg()).one()
-	require.Equal(t, "403:come back  later:handshake_denied", m["error"])
-	require.EqualValues(t, 7000, requireAdvice(t, m, "handshake")["interval"])
+		m = newClient(t, s, "busy").post(handshakeMsg()).one()
+		require.Equal(t, "403:come back  later:handshake_denied", m["error"])
+		require.EqualValues(t, 7000, requireAdvice(t, m, "handshake")["interval"])
+	})
 }
 
 func TestHandshake05CredentialsInExt(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, bayeux.Options{})
-	m := handshakeMsg()
-	m["ext"] = msg{"auth": msg{"token": "berta"}, "since": "e:5"}
-	require.Equal(t, true, newClient(t, s, "").post(m).one()["successful"])
-	require.Len(t, s.Sessions("berta"), 1)
-	require.JSONEq(t, `{"auth":{"token":"berta"},"since":"e:5"}`, string(s.Sessions("berta")[0].HandshakeExt()))
+	eachTransport(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		m := handshakeMsg()
+		m["ext"] = msg{"auth": msg{"token": "berta"}, "since": "e:5"}
+		require.Equal(t, true, newClient(t, s, "").post(m).one()["successful"])
+		require.Len(t, s.Sessions("berta"), 1)
+		require.JSONEq(t, `{"auth":{"token":"berta"},"since":"e:5"}`, string(s.Sessions("berta")[0].HandshakeExt()))
+	})
 }
 
 func TestHandshake07CookieSetOnce(t *testing.T) {

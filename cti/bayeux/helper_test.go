@@ -164,11 +164,14 @@ type client struct {
 	cookie string
 	id     string
 	header http.Header
+	socket bool  // comes by WebSocket
+	link   *link // the socket, once it is open
 }
 
 func newClient(t testing.TB, server http.Handler, token string) *client {
 	t.Helper()
-	return &client{t: t, server: server, token: token, header: http.Header{}}
+	r, ok := server.(*rig)
+	return &client{t: t, server: server, token: token, header: http.Header{}, socket: ok && r.socket}
 }
 
 func (c *client) request(ctx context.Context, body string) *http.Request {
@@ -187,6 +190,11 @@ func (c *client) request(ctx context.Context, body string) *http.Request {
 // raw posts a body and returns the answer when it is complete.
 func (c *client) raw(body string) *answer {
 	c.t.Helper()
+	if c.socket {
+		a := c.dial().send(c.t, body)
+		<-a.done
+		return a
+	}
 	a := &answer{ResponseRecorder: httptest.NewRecorder(), t: c.t, done: make(chan struct{})}
 	c.server.ServeHTTP(a, c.request(c.t.Context(), body))
 	close(a.done)
@@ -208,6 +216,9 @@ func (c *client) encode(messages ...msg) string {
 
 // start sends a message without waiting for the answer.
 func (c *client) start(ctx context.Context, m msg) *answer {
+	if c.socket {
+		return c.dial().send(c.t, c.encode(m))
+	}
 	a := &answer{ResponseRecorder: httptest.NewRecorder(), t: c.t, done: make(chan struct{})}
 	r := c.request(ctx, c.encode(m))
 	go func() {
@@ -241,12 +252,15 @@ func (c *client) handshake() msg {
 }
 
 func (c *client) connectMsg() msg {
-	return msg{"channel": "/meta/connect", "clientId": c.id, "id": "9", "connectionType": "long-polling"}
+	kind := "long-polling"
+	if c.socket {
+		kind = "websocket"
+	}
+	return msg{"channel": "/meta/connect", "clientId": c.id, "id": "9", "connectionType": kind}
 }
 
 // connected opens a session and has its first connect answered.
 func connected(t testing.TB, server http.Handler, token string) *client {
-	t.Helper()
 	t.Helper()
 	c := newClient(t, server, token)
 	c.handshake()

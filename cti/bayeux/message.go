@@ -55,6 +55,8 @@ type message struct {
 	Data                     json.RawMessage `json:"data"`
 	Ext                      json.RawMessage `json:"ext"`
 	Advice                   *requestAdvice  `json:"advice"`
+
+	received time.Time
 }
 
 // requestAdvice is the client's wish for one connect, in milliseconds.
@@ -112,6 +114,7 @@ type reply struct {
 	Subscription             json.RawMessage `json:"subscription,omitempty"`
 	Error                    string          `json:"error,omitempty"`
 	Advice                   *advice         `json:"advice,omitempty"`
+	Ext                      *replyExt       `json:"ext,omitempty"`
 }
 
 func (m *message) succeed() *reply {

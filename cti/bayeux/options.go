@@ -30,13 +30,24 @@ type Options struct {
 	// Logger gets one line per session's start and end. Nil discards.
 	Logger *slog.Logger
 
+	// WebSocket offers the WebSocket transport beside long-polling. Without it an upgrade is refused at once, which
+	// makes clients fall back.
+	WebSocket bool
+	// ConnectOnly lets events over WebSocket travel on connect replies alone, as they always do over long-polling, instead
+	// of pushing them: each waits for the client's next connect then.
+	ConnectOnly bool
+	// HandshakePerSocket refuses, as an unknown session, a client that comes back on a new WebSocket without
+	// a handshake. A page that was reloaded, or whose network was cut, loses its session then.
+	HandshakePerSocket bool
+
 	// Timeout is how long a connect is held when nothing happens.
 	Timeout time.Duration
 	// Interval is how long clients wait between a connect's reply and their next connect.
 	Interval time.Duration
 	// MaxInterval is how much longer than Interval a session lives without a connect.
 	MaxInterval time.Duration
-	// WriteTimeout bounds the reading of a request's body and the writing of its reply.
+	// WriteTimeout bounds the reading of a request's body and the writing of its reply or frame. A session whose WebSocket
+	// takes nothing for so long is ended.
 	WriteTimeout time.Duration
 	// RehandshakeSpread, when positive, spreads the handshakes after a restart: each client whose session is unknown
 	// is advised an interval drawn between zero and this.
@@ -44,7 +55,7 @@ type Options struct {
 
 	// MaxQueue bounds the events that wait for a session. One more ends the session.
 	MaxQueue int
-	// MaxMessageSize bounds a request's body, in bytes.
+	// MaxMessageSize bounds a request's body or a WebSocket's frame, in bytes.
 	MaxMessageSize int
 	// MaxSubscriptions bounds the channels of one session.
 	MaxSubscriptions int

@@ -28,7 +28,7 @@ func (s *Session) enqueue(encoded []json.RawMessage) error {
 		s.mu.Unlock()
 		return fmt.Errorf("session %s: %w", s.Ref(), ErrClosed)
 	}
-	if len(s.queue)+len(encoded) > s.server.opts.MaxQueue {
+	if len(s.queue)+len(s.unacked)+len(encoded) > s.server.opts.MaxQueue {
 		s.mu.Unlock()
 		s.end(ReasonOverflow, false)
 		return fmt.Errorf("session %s: %w", s.Ref(), ErrOverflow)
@@ -40,18 +40,25 @@ func (s *Session) enqueue(encoded []json.RawMessage) error {
 }
 
 func (s *Session) wakeLocked() {
-	if s.hold != nil && s.readyLocked() {
+	if !s.readyLocked() {
+		return
+	}
+	if s.push != nil {
+		s.push.signal()
+	}
+	if s.hold != nil {
 		s.hold.signal()
 	}
 }
 
-// readyLocked reports whether a connect has something to say now.
+// readyLocked reports whether there is something to say now. What was sent and not acknowledged is said again.
 func (s *Session) readyLocked() bool {
-	return s.state != stateOpen || (len(s.queue) > 0 && s.batches == 0)
+	return s.state != stateOpen || (s.batches == 0 && len(s.queue)+len(s.unacked) > 0)
 }
 
 // hold is one connect under way, from its arrival until its reply is written.
 type hold struct {
+	// wake is the connect's own, or that of the socket which it came on.
 	wake       chan struct{}
 	superseded chan struct{}
 }
@@ -77,9 +84,10 @@ func (h *hold) wait(ctx context.Context, timeout time.Duration) {
 	}
 }
 
-// beginConnect makes this connect the session's newest, which ends the one before. The first result is nil when
-// the session has ended without a farewell. first says that no connect was answered so far.
-func (s *Session) beginConnect() (h *hold, first bool) {
+// beginConnect makes this connect the session's newest, which ends the one before. k is the socket that it came on, nil
+// for long-polling: events leave where the newest connect is. The first result is nil when the session has ended without
+// a farewell. first says that no connect was answered so far.
+func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == stateClosed {
@@ -88,36 +96,85 @@ func (s *Session) beginConnect() (h *hold, first bool) {
 	if s.hold != nil {
 		close(s.hold.superseded)
 	}
-	s.hold = &hold{wake: make(chan struct{}, 1), superseded: make(chan struct{})}
+	s.hold = &hold{superseded: make(chan struct{})}
+	if k != nil {
+		s.hold.wake = k.wake
+	} else {
+		s.hold.wake = make(chan struct{}, 1)
+	}
+	if s.push != k {
+		s.push = nil
+	}
+	if s.acks {
+		s.acknowledgeLocked(m.acknowledged())
+	}
 	s.deadline = time.Time{}
 	s.wakeLocked()
 	return s.hold, !s.connected
 }
 
-// take empties the queue for the reply of the connect, unless a newer one has come. The reason is that of the
-// session's end, empty while it is open.
-func (s *Session) take(h *hold) (events []json.RawMessage, reason CloseReason, current bool) {
+// taken is what leaves the queue for the client.
+type taken struct {
+	events []json.RawMessage
+	// batch numbers a connect's reply for the ack extension; 0 without it.
+	batch int64
+	// reason is that of the session's end, empty while it is open.
+	reason CloseReason
+}
+
+// take empties the queue for the reply of the connect, unless a newer one has come.
+func (s *Session) take(h *hold) (t taken, current bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.hold != h {
-		return nil, "", false
+		return taken{}, false
 	}
-	events, s.queue = s.queue, nil
-	return events, s.reason, true
+	return s.takeLocked(), true
+}
+
+func (s *Session) takeLocked() taken {
+	t := taken{reason: s.reason}
+	if s.batches > 0 && s.state == stateOpen {
+		t.batch = s.batch
+		return t
+	}
+	if s.acks {
+		t.events = s.nextBatchLocked()
+		t.batch = s.batch
+		return t
+	}
+	t.events, s.queue = s.queue, nil
+	return t
+}
+
+// takeFor takes what may leave on the socket now. With answer it leaves together with the reply of the connect that
+// the socket holds, which is due anyway, or because the session has ended, or because events wait that may not be pushed.
+func (s *Session) takeFor(k *socket, h *hold, due bool) (t taken, answer bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h != nil && s.hold == h && (due || s.state != stateOpen || (s.push != k && s.readyLocked())) {
+		return s.takeLocked(), true
+	}
+	if s.push == k && s.readyLocked() {
+		return s.takeLocked(), false
+	}
+	return taken{}, false
 }
 
 // putBack returns what could not be written to the head of the queue.
 func (s *Session) putBack(events []json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != stateClosed {
+	if s.state != stateClosed && !s.acks {
 		s.queue = slices.Concat(events, s.queue)
+		s.wakeLocked() // a newer connect may be waiting already
 	}
 }
 
-// endConnect starts the clock of the session after a connect was answered or given up. A parting session ends here for
-// good if its client has been told: if the answer was taken before the farewell, the next one brings it.
-func (s *Session) endConnect(h *hold, interval time.Duration, answered, told bool) {
+// endConnect starts the clock of the session after a connect was answered or given up. From the first answer on a socket
+// on, events are pushed there. A parting session ends here for good if its client has been told: if the answer was
+// taken before the farewell, the next one brings it.
+func (s *Session) endConnect(h *hold, k *socket, interval time.Duration, answered, told bool) {
 	s.mu.Lock()
 	s.connected = s.connected || answered
 	if s.hold != h {
@@ -127,12 +184,34 @@ func (s *Session) endConnect(h *hold, interval time.Duration, answered, told boo
 	s.hold = nil
 	s.interval = interval
 	s.deadline = time.Now().Add(interval + s.server.opts.MaxInterval)
-	told = told && s.state == stateParting
-	if told {
-		s.state = stateClosed
+	if k != nil && answered && !s.acks && !s.server.opts.ConnectOnly {
+		s.push = k
+		s.wakeLocked()
 	}
 	s.mu.Unlock()
 	if told {
+		s.finish()
+	}
+}
+
+// finish ends a parting session for good: its client knows.
+func (s *Session) finish() {
+	s.mu.Lock()
+	parting := s.state == stateParting
+	if parting {
+		s.state = stateClosed
+	}
+	s.mu.Unlock()
+	if parting {
 		s.server.registry.forget(s)
+	}
+}
+
+// detach keeps events from a socket that has gone.
+func (s *Session) detach(k *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.push == k {
+		s.push = nil
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+
+	"github.com/gorilla/websocket"
 )
 
 // Server is a Bayeux server; NewServer makes one, Close ends it. It is an http.Handler.
@@ -14,10 +16,14 @@ type Server struct {
 	registry *registry
 	sweeper  *sweeper
 	holds    *browserHolds
+	upgrader *websocket.Upgrader
+
+	closed chan struct{} // closed once all sessions have been ended for good
 
 	mu       sync.Mutex
 	closing  bool
 	inflight int
+	sockets  int
 	idle     chan struct{} // closed when closing and inflight is zero
 }
 
@@ -32,13 +38,15 @@ func NewServer(opts Options) (*Server, error) {
 		registry: newRegistry(),
 		sweeper:  newSweeper(),
 		holds:    newBrowserHolds(opts.MaxHoldsPerBrowser),
+		upgrader: newUpgrader(),
+		closed:   make(chan struct{}),
 		idle:     make(chan struct{}),
 	}
 	s.sweeper.wg.Go(func() { s.sweeper.run(s) })
 	return s, nil
 }
 
-// Close ends all sessions and waits for the requests under way, at most until the context's end, and for the last
+// Close ends all sessions and waits for the requests and WebSockets under way, at most until the context's end, and for the last
 // OnClose. Held connects are answered at once, in a way that makes clients come back to whoever serves the address
 // next; so are requests that arrive later. An http.Server around it is shut down after Close, not before: it would wait
 // for the held connects.
@@ -54,6 +62,9 @@ func (s *Server) Close(ctx context.Context) error {
 	s.mu.Unlock()
 	for _, session := range s.registry.close() {
 		session.end(ReasonShutdown, false)
+	}
+	if first {
+		close(s.closed)
 	}
 	var err error
 	select {
@@ -86,6 +97,12 @@ func (s *Server) exit() {
 	if s.closing && s.inflight == 0 {
 		close(s.idle)
 	}
+}
+
+func (s *Server) countSocket(change int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sockets += change
 }
 
 // Publish queues the events for all the sessions that are subscribed to their channels or to patterns over them, one
@@ -143,12 +160,14 @@ type Stats struct {
 	Sessions int
 	// Requests counts the requests under way, held connects included.
 	Requests int
+	// Sockets counts the open WebSockets.
+	Sockets int
 }
 
 // Stats looks at the numbers.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
-	requests := s.inflight
+	requests, sockets := s.inflight-s.sockets, s.sockets
 	s.mu.Unlock()
-	return Stats{Sessions: s.registry.size(), Requests: requests}
+	return Stats{Sessions: s.registry.size(), Requests: requests, Sockets: sockets}
 }

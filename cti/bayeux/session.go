@@ -17,6 +17,8 @@ const (
 	ReasonExpired CloseReason = "expired"
 	// ReasonOverflow: the client didn't fetch its events, and the queue reached its bound.
 	ReasonOverflow CloseReason = "overflow"
+	// ReasonSlow: the client's WebSocket took nothing for the write timeout.
+	ReasonSlow CloseReason = "slow"
 	// ReasonReplaced: the same principal opened more sessions than it may have, and this was the longest idle.
 	ReasonReplaced CloseReason = "replaced"
 	// ReasonShutdown: the server closed.
@@ -46,8 +48,9 @@ type Session struct {
 	principal Principal
 	ext       json.RawMessage
 	created   time.Time
+	acks      bool // the client acknowledges what it gets
 	done      chan struct{}
-	// turn is held by the connect that waits for events or writes them, so that replies leave one after the other.
+	// turn is held by whoever takes events from the queue, until they are written.
 	turn chan struct{}
 
 	mu        sync.Mutex
@@ -57,6 +60,9 @@ type Session struct {
 	batches   int
 	connected bool      // a connect has been answered
 	hold      *hold     // the newest connect under way
+	push      *socket   // takes events without a connect, nil if nothing does
+	batch     int64     // number of the last connect reply, with acks
+	unacked   []sent    // written, and not yet acknowledged
 	deadline  time.Time // when the session expires; zero while a connect is under way
 	interval  time.Duration
 	announced bool // OnSession has returned
@@ -148,11 +154,9 @@ func (s *Session) endIf(reason CloseReason, farewell bool, condition func() bool
 		s.state = stateParting
 		s.queue = append(s.queue, farewellMessage())
 	case reason != ReasonShutdown:
-		s.queue = nil
+		s.queue, s.unacked = nil, nil
 	}
-	if s.hold != nil {
-		s.hold.signal()
-	}
+	s.wakeLocked()
 	announced := s.announced
 	close(s.done)
 	s.mu.Unlock()
@@ -197,12 +201,9 @@ func (s *Session) expire(now time.Time) {
 	}
 	s.mu.Lock()
 	gone := s.state == stateParting && due()
-	if gone {
-		s.state = stateClosed
-	}
 	s.mu.Unlock()
 	if gone {
-		s.server.registry.forget(s)
+		s.finish()
 	}
 }
 

@@ -6,24 +6,30 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
-// ServeHTTP answers one request of the long-polling transport. All that is wrong inside a message is answered in
-// a Bayeux reply with status 200; other statuses are for requests that are none.
+// ServeHTTP answers one request of the long-polling transport, or makes a WebSocket of it. All that is wrong inside
+// a message is answered in a Bayeux reply; other statuses than 200 are for requests that hold no messages.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep a small reply back
 	if !s.admit(w, r) {
 		return
 	}
-	switch r.Method {
-	case http.MethodOptions:
+	switch {
+	case r.Method == http.MethodOptions:
 		preflight(w, r)
 		return
-	case http.MethodPost:
-	default:
+	case r.Method == http.MethodPost:
+	case s.opts.WebSocket && websocket.IsWebSocketUpgrade(r):
+		s.serveWebSocket(w, r)
+		return
+	default: // an upgrade included: clients fall back to long-polling at once
 		w.Header().Set("Allow", "OPTIONS, POST")
 		http.Error(w, "Bayeux messages are sent by POST", http.StatusMethodNotAllowed)
 		return
@@ -69,77 +75,22 @@ func (lp *longPoll) fail(err error) {
 	http.Error(lp.w, text, status)
 }
 
-// serve answers the messages in their order; a connect comes last. The array is [replies..., events..., reply to the
-// connect].
+// serve answers with the array [replies..., events..., reply to the connect].
 func (lp *longPoll) serve(ctx context.Context, messages []message) {
-	x := lp.server.exchange(lp.r)
-	for i := range messages {
-		if messages[i].Channel == metaHandshake {
-			lp.serveHandshake(ctx, x, &messages[i]) // whatever came with it is ignored: it can't belong to a session yet
-			return
-		}
+	x := &exchange{server: lp.server, r: lp.r, transport: typeLongPolling, browser: browserOf(lp.r)}
+	fresh := x.browser == ""
+	if fresh {
+		x.browser = newID()
 	}
-	var answers []*reply
-	var connect *message
-	var session *Session
-	for i := range messages {
-		m := &messages[i]
-		if m.Channel != metaConnect {
-			answers = append(answers, x.answer(ctx, m))
-			continue
-		}
-		found, refusal := lp.findConnect(ctx, x, m, connect != nil)
-		if refusal != nil {
-			answers = append(answers, refusal)
-			continue
-		}
-		connect, session = m, found
+	out := x.handle(ctx, messages)
+	if out.opened != nil && fresh {
+		http.SetCookie(lp.w, lp.server.browserCookie(lp.r, x.browser))
 	}
-	if connect == nil {
-		_ = lp.write(replies(answers...))
+	if out.connect == nil {
+		_ = lp.write(replies(out.replies...))
 		return
 	}
-	lp.serveConnect(ctx, session, connect, len(messages) == 1, replies(answers...))
-}
-
-func (lp *longPoll) serveHandshake(ctx context.Context, x *exchange, m *message) {
-	browser := browserOf(lp.r)
-	fresh := browser == ""
-	if fresh {
-		browser = newID()
-	}
-	reply, session := x.handshake(ctx, m, browser)
-	if session != nil && fresh {
-		lp.server.setBrowser(lp.w, lp.r, browser)
-	}
-	_ = lp.write(replies(reply))
-}
-
-// findConnect checks a connect as far as that goes without waiting.
-func (lp *longPoll) findConnect(ctx context.Context, x *exchange, m *message, second bool) (*Session, *reply) {
-	s := lp.server
-	refuse := func(wireError string, a *advice) (*Session, *reply) {
-		r := m.fail(wireError)
-		r.Advice = a
-		return nil, r
-	}
-	if !m.validID() {
-		return refuse(wireIDInvalid, s.advise(reconnectRetry, s.opts.Interval))
-	}
-	if second {
-		return refuse(wireSecondConnect, s.advise(reconnectRetry, s.opts.Interval))
-	}
-	session, wireError := x.session(ctx, m)
-	switch {
-	case wireError == wireUnauthorized:
-		return refuse(wireError, s.advise(reconnectNone, 0))
-	case wireError != "":
-		return refuse(wireError, s.adviseHandshake())
-	case m.ConnectionType != "" && m.ConnectionType != typeLongPolling:
-		return refuse(wireTransport, s.adviseHandshake())
-	default:
-		return session, nil
-	}
+	lp.serveConnect(ctx, &out)
 }
 
 // serveClosing answers after Close. The status stays 200: pages of other origins give a server up for good after
@@ -170,20 +121,25 @@ func replies(list ...*reply) []json.RawMessage {
 	return encoded
 }
 
-// write sends one array and returns an error if it can't have reached the client.
-func (lp *longPoll) write(members []json.RawMessage) error {
+// appendArray appends a JSON array of the members, which are JSON already.
+func appendArray(body []byte, members []json.RawMessage) []byte {
 	size := len(members) + 1
 	for _, m := range members {
 		size += len(m)
 	}
-	body := append(make([]byte, 0, size), '[')
+	body = append(slices.Grow(body, size), '[')
 	for i, m := range members {
 		if i > 0 {
 			body = append(body, ',')
 		}
 		body = append(body, m...)
 	}
-	body = append(body, ']')
+	return append(body, ']')
+}
+
+// write sends one array and returns an error if it can't have reached the client.
+func (lp *longPoll) write(members []json.RawMessage) error {
+	body := appendArray(nil, members)
 	_ = lp.control.SetWriteDeadline(time.Now().Add(lp.server.opts.WriteTimeout))
 	h := lp.w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")

@@ -81,6 +81,7 @@ func NewGuide(o Options) (*Guide, error) {
 		Policy:         g.policy,
 		Hooks:          bayeux.Hooks{OnSession: g.onSession, OnSubscribe: g.onSubscribe, OnMessage: g.onMessage, OnClose: g.onClose},
 		Logger:         o.Logger,
+		WebSocket:      true,
 		Timeout:        o.HoldTime,
 		MaxInterval:    o.SessionLife,
 		MaxQueue:       o.QueueSize,

@@ -76,7 +76,7 @@ func (l *Logins) Of(r *http.Request) (Login, error) {
 		return Login{}, fmt.Errorf("whose request: %w", err)
 	}
 	if cred.Cookie {
-		if err := l.checkCookie(r); err != nil {
+		if err = l.checkCookie(r); err != nil {
 			return Login{}, err
 		}
 	}

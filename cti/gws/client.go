@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"sidecar/bridge"
 	"sidecar/cti"
 	"sidecar/cti/bayeux"
 )
@@ -16,9 +17,9 @@ import (
 // client is one session's share of the feed: a pump for each channel that it is subscribed to.
 type client struct {
 	// Constant.
-	guide   *Guide
+	of      *Sessions
 	session *bayeux.Session
-	member  *member
+	member  *Member
 
 	// turn lets one subscribe or close of the session work at a time.
 	turn   sync.Mutex
@@ -27,13 +28,13 @@ type client struct {
 	closed bool
 }
 
-func newClient(g *Guide, s *bayeux.Session, m *member) *client {
-	return &client{guide: g, session: s, member: m, ext: readExt(s.HandshakeExt()), pumps: map[string]*pump{}}
+func newClient(of *Sessions, s *bayeux.Session, m *Member) *client {
+	return &client{of: of, session: s, member: m, ext: readExt(s.HandshakeExt()), pumps: map[string]*pump{}}
 }
 
 // subscribe starts the events of a channel, anew if they were under way: a client that subscribes again wants to know how
 // things stand. A cursor counts for the first subscription only.
-func (c *client) subscribe(channel string, topic cti.Topic) error {
+func (c *client) subscribe(channel string, stream Stream) error {
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	if c.closed {
@@ -44,7 +45,7 @@ func (c *client) subscribe(channel string, topic cti.Topic) error {
 		old.close()
 		again = true
 	}
-	p := &pump{client: c, channel: channel, topic: topic}
+	p := &pump{client: c, channel: channel, stream: stream}
 	var err error
 	since, named := c.ext.cursorFor(channel)
 	if named && !again {
@@ -77,7 +78,7 @@ type pump struct {
 	// Constant once it runs.
 	client  *client
 	channel string
-	topic   cti.Topic
+	stream  Stream
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 
@@ -105,27 +106,43 @@ const endedFor = 2 * time.Minute
 // start begins with the ends of calls that the client may have missed and a snapshot, after a Reset if the client has to forget what it knows.
 func (p *pump) start(reset bool) error {
 	err := p.follow(cti.Cursor{})
-	if err != nil {
+	if err != nil || !reset && !p.stream.Snapshot {
 		return err
 	}
-	now := time.Now()
+	o, now := &p.client.of.opts, time.Now()
+	var messages []bayeux.Event
+	for _, e := range o.Feed.Ended(now.Add(-endedFor), p.wants) {
+		messages = p.message(messages, e)
+	}
 	var events []cti.Event
 	if reset {
-		events = append(events, cti.Reset(p.topic, p.last, now))
+		events = append(events, cti.Reset(p.stream.Topic, p.last, now))
 	}
-	events = append(events, cti.Snapshot(p.client.guide.opts.Snapshot, p.topic, p.last, now, p.client.member.sees)...)
-	messages := make([]bayeux.Event, 0, len(events))
-	for _, e := range p.client.guide.opts.Feed.Ended(now.Add(-endedFor), p.wants) {
-		messages = append(messages, bayeux.Event{Channel: p.channel, Data: e.Data})
-	}
+	events = append(events, cti.Snapshot(o.Snapshot, p.stream.Topic, p.last, now, p.sees)...)
 	for i := range events {
 		data, err := json.Marshal(&events[i])
 		if err != nil {
 			return fmt.Errorf("snapshot: %w", err)
 		}
-		messages = append(messages, bayeux.Event{Channel: p.channel, Data: data})
+		messages = p.message(messages, &cti.Entry{Event: events[i], Data: data})
 	}
 	return p.deliver(messages)
+}
+
+// message adds what the event is told by on the channel.
+func (p *pump) message(to []bayeux.Event, e *cti.Entry) []bayeux.Event {
+	if p.stream.Encode == nil {
+		return append(to, bayeux.Event{Channel: p.channel, Data: e.Data})
+	}
+	for _, value := range p.stream.Encode(p.client.member, &e.Event) {
+		event, err := bayeux.NewEvent(p.channel, value)
+		if err != nil { // a dialect's types can all be written
+			p.client.of.opts.Logger.Error("event_lost", "channel", p.channel, "event", e.Event.ID, "error", err)
+			continue
+		}
+		to = append(to, event)
+	}
+	return to
 }
 
 // resume begins with the events after since, if the feed still has them and the session's queue can take them.
@@ -137,7 +154,7 @@ func (p *pump) resume(since cti.Cursor) error {
 	if errors.Is(err, cti.ErrUnknownEpoch) || errors.Is(err, cti.ErrTooOld) {
 		return p.start(true)
 	}
-	if err == nil && p.sub.Backlog() > p.client.guide.opts.QueueSize/2 {
+	if err == nil && p.sub.Backlog() > p.client.of.opts.QueueSize/2 {
 		p.sub.Close()
 		return p.start(true)
 	}
@@ -145,7 +162,7 @@ func (p *pump) resume(since cti.Cursor) error {
 }
 
 func (p *pump) follow(since cti.Cursor) error {
-	o := &p.client.guide.opts
+	o := &p.client.of.opts
 	sub, err := o.Feed.Subscribe(cti.SubscribeOptions{Since: since, Filter: p.wants, Buffer: o.Buffer})
 	if err != nil {
 		return fmt.Errorf("feed: %w", err)
@@ -156,7 +173,14 @@ func (p *pump) follow(since cti.Cursor) error {
 
 // wants is the audience check, made anew for every event.
 func (p *pump) wants(e *cti.Event) bool {
-	return e.Topic == p.topic && slices.ContainsFunc(e.Audience, p.client.member.sees)
+	return e.Topic == p.stream.Topic && slices.ContainsFunc(e.Audience, p.sees)
+}
+
+func (p *pump) sees(dn bridge.DN) bool {
+	if p.stream.Own {
+		return p.client.member.Owns(string(dn))
+	}
+	return p.client.member.Sees(string(dn))
 }
 
 // run ends with the session or its subscription, or with the feed.
@@ -168,6 +192,7 @@ func (p *pump) run(ctx context.Context) {
 			if !p.session().Subscribed(p.channel) {
 				return
 			}
+			p.client.of.holds.wait(ctx, p.client.member.Token())
 			err = p.pass(entries)
 		}
 		switch {
@@ -184,9 +209,9 @@ func (p *pump) run(ctx context.Context) {
 }
 
 func (p *pump) pass(entries []*cti.Entry) error {
-	messages := make([]bayeux.Event, len(entries))
-	for i, e := range entries {
-		messages[i] = bayeux.Event{Channel: p.channel, Data: e.Data}
+	messages := make([]bayeux.Event, 0, len(entries))
+	for _, e := range entries {
+		messages = p.message(messages, e)
 	}
 	if err := p.deliver(messages); err != nil {
 		return err

@@ -271,7 +271,7 @@ func TestClientThatDoesNotFetchStartsOver(t *testing.T) {
 	for i := 1; i <= 11; i++ {
 		r.happen(i, "5001", bridge.EventHeld, bridge.PartyHeld)
 	}
-	require.Eventually(t, func() bool { return r.guide.Sessions() == 0 }, waitFor, tick)
+	require.Eventually(t, func() bool { return r.guide.Count() == 0 }, waitFor, tick)
 	_, reply := d.connect()
 	require.False(t, reply.ok())
 	require.Contains(t, reply.Error, "402:")

@@ -172,7 +172,7 @@ func (g *Guide) onMessage(ctx context.Context, s *bayeux.Session, e bayeux.Event
 }
 
 // mayListen decides on a subscription to a page's channel.
-func mayListen(m *member, channel string) error {
+func mayListen(m *Member, channel string) error {
 	if !validPageID(strings.TrimPrefix(channel, ChannelPagePrefix)) {
 		return &bayeux.DeniedError{Reason: "a page's id is 32 hexadecimal digits in lower case", Err: errChannel}
 	}

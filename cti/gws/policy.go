@@ -8,34 +8,20 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
-	"sidecar/cti"
+	"sidecar/access"
+	"sidecar/auth"
 	"sidecar/cti/bayeux"
 )
 
-// The channels of the integration guide's dialect.
-const (
-	ChannelAgentEvents = "/user/agent/events"
-	ChannelCallState   = "/call/state"
-)
-
-func topicOf(channel string) (topic cti.Topic, ok bool) {
-	switch channel {
-	case ChannelAgentEvents:
-		return cti.TopicAgent, true
-	case ChannelCallState:
-		return cti.TopicCall, true
-	default:
-		return 0, false
-	}
-}
-
-// policy decides for the guide's dialect.
+// policy decides who has a session and what comes to it.
 type policy struct {
-	auth Authenticator
-	log  *slog.Logger
+	auth    Authenticator
+	logins  *access.Logins // may be nil
+	cookie  string
+	dialect Dialect
+	log     *slog.Logger
 }
 
 // uncheckedRetry is how long a client waits whose token could not be checked.
@@ -43,9 +29,14 @@ const uncheckedRetry = 5 * time.Second
 
 // Handshake lets in whoever shows a good token.
 func (p *policy) Handshake(ctx context.Context, r *http.Request, raw json.RawMessage) (bayeux.Principal, error) {
-	token, from, err := handshakeToken(r, raw)
-	if err != nil {
+	token, from, err := p.handshakeToken(r, raw)
+	switch {
+	case errors.Is(err, errNoToken):
 		return nil, &bayeux.DeniedError{Reason: "a token is needed", Err: err}
+	case errors.Is(err, auth.ErrBadCredentials):
+		return nil, &bayeux.DeniedError{Reason: "the name or password is wrong", Err: err}
+	case err != nil:
+		return nil, &bayeux.DeniedError{Reason: "the name and password can't be checked at the moment", Retry: uncheckedRetry, Err: err}
 	}
 	principal, err := p.auth.Authenticate(ctx, token)
 	switch {
@@ -54,7 +45,7 @@ func (p *policy) Handshake(ctx context.Context, r *http.Request, raw json.RawMes
 	case err != nil:
 		return nil, &bayeux.DeniedError{Reason: "the token can't be checked at the moment", Retry: uncheckedRetry, Err: err}
 	}
-	return &member{id: principal.ID, how: from, token: token, principal: &principal}, nil
+	return &Member{id: principal.ID, how: from, token: token, principal: &principal}, nil
 }
 
 // Authorize wants the token of every request as long as the client is one that can send it: a handshake by header
@@ -64,22 +55,25 @@ func (p *policy) Handshake(ctx context.Context, r *http.Request, raw json.RawMes
 // A newer token of the same principal takes the place of the old one. As long as tokens can't be checked, that of the
 // session is good: a database that hiccups must not end every desktop's feed.
 func (p *policy) Authorize(ctx context.Context, r *http.Request, who bayeux.Principal) error {
-	m, ok := who.(*member)
+	m, ok := who.(*Member)
 	if !ok {
 		return bayeux.ErrForeignSession
 	}
-	token := headerToken(r)
+	token, err := p.headerToken(r)
+	if err != nil {
+		return err
+	}
 	if token == "" && m.how != fromExt {
-		token = cookieToken(r)
+		token = p.cookieToken(r)
 	}
 	if token == "" && m.how != fromExt {
 		return errNoToken
 	}
 	if token == "" {
-		token = m.credential()
+		token = m.Token()
 	}
-	err := p.check(ctx, m, token)
-	if err != nil && !ends(err) && subtle.ConstantTimeCompare([]byte(token), []byte(m.credential())) == 1 {
+	err = p.check(ctx, m, token)
+	if err != nil && !ends(err) && subtle.ConstantTimeCompare([]byte(token), []byte(m.Token())) == 1 {
 		p.log.Warn("token_unchecked", "principal", m.id, "error", err)
 		return nil
 	}
@@ -92,7 +86,7 @@ func ends(err error) bool {
 }
 
 // check renews what the member may see if the token is good and the member's own.
-func (p *policy) check(ctx context.Context, m *member, token string) error {
+func (p *policy) check(ctx context.Context, m *Member, token string) error {
 	principal, err := p.auth.Authenticate(ctx, token)
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
@@ -104,26 +98,23 @@ func (p *policy) check(ctx context.Context, m *member, token string) error {
 	return nil
 }
 
-// Subscribe allows the two channels of the feed by name, and a page's own. A pattern would take in other pages' channels, and those
-// that come later.
+// Subscribe allows the dialect's channels by name. A pattern would take in other pages' channels, and those that come later.
 func (p *policy) Subscribe(_ context.Context, who bayeux.Principal, channel string) error {
-	if _, ok := topicOf(channel); ok {
+	if bayeux.IsWild(channel) {
+		return &bayeux.DeniedError{Reason: "subscribe to channels by name, not by pattern", Err: errChannel}
+	}
+	if _, ok := p.dialect.stream(channel); ok {
 		return nil
 	}
-	m, ok := who.(*member)
-	if ok && strings.HasPrefix(channel, ChannelPagePrefix) && !bayeux.IsWild(channel) {
-		return mayListen(m, channel)
+	if m, ok := who.(*Member); ok && p.dialect.Subscribe != nil {
+		return p.dialect.Subscribe(m, channel)
 	}
-	reason := "there are " + ChannelAgentEvents + ", " + ChannelCallState + " and " + ChannelPagePrefix + "<page id> only"
-	if bayeux.IsWild(channel) {
-		reason = "subscribe to channels by name, not by pattern"
-	}
-	return &bayeux.DeniedError{Reason: reason, Err: errChannel}
+	return &bayeux.DeniedError{Reason: "there is no such channel", Err: errChannel}
 }
 
-// Publish lets pages acknowledge commands and refuses everything else: the feed goes one way.
+// Publish refuses what the dialect does not let through: the feed goes one way.
 func (p *policy) Publish(_ context.Context, who bayeux.Principal, channel string) error {
-	if m, ok := who.(*member); ok && channel == ChannelPageAcks && m.ownsDN() {
+	if m, ok := who.(*Member); ok && p.dialect.Publish != nil && p.dialect.Publish(m, channel) {
 		return nil
 	}
 	return &bayeux.DeniedError{Reason: "clients don't publish here", Err: errPublish}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sync"
 
-	"sidecar/bridge"
+	"sidecar/auth"
 )
 
 // Principal is somebody who has shown a good token.
@@ -13,10 +13,7 @@ type Principal struct {
 	ID     string // stable, unique, may appear in logs
 	OwnDNs []string
 	SeesDN func(dn string) bool // DNs besides the own: a supervisor's team; nil: none
-}
-
-func (p *Principal) sees(dn bridge.DN) bool {
-	return slices.Contains(p.OwnDNs, string(dn)) || p.SeesDN != nil && p.SeesDN(string(dn))
+	User   auth.Principal       // as access knows it; only for dialects that tell of the user
 }
 
 // Authenticator knows tokens. It is asked for every request, and time and again for the sessions in between, so it
@@ -26,8 +23,8 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (Principal, error)
 }
 
-// member is the owner of a session. What the principal may see can change while the session lasts.
-type member struct {
+// Member is the owner of a session. What the principal may see can change while the session lasts.
+type Member struct {
 	id  string
 	how source // where the handshake's token came from
 
@@ -36,35 +33,35 @@ type member struct {
 	principal *Principal
 }
 
-// ID makes a member a bayeux.Principal.
-func (m *member) ID() string { return m.id }
+// ID makes a Member a bayeux.Principal.
+func (m *Member) ID() string { return m.id }
 
-func (m *member) sees(dn bridge.DN) bool {
-	m.mu.Lock()
-	p := m.principal
-	m.mu.Unlock()
-	return p.sees(dn)
-}
-
-func (m *member) owns(dn string) bool {
+// Principal is who it is, as of the last check of the token.
+func (m *Member) Principal() Principal {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Contains(m.principal.OwnDNs, dn)
+	return *m.principal
 }
 
-func (m *member) ownsDN() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.principal.OwnDNs) > 0
+// Sees reports whether the DN is the member's own or one of those that it may see.
+func (m *Member) Sees(dn string) bool {
+	p := m.Principal()
+	return slices.Contains(p.OwnDNs, dn) || p.SeesDN != nil && p.SeesDN(dn)
 }
 
-func (m *member) credential() string {
+// Owns reports whether the DN is one of the member's own.
+func (m *Member) Owns(dn string) bool { return slices.Contains(m.Principal().OwnDNs, dn) }
+
+func (m *Member) ownsDN() bool { return len(m.Principal().OwnDNs) > 0 }
+
+// Token is the newest that was good: it names the login of the session.
+func (m *Member) Token() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.token
 }
 
-func (m *member) renew(token string, p *Principal) {
+func (m *Member) renew(token string, p *Principal) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.token, m.principal = token, p

@@ -2,6 +2,7 @@ package gws
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -20,30 +21,37 @@ const (
 
 // handshakeToken looks where a client can put a token on purpose before it looks at the cookie, which browsers
 // add by themselves.
-func handshakeToken(r *http.Request, ext json.RawMessage) (token string, from source, err error) {
-	if token = headerToken(r); token != "" {
-		return token, fromHeader, nil
+func (p *policy) handshakeToken(r *http.Request, ext json.RawMessage) (token string, from source, err error) {
+	if token, err = p.headerToken(r); token != "" || err != nil {
+		return token, fromHeader, err
 	}
 	if token = readExt(ext).Auth.Token; token != "" {
 		return token, fromExt, nil
 	}
-	if token = cookieToken(r); token != "" {
+	if token = p.cookieToken(r); token != "" {
 		return token, fromCookie, nil
 	}
 	return "", 0, errNoToken
 }
 
-// headerToken reads "Authorization: Bearer <token>".
-func headerToken(r *http.Request) string {
+// headerToken reads "Authorization: Bearer <token>", or logs in with a name and password.
+func (p *policy) headerToken(r *http.Request) (string, error) {
+	if name, password, ok := r.BasicAuth(); ok && p.logins != nil {
+		login, err := p.logins.Basic(r, name, password)
+		if err != nil {
+			return "", fmt.Errorf("name and password: %w", err)
+		}
+		return login.Token.Value, nil
+	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+		return "", nil
 	}
-	return strings.TrimSpace(token)
+	return strings.TrimSpace(token), nil
 }
 
-func cookieToken(r *http.Request) string {
-	c, err := r.Cookie(CookieName)
+func (p *policy) cookieToken(r *http.Request) string {
+	c, err := r.Cookie(p.cookie)
 	if err != nil {
 		return ""
 	}

@@ -46,7 +46,7 @@ func TestHeldConnectEndsWithItsToken(t *testing.T) {
 		wg.Wait()
 		require.LessOrEqual(t, time.Since(began), 10*time.Second, "before the hold would have ended")
 		synctest.Wait()
-		require.Zero(t, r.guide.Sessions())
+		require.Zero(t, r.guide.Count())
 		require.Zero(t, r.feed.Stats().Subscribers)
 
 		d.inbox = nil
@@ -79,7 +79,7 @@ func TestRecheckOnDemand(t *testing.T) {
 		r.people.revoke("agent1")
 		r.guide.RecheckTokens(t.Context())
 		synctest.Wait()
-		require.Equal(t, 1, r.guide.Sessions())
+		require.Equal(t, 1, r.guide.Count())
 		require.False(t, r.guide.Present("5001"), "nobody whose own DN it is")
 	})
 }
@@ -92,7 +92,7 @@ func TestSessionsOutliveADatabaseThatHiccups(t *testing.T) {
 	d.receive(1)
 	r.people.setBroken(true)
 	r.guide.RecheckTokens(t.Context())
-	require.Equal(t, 1, r.guide.Sessions())
+	require.Equal(t, 1, r.guide.Count())
 	r.happen(1, "5001", bridge.EventRinging, bridge.PartyRinging)
 	got, _ := d.receive(1)
 	require.Equal(t, []string{"5001: Ringing(1) CallType=Inbound OtherDN=100 ANI=100 DNIS=5001"}, got)

@@ -1,0 +1,40 @@
+package gws
+
+import (
+	"context"
+
+	"sidecar/cti"
+	"sidecar/cti/bayeux"
+)
+
+// Dialect says what the sessions of one kind of clients are about.
+type Dialect struct {
+	Name    string // for logs and errors
+	Streams map[string]Stream
+
+	// Subscribe decides on the channels that are none of Streams, as patterns never are; nil: there are no others. A
+	// *bayeux.DeniedError chooses the words of the refusal.
+	Subscribe func(m *Member, channel string) error
+	// Publish decides whether a client may send to a channel; nil: it goes one way.
+	Publish func(m *Member, channel string) bool
+	// OnSubscribe tells of a subscription, before the events of its stream. What it delivers leaves in the same response.
+	OnSubscribe func(s *bayeux.Session, m *Member, channel string)
+	// OnMessage takes what Publish let through.
+	OnMessage func(ctx context.Context, s *bayeux.Session, e bayeux.Event)
+}
+
+// Stream is what the feed gives on a channel.
+type Stream struct {
+	Topic cti.Topic
+	Own   bool // only what concerns the DNs of the client's own, not all that it sees
+	// Snapshot tells newcomers how things stand. Without it they are expected to ask, and are told only when events were lost.
+	Snapshot bool
+	// Encode gives the messages that an event is told by, as values for encoding/json: none, if it is not told. Nil: the event's own
+	// JSON. It is called by several goroutines, also for events of a snapshot.
+	Encode func(m *Member, e *cti.Event) []any
+}
+
+func (d *Dialect) stream(channel string) (Stream, bool) {
+	s, ok := d.Streams[channel]
+	return s, ok
+}

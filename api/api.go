@@ -34,6 +34,7 @@ type Options struct {
 	AllowedOrigins []string                // of pages served elsewhere
 	Extra          map[string]http.Handler // by pattern; they look at origins themselves
 	Sound          Sound                   // of calls, recorded and live
+	Events         *Events                 // of /api/v1/events; nil: not built
 	Log            *slog.Logger
 	Version        string // of the program, for the OpenAPI description
 }
@@ -114,6 +115,7 @@ func newServer(o Options) *server {
 	s.registerHealth()
 	s.registerRecordings()
 	s.registerAudio()
+	s.registerEvents()
 	return s
 }
 

@@ -24,10 +24,9 @@ import (
 
 // Limits of a WebSocket of sound. A client that takes nothing for audioWrite, or is silent for audioIdle, has gone.
 const (
-	audioWrite   = 10 * time.Second
-	audioPing    = 20 * time.Second
-	audioIdle    = 3 * audioPing
-	audioMaxRead = 1 << 10 // clients have nothing to say
+	audioWrite = 10 * time.Second
+	audioPing  = 20 * time.Second
+	audioIdle  = 3 * audioPing
 )
 
 // Taps let programs listen to calls.
@@ -107,7 +106,7 @@ func serveAudio(ctx context.Context, conn *websocket.Conn, listener *tap.Listene
 	began := time.Now()
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { cancel(readAudio(conn)) })
+	wg.Go(func() { cancel(readSilent(conn, audioIdle)) })
 	wg.Go(func() { pingAudio(ctx, conn) })
 	err := writeAudio(ctx, conn, listener)
 	cancel(err)
@@ -135,21 +134,6 @@ func writeAudio(ctx context.Context, conn *websocket.Conn, listener *tap.Listene
 			err = conn.WriteMessage(websocket.BinaryMessage, m.Frame)
 		}
 		if err != nil {
-			return err
-		}
-	}
-}
-
-// readAudio notices that the client has gone.
-func readAudio(conn *websocket.Conn) error {
-	alive := func(string) error { return conn.SetReadDeadline(time.Now().Add(audioIdle)) }
-	conn.SetReadLimit(audioMaxRead)
-	conn.SetPongHandler(alive)
-	if err := alive(""); err != nil {
-		return err
-	}
-	for {
-		if _, _, err := conn.NextReader(); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,8 @@ func sentinels() []struct {
 		{tap.ErrNoCall, http.StatusNotFound, "call_not_found", "id"},
 		{tap.ErrTooMany, http.StatusServiceUnavailable, "too_many_listeners", ""},
 		{tap.ErrClosed, http.StatusServiceUnavailable, "draining", ""},
+		{errTooManyStreams, http.StatusTooManyRequests, "too_many_streams", ""},
+		{errShutdown, http.StatusServiceUnavailable, "draining", ""},
 		{recording.ErrCursor, http.StatusUnprocessableEntity, "invalid_field", "after"},
 	}
 }

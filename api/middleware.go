@@ -182,7 +182,7 @@ func (s *server) preflight(w http.ResponseWriter, r *http.Request) (answered boo
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE")
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Operation-Id, "+requestIDHeader)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, Operation-Id, "+requestIDHeader)
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true

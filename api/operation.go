@@ -36,6 +36,7 @@ func tags() []*huma.Tag {
 		{Name: "queues", Description: "Route points, and the calls that wait there for an agent"},
 		{Name: "users", Description: "Users, for admins"},
 		{Name: "health", Description: "For orchestrators and load balancers"},
+		{Name: "events", Description: "What happens, as it happens"},
 		{Name: "recordings", Description: "Recordings of the DNs that the user may hear"},
 	}
 }

@@ -80,6 +80,7 @@ func doors() []door {
 		{"POST", "/api/v1/users", `{}`},
 		{"PATCH", "/api/v1/users/a", `{}`},
 		{"GET", "/api/v1/calls/C/audio", ""},
+		{"GET", "/api/v1/events", ""},
 		{"GET", "/api/v1/recordings", ""},
 		{"GET", "/api/v1/recordings/C", ""},
 		{"GET", "/api/v1/recordings/C/audio", ""},

@@ -188,6 +188,7 @@ type CTI struct {
 	SessionLife time.Duration `mapstructure:"session_life"` // a session without a poll lives this long
 	QueueSize   int           `mapstructure:"queue_size"`   // events waiting for one session before it is closed
 	Retain      int           `mapstructure:"retain"`       // events kept for replay
+	UserStreams int           `mapstructure:"user_streams"` // streams of /api/v1/events that a user may have at once
 }
 
 // Auth is how long tokens live.

@@ -57,6 +57,8 @@ func Default() *Config {
 			// A supervisor's snapshot goes into it at once: a few events for each DN and call of the team.
 			QueueSize: 32768,
 			Retain:    10000,
+			// A desktop in a few windows; programs of a user share it.
+			UserStreams: 16,
 		},
 		Auth:  Auth{TokenLife: 12 * time.Hour},
 		Audit: Audit{KeepDays: 365},

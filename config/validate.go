@@ -10,10 +10,11 @@ import (
 const (
 	maxNodeID = 255
 	// minQueue keeps a desktop's first snapshot and a burst of events from ending its session at once.
-	minQueue  = 100
-	maxQueue  = 1_000_000
-	maxRetain = 100_000_000
-	maxCalls  = 1000
+	minQueue       = 100
+	maxQueue       = 1_000_000
+	maxRetain      = 100_000_000
+	maxUserStreams = 10_000
+	maxCalls       = 1000
 )
 
 // Validate says everything that is wrong with a configuration, as a *ValidationError.
@@ -49,6 +50,7 @@ func (c *Config) check() []Problem {
 	k.positive("cti.session_life", c.CTI.SessionLife)
 	k.between("cti.queue_size", c.CTI.QueueSize, minQueue, maxQueue)
 	k.between("cti.retain", c.CTI.Retain, 1, maxRetain)
+	k.between("cti.user_streams", c.CTI.UserStreams, 1, maxUserStreams)
 	k.positive("auth.token_life", c.Auth.TokenLife)
 	k.between("audit.keep_days", c.Audit.KeepDays, 0, maxKeepDays)
 	return k.problems

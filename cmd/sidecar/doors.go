@@ -127,8 +127,8 @@ func (d *daemon) serveHTTP(ctx context.Context, ready func()) error {
 	d.drainCalls(context.WithoutCancel(ctx))
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.HTTP.DrainTimeout)
 	defer cancel()
-	// Held polls would outlast the drain: the feed goes first.
-	errs := []error{d.guide.Close(drain)}
+	// Held polls and streams would outlast the drain: the feed goes first.
+	errs := []error{d.guide.Close(drain), d.events.Close(drain)}
 	for _, door := range d.doors {
 		errs = append(errs, door.server.Shutdown(drain))
 	}

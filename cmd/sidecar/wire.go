@@ -68,6 +68,7 @@ type daemon struct {
 	taps        *tap.Taps
 	tapped      *ariswitch.Taps // where they get their sound
 	guide       *gws.Guide
+	events      *api.Events
 	handler     http.Handler
 	draining    atomic.Bool
 
@@ -213,10 +214,11 @@ func (d *daemon) buildDoors(context.Context) error {
 		return err
 	}
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
+	d.events = api.NewEvents(api.EventsOptions{Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, PerUser: d.cfg.CTI.UserStreams})
 	d.handler, err = api.New(api.Options{
 		Engine: d.engine, Queues: d.queues, DNs: d.dns, Agents: agentDoor{d.dns, d.plan}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
-		Sound: d.sound(), Log: d.log, Version: version,
+		Sound: d.sound(), Events: d.events, Log: d.log, Version: version,
 	})
 	return err
 }
@@ -282,6 +284,9 @@ func (d *daemon) close(ctx context.Context) error {
 	d.closeDoors()
 	if d.guide != nil {
 		errs = append(errs, d.guide.Close(ctx))
+	}
+	if d.events != nil {
+		errs = append(errs, d.events.Close(ctx))
 	}
 	if d.queues != nil {
 		errs = append(errs, d.queues.close())

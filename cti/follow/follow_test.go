@@ -21,7 +21,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type stand struct{}
 
 func (stand) Calls() []bridge.CallView { return nil }
-func (stand) DNs() []agent.View        { return []agent.View{{Number: "5001", InService: true}, {Number: "5002"}} }
+func (stand) DNs() []agent.View {
+	return []agent.View{{Number: "5001", InService: true}, {Number: "5002"}}
+}
 
 func everybody(bridge.DN) bool { return true }
 
@@ -42,6 +44,7 @@ func options(feed *cti.Feed, w follow.Want) follow.Options {
 
 // run lets the feed append until the test ends, and gives what stops it sooner.
 func run(t *testing.T, feed *cti.Feed) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = feed.Run(ctx) })

@@ -107,7 +107,11 @@ func liveRecordings(t *testing.T, tp *tap) {
 
 	_, err = ch.Record(ctx, ari.ChannelRecordParams{Name: name, Format: "wav"})
 	require.NoError(t, err)
-	wait[*ari.RecordingStarted](tp) // before it, cancel is answered 500
+	// The recording is announced before its file is made, and a cancel that finds no file to delete is answered 500.
+	require.Eventually(t, func() bool {
+		_, missing := stored.GetStored(ctx)
+		return missing == nil
+	}, patience, 10*time.Millisecond)
 	require.NoError(t, live.Cancel(ctx))
 	_, err = stored.GetStored(ctx)
 	require.ErrorIs(t, err, ari.ErrNotFound)
@@ -171,9 +175,14 @@ func liveBridgeMedia(t *testing.T, tp *tap) {
 	require.NoError(t, b.StopMOH(ctx))
 	p, err := b.Play(ctx, ari.BridgePlayParams{Media: []string{longMedia}})
 	require.NoError(t, err)
+	wait[*ari.PlaybackStarted](tp) // before it, stop may be answered 500
 	require.NoError(t, tp.Playback(p.ID).Stop(ctx))
 	id := ari.NewPlaybackID()
-	_, err = b.PlayWithID(ctx, id, ari.BridgePlayWithIDParams{Media: []string{"sound:beep"}})
+	// While the announcer of the first playback leaves the bridge, a second one is answered 500 "Allocation failed".
+	require.Eventually(t, func() bool {
+		_, err = b.PlayWithID(ctx, id, ari.BridgePlayWithIDParams{Media: []string{"sound:beep"}})
+		return !errors.Is(err, ari.ErrServer)
+	}, patience, 10*time.Millisecond)
 	require.NoError(t, err)
 	wait(tp, func(e *ari.PlaybackFinished) bool { return e.Playback.ID == id })
 	name := ari.RecordingName("b-" + tp.App())

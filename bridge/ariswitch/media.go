@@ -9,6 +9,7 @@ import (
 
 	"sidecar/ari"
 	"sidecar/bridge"
+	"sidecar/internal/backoff"
 )
 
 var _ bridge.Media = (*Switch)(nil)
@@ -93,8 +94,10 @@ func (s *Switch) Play(ctx context.Context, p bridge.NewPlayback) error {
 	}
 	if p.Bridge.ID != "" {
 		return s.mixer(p.Bridge, func(b ari.Bridges, br ari.BridgeID) error {
-			_, err := b.PlayWithID(ctx, br, id, ari.BridgePlayWithIDParams{Media: p.Media})
-			return err
+			return settled(ctx, ari.ErrServer, func() error {
+				_, err := b.PlayWithID(ctx, br, id, ari.BridgePlayWithIDParams{Media: p.Media})
+				return err
+			})
 		})
 	}
 	return s.with(p.Channel, func(c ari.Channels, ch ari.ChannelID) error {
@@ -109,7 +112,28 @@ func (s *Switch) StopPlay(ctx context.Context, server bridge.ServerID, id string
 	if err != nil {
 		return err
 	}
-	return outcome(unlessGone(client.Playbacks().Stop(ctx, ari.PlaybackID(id))))
+	return outcome(settled(ctx, ari.ErrServer, func() error {
+		return unlessGone(client.Playbacks().Stop(ctx, ari.PlaybackID(id)))
+	}))
+}
+
+// How often, and after which pause, a request is made again that Asterisk refuses for a moment only.
+const (
+	settleTries = 40
+	settlePause = 25 * time.Millisecond
+)
+
+// settled makes a request again while Asterisk refuses it for the state that something is in just then. On Asterisk 22.10.1
+// with its processors busy: a recording that was begun can't be paused until the channel's own thread has taken it up (409,
+// in 20 of 360 tries), a bridge whose announcer is just leaving can play nothing (500 "Allocation failed", 2 of 360), and a
+// playback can't be stopped before it plays (500, 1 of 360).
+func settled(ctx context.Context, refusal error, request func() error) error {
+	for try := 1; ; try++ {
+		err := request()
+		if !errors.Is(err, refusal) || try == settleTries || backoff.Sleep(ctx, settlePause) != nil {
+			return err
+		}
+	}
 }
 
 // maxRecording ends a recording that nobody ends.
@@ -133,10 +157,12 @@ func (s *Switch) Record(ctx context.Context, ch bridge.ChannelID, name string) e
 // PauseRecording pauses or resumes a recording.
 func (s *Switch) PauseRecording(ctx context.Context, server bridge.ServerID, name string, on bool) error {
 	return s.recording(server, func(r ari.Recordings) error {
-		if on {
-			return r.Pause(ctx, ari.RecordingName(name))
-		}
-		return r.Unpause(ctx, ari.RecordingName(name))
+		return settled(ctx, ari.ErrConflict, func() error {
+			if on {
+				return r.Pause(ctx, ari.RecordingName(name))
+			}
+			return r.Unpause(ctx, ari.RecordingName(name))
+		})
 	})
 }
 

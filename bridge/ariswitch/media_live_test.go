@@ -257,6 +257,8 @@ func TestLiveRecording(t *testing.T) {
 	record := func(name, of string) {
 		l.snoop(name, of, bridge.HearIn, false)
 		require.NoError(t, l.Record(l.ctx(), id(name), id(name).ID))
+		require.NoError(t, l.PauseRecording(l.ctx(), "pbx1", id(name).ID, true), "before its channel has taken it up")
+		require.NoError(t, l.PauseRecording(l.ctx(), "pbx1", id(name).ID, false))
 		require.NoError(t, l.Record(l.ctx(), id(name), id(name).ID), "asked again")
 	}
 	record("rec1", agent)

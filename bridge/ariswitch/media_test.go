@@ -1,8 +1,10 @@
 package ariswitch_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -100,4 +102,38 @@ func TestMediaAskedTwice(t *testing.T) {
 
 	answers(s, http.MethodPost, "/recordings/live/{recordingName}/stop", http.StatusConflict)
 	require.NoError(t, sw.StopRecording(ctx, "pbx1", "n1-x.r1"), "at its very end")
+}
+
+// What Asterisk refuses for a moment only is asked for again.
+func TestMediaThatIsNotReadyYet(t *testing.T) {
+	t.Parallel()
+	s, sw := commanding(t)
+	ctx := t.Context()
+	for _, tc := range []struct {
+		method, path string
+		refusal      int
+		do           func() error
+	}{
+		{http.MethodPost, "/recordings/live/{recordingName}/pause", http.StatusConflict, func() error { return sw.PauseRecording(ctx, "pbx1", "n1-x.r1", true) }},
+		{http.MethodDelete, "/recordings/live/{recordingName}/pause", http.StatusConflict, func() error { return sw.PauseRecording(ctx, "pbx1", "n1-x.r1", false) }},
+		{http.MethodDelete, "/playbacks/{playbackId}", http.StatusInternalServerError, func() error { return sw.StopPlay(ctx, "pbx1", "n1-x.p1") }},
+		{http.MethodPost, "/bridges/{bridgeId}/play/{playbackId}", http.StatusInternalServerError, func() error {
+			return sw.Play(ctx, bridge.NewPlayback{ID: "n1-x.p1", Bridge: place, Media: []string{"sound:a"}})
+		}},
+	} {
+		tries := 0
+		s.On(tc.method, tc.path, func(fakeari.Request) fakeari.Response {
+			if tries++; tries < 3 {
+				return fakeari.Response{Status: tc.refusal, Body: `{"message":"not yet"}`}
+			}
+			return fakeari.Response{Status: http.StatusOK, Body: `{"id":"n1-x.p1","state":"queued","media_uri":"sound:a","target_uri":"bridge:x"}`}
+		})
+		require.NoError(t, tc.do(), tc.path)
+		require.Equal(t, 3, tries, tc.path)
+	}
+
+	answers(s, http.MethodPost, "/recordings/live/{recordingName}/pause", http.StatusConflict)
+	waiting, cancel := context.WithTimeout(ctx, 60*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, sw.PauseRecording(waiting, "pbx1", "n1-x.r1", true), ari.ErrConflict, "but not for ever")
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -9,9 +10,9 @@ import (
 type Recorder interface {
 	// Room is why nothing can be recorded now, such as a full disk.
 	Room() error
-	// Wanted says whether a call that has just been answered is to be recorded, with the name of the setting, and the sound
-	// that tells its parties.
-	Wanted(call CallView) (reason, prompt string)
+	// Wanted says whether a call is to be recorded for the DNs that have just answered in it, or have come into it talking,
+	// with the name of the setting, and the sound that tells its parties.
+	Wanted(call CallView, dns []DN) (reason, prompt string)
 	// Finished takes a recording whose files are complete at the switch.
 	Finished(r FinishedRecording)
 }
@@ -58,17 +59,39 @@ func (e *Engine) recordCommand(ctx context.Context, cmd PartyCommand, verb Capab
 	})
 }
 
-// recordBySettings begins to record calls that this step has established and the settings want recorded.
+// recordBySettings begins to record calls that the settings want recorded for a DN that this step has let talk in them: the
+// first answer, and whoever comes later by transfer, conference or a merge. What one DN has begun goes on when it leaves.
 func (a *actor) recordBySettings(before *Interaction) {
 	for n := range a.state.calls() {
-		if a.state.nth(n).AnsweredAt.IsZero() || n < before.calls() && !before.nth(n).AnsweredAt.IsZero() {
+		call := a.state.nth(n)
+		var was *Call
+		if k := before.find(func(c *Call) bool { return c.ID == call.ID }); k >= 0 {
+			was = before.nth(k)
+		}
+		dns := call.newlyTalking(was)
+		if len(dns) == 0 || call.whyRecord(CanStartRecording) != "" {
 			continue
 		}
 		now := a.state.viewOf(n)
-		if reason, prompt := a.e.Recorder.Wanted(now); reason != "" && a.e.Recorder.Room() == nil {
+		if reason, prompt := a.e.Recorder.Wanted(now, dns); reason != "" && a.e.Recorder.Room() == nil {
 			a.handleFor(now.ID, doRecord{Verb: CanStartRecording, Reason: reason, Prompt: prompt})
 		}
 	}
+}
+
+// newlyTalking are the DNs that talk in a call and did not before, which is nil for a call that was not there.
+func (c *Call) newlyTalking(before *Call) []DN {
+	var dns []DN
+	for _, p := range c.Parties {
+		if p.DN != "" && p.talks() && (before == nil || !before.talks(p.DN)) {
+			dns = append(dns, p.DN)
+		}
+	}
+	return dns
+}
+
+func (c *Call) talks(dn DN) bool {
+	return slices.ContainsFunc(c.Parties, func(p Party) bool { return p.DN == dn && p.talks() })
 }
 
 // handOver gives a finished recording away.
@@ -99,6 +122,6 @@ func (r *Recording) finished(server ServerID, call CallView) FinishedRecording {
 // noRecorder stands for an engine that records nothing.
 type noRecorder struct{}
 
-func (noRecorder) Room() error                      { return ErrNoRecorder }
-func (noRecorder) Wanted(CallView) (string, string) { return "", "" }
-func (noRecorder) Finished(FinishedRecording)       {}
+func (noRecorder) Room() error                            { return ErrNoRecorder }
+func (noRecorder) Wanted(CallView, []DN) (string, string) { return "", "" }
+func (noRecorder) Finished(FinishedRecording)             {}

@@ -92,6 +92,7 @@ type sim struct {
 	killed   chan struct{}
 	wrong    []string
 	arrivals int
+	recorder Recorder
 
 	gateway simGateway
 }
@@ -140,7 +141,7 @@ func (s *sim) start() *Engine {
 	orders := maps.Clone(s.orders)
 	s.mu.Unlock()
 	e := New(Options{
-		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Phones: simPhones{p}, Plan: simPlan{}, Agents: p, Journal: p, Feed: p, Orders: simOrders{p},
+		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Phones: simPhones{p}, Plan: simPlan{}, Agents: p, Journal: p, Feed: p, Orders: simOrders{p}, Recorder: s.recorder,
 		MusicClass: "default", Grace: 20 * time.Second, RingTimeout: 20 * time.Second, EffectTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	e.Restore(list)

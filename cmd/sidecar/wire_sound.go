@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,15 +31,13 @@ func (p recorderPort) Room() error {
 }
 
 // Wanted implements bridge.Recorder.
-func (p recorderPort) Wanted(call bridge.CallView) (reason, prompt string) {
+func (p recorderPort) Wanted(call bridge.CallView, dns []bridge.DN) (reason, prompt string) {
 	direction := map[bridge.CallType]string{
 		bridge.CallInbound: config.DirectionInbound, bridge.CallOutbound: config.DirectionOutbound, bridge.CallInternal: config.DirectionInternal,
 	}[call.Type]
 	for _, rule := range p.settings.Auto {
-		for _, party := range call.Parties {
-			if party.DN != "" && rule.Covers(string(party.DN), direction) {
-				return recordReason, p.settings.ConsentPrompt
-			}
+		if slices.ContainsFunc(dns, func(dn bridge.DN) bool { return rule.Covers(string(dn), direction) }) {
+			return recordReason, p.settings.ConsentPrompt
 		}
 	}
 	return "", ""

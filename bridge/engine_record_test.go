@@ -47,21 +47,21 @@ func TestEngineRecordsFromTheAnswerOfTheDNThatIsToBe(t *testing.T) {
 		require.True(t, ok)
 		return view.Recording
 	}
-	to5002 := func(call CallView, s *sim, t *testing.T) {
+	to5002 := func(t *testing.T, s *sim, call CallView) {
 		t.Helper()
 		_, err := s.e.Transfer(t.Context(), Transfer{Call: call.ID, By: "5001", To: "5002"})
 		require.NoError(t, err)
 	}
 	ruledCall(t, func(t *testing.T, s *sim, call CallView) {
 		require.Equal(t, RecordingOn, recording(t, s, call), "the first answer")
-		to5002(call, s, t)
+		to5002(t, s, call)
 		pass(t, 3*time.Second)
 		require.Equal(t, RecordingOn, recording(t, s, call), "goes on when the DN has left")
 		require.Equal(t, [][]DN{{"5001"}}, s.recorder.(*rules).asked, "nobody asks while it is recorded")
 	}, "5001")
 	ruledCall(t, func(t *testing.T, s *sim, call CallView) {
 		require.Equal(t, RecordingNone, recording(t, s, call))
-		to5002(call, s, t)
+		to5002(t, s, call)
 		pass(t, 500*time.Millisecond)
 		require.Equal(t, RecordingNone, recording(t, s, call), "it rings")
 		pass(t, 3*time.Second)

@@ -103,6 +103,9 @@ func client(r *http.Request) (address string, secure bool) {
 	return host, secure
 }
 
+// Client is where a request comes from, and whether it came by TLS; a proxy on this host is believed.
+func Client(r *http.Request) (address string, secure bool) { return client(r) }
+
 // ClientAddr is the address that a request comes from; a proxy on this host is believed. It is not valid when that can't
 // be told.
 func ClientAddr(r *http.Request) netip.Addr {

@@ -31,6 +31,7 @@ type Config struct {
 	Audit     Audit               `mapstructure:"audit"`
 
 	Supervision Supervision `mapstructure:"supervision"`
+	Workspace   Workspace   `mapstructure:"workspace"`
 }
 
 // HTTP is the daemon's own web server: pages, REST, CometD.

@@ -64,6 +64,7 @@ func Default() *Config {
 		Audit: Audit{KeepDays: 365},
 
 		Supervision: Supervision{VisibleToAgents: true},
+		Workspace:   Workspace{APIKeys: []Secret{}, SwitchName: "sidecar"},
 	}
 }
 

@@ -46,6 +46,7 @@ func (c *Config) check() []Problem {
 	k.userData()
 	k.recording()
 	k.agents()
+	k.workspace()
 	k.positive("cti.hold_time", c.CTI.HoldTime)
 	k.positive("cti.session_life", c.CTI.SessionLife)
 	k.between("cti.queue_size", c.CTI.QueueSize, minQueue, maxQueue)

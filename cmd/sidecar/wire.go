@@ -23,6 +23,7 @@ import (
 	"sidecar/config"
 	"sidecar/cti"
 	"sidecar/cti/gws"
+	"sidecar/cti/gws/v3"
 	"sidecar/gateway"
 	"sidecar/internal/backoff"
 	"sidecar/internal/numbering"
@@ -69,6 +70,8 @@ type daemon struct {
 	tapped      *ariswitch.Taps // where they get their sound
 	guide       *gws.Guide
 	events      *api.Events
+	workspace   *v3.Server
+	favorites   *store.Journal[v3.Notes]
 	handler     http.Handler
 	draining    atomic.Bool
 
@@ -215,6 +218,9 @@ func (d *daemon) buildDoors(context.Context) error {
 	}
 	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
 	d.events = api.NewEvents(api.EventsOptions{Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, PerUser: d.cfg.CTI.UserStreams})
+	if err = d.buildWorkspace(); err != nil { //nolint:contextcheck // it lives until Close, not until ctx ends
+		return err
+	}
 	d.handler, err = api.New(api.Options{
 		Engine: d.engine, Queues: d.queues, DNs: d.dns, Agents: agentDoor{d.dns, d.plan}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
@@ -288,6 +294,7 @@ func (d *daemon) close(ctx context.Context) error {
 	if d.events != nil {
 		errs = append(errs, d.events.Close(ctx))
 	}
+	errs = append(errs, d.closeWorkspace(ctx))
 	if d.queues != nil {
 		errs = append(errs, d.queues.close())
 	}

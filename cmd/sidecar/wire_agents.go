@@ -52,7 +52,7 @@ func (d *daemon) buildAgents(ctx context.Context, dns []config.DN) error {
 func (d *daemon) runAgents(ctx context.Context) {
 	d.wg.Go(func() { d.keeper.run(ctx) })
 	d.wg.Go(func() { d.lamps.Run(ctx) })
-	d.wg.Go(func() { d.dns.Watch(ctx, d.guide.Present) })
+	d.wg.Go(func() { d.dns.Watch(ctx, d.desktop) })
 }
 
 func agentPolicy(c config.Agents) agent.Policy {

@@ -93,6 +93,7 @@ func TestCallsAcrossServers(t *testing.T) {
 		{"the agent hangs up", (*servers).agentEnds},
 		{"abandoned while it rings", (*servers).abandoned},
 		{"the phone rejects", (*servers).rejected},
+		{"a phone holds", (*servers).held},
 		{"transferred in one step", (*servers).transferred},
 		{"transferred after a consultation", (*servers).consultation},
 		{"a conference of three", (*servers).conference},
@@ -137,6 +138,32 @@ func (s *servers) rejected() {
 	a := incoming(s.t, s.first, 0)
 	require.NoError(s.t, a.Busy())
 	ended(s.t, cust)
+}
+
+// The hold of a phone is known where its call is.
+func (s *servers) held() {
+	cust, a, _ := s.answered()
+	require.NoError(s.t, a.Hold(soon(s.t)))
+	s.partyIs("5001", "Held")
+	require.NoError(s.t, cust.WaitNoTone(soon(s.t), agentTone))
+	require.NoError(s.t, cust.WaitSound(soon(s.t)), "music on hold")
+	require.NoError(s.t, a.Retrieve(soon(s.t)))
+	s.partyIs("5001", "Established")
+	talk(s.t, cust, customerTone, a, agentTone)
+	require.NoError(s.t, cust.Hangup(soon(s.t)))
+	ended(s.t, a)
+}
+
+func (s *servers) partyIs(dn, state string) {
+	s.t.Helper()
+	s.eventually(dn+" is "+state, func() bool {
+		for _, p := range s.calls("supervisor")[0].Parties {
+			if p.DN == dn && p.State == state {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func (s *servers) transferred() {

@@ -115,7 +115,7 @@ func (b *builder) model() *Model {
 	m.RTP = b.rtp(m.PJSIP)
 	m.Music = Music{Head: b.head, Classes: musicClasses(b.cfg.Calls.MusicClass)}
 	b.check.name("calls.music_class", m.Music.Classes[len(m.Music.Classes)-1])
-	m.Modules = Modules{Head: b.head, Modules: modules(len(b.mailboxes) > 0)}
+	m.Modules = Modules{Head: b.head, Modules: modules(len(b.mailboxes) > 0, len(m.PJSIP.Peers) > 0)}
 	m.Nginx = b.nginx()
 	m.Widget = b.widget()
 	return m

@@ -4,7 +4,11 @@ import "slices"
 
 // modules are what the generated dialplan, ARI and PJSIP use, with what those modules need in turn. Found against
 // Asterisk 22.10.1: with this list and the generated files its log has no warning.
-func modules(voicemail bool) []string {
+//
+// Servers that ring each other's phones do without bridge_native_rtp: it relays packets under the phone's sequence numbers,
+// and pauses while the phone holds, when Asterisk sends under numbers of its own. The other server drops what is behind the
+// number that it saw last, so that the phone was heard no more after one hold in two or three.
+func modules(voicemail, peers bool) []string {
 	list := slices.Concat(
 		[]string{
 			"app_bridgewait", "app_dial", "app_echo", "app_exec", "app_milliwatt", "app_mixmonitor", "app_playback", "app_playtones",
@@ -42,6 +46,9 @@ func modules(voicemail bool) []string {
 			"res_timing_timerfd", "res_websocket_client",
 		},
 	)
+	if peers {
+		list = slices.DeleteFunc(list, func(name string) bool { return name == "bridge_native_rtp" })
+	}
 	if voicemail {
 		list = append(list, "app_voicemail")
 	}

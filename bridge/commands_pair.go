@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -82,8 +83,8 @@ func (e *Engine) referAttended(a *actor, in Referral) {
 
 func (e *Engine) replace(a *actor, in Referral) error {
 	other, ch := e.owner(in.Replaces), in.Replaces
-	if in.ReplacesLeg != "" {
-		other, ch = e.legOwner(in.ReplacesLeg)
+	if name := cmp.Or(in.ReplacesLeg, in.ReplacesName); in.ReplacesLeg != "" || other == nil {
+		other, ch = e.legOwner(name)
 	}
 	if other == nil || other == a {
 		return ErrCallNotFound

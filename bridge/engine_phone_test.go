@@ -197,6 +197,26 @@ func TestEngineReferThroughTheGateway(t *testing.T) {
 	})
 }
 
+// The phone is at another server than its call: that one's channel is told.
+func TestEngineReferAtAnotherServer(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		inCall(t, s)
+		leg := s.channels("5001")[0]
+		far := func(id string) ChannelID { return ChannelID{Server: "pbx2", ID: id} }
+		s.e.Refer(Referral{Channel: far("f2"), Name: "n1-gone.1", From: "5001", To: "5002"})
+		s.e.Refer(Referral{Channel: far("f3"), Name: "n2-other.1", From: "5001", To: "5002"})
+		s.e.Refer(Referral{Channel: far("f4"), Name: leg, From: "5001", To: "5002", Attended: true, Replaces: far("f5"), ReplacesName: leg})
+		pass(t, time.Second)
+		require.ElementsMatch(t, []string{"f2 false", "f4 false"}, s.referred, "another sidecar answers for its own")
+		s.e.Refer(Referral{Channel: far("f1"), Name: leg, From: "5001", To: "5002"})
+		pass(t, 3*time.Second)
+		require.Equal(t, "f1 true", s.referred[2])
+		require.Equal(t, []string{"Ringing OK", "Established OK", "Released Transferred"}, s.eventLines("5001"))
+		require.Equal(t, []string{"Ringing OK", "Established OK"}, s.eventLines("5002"))
+	})
+}
+
 func TestEngineSwitchCall(t *testing.T) {
 	t.Parallel()
 	engineTest(t, func(t *testing.T, s *sim) {

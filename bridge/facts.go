@@ -89,13 +89,15 @@ func (e *Engine) ownerOfBridge(id string) *actor {
 
 // Referral is a phone's wish to transfer its call.
 type Referral struct {
-	Channel     ChannelID // or
-	Leg         string    // when the phone asked our gateway
-	From        DN
-	To          string
-	Attended    bool      // it names another call of the phone that is to be replaced:
-	Replaces    ChannelID // or
-	ReplacesLeg string    // when the phone asked our gateway; both empty: none of its calls
+	Channel      ChannelID // or
+	Leg          string    // when the phone asked our gateway
+	Name         string    // of the leg that Channel reaches, which is at another server where the phone is not at that of its call
+	From         DN
+	To           string
+	Attended     bool      // it names another call of the phone that is to be replaced:
+	Replaces     ChannelID // or
+	ReplacesLeg  string    // when the phone asked our gateway; both empty: none of its calls
+	ReplacesName string    // as Name, of Replaces
 }
 
 // Refer takes a phone's REFER: a transfer to a number, or one that makes one call of two.

@@ -268,6 +268,10 @@ type Forwarded struct {
 	Dest    Destination
 }
 
+// referredAt says at which channel a phone asked for a transfer, where that is not its leg's own: the phone is at another
+// server than its call.
+type referredAt struct{ Channel, At ChannelID }
+
 // doReferRefused answers a REFER whose target can't be called or whose kind we don't do.
 type doReferRefused struct {
 	Channel ChannelID
@@ -306,6 +310,7 @@ func (PhoneReplied) isInput()   {}
 func (SwitchCalled) isInput()   {}
 func (doTransfer) isInput()     {}
 func (doReferRefused) isInput() {}
+func (referredAt) isInput()     {}
 func (doConsult) isInput()      {}
 func (doComplete) isInput()     {}
 func (doAdd) isInput()          {}

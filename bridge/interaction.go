@@ -114,6 +114,8 @@ type Leg struct {
 	Mute      Mute           // what the switch was told to keep from being heard
 	Muted     bool           // it was told so once
 	Caps      []Cap          // what it counts against
+
+	ReferredAt ChannelID // of its phone, which asked for a transfer and is at another server
 }
 
 // Hold says whether a phone holds its call, and who knows of it. What its peer hears then comes from whoever knows.

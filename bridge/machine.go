@@ -125,6 +125,10 @@ func (s *step) apply(in Input) {
 		s.hangup(in)
 	case doTransfer:
 		s.transfer(in)
+	case referredAt:
+		if p := s.byChannel(in.Channel); p != nil {
+			p.Leg.ReferredAt = in.At
+		}
 	case doReferRefused:
 		s.declineRefer(in.Channel, in.Phone)
 	case doPhone:

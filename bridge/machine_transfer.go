@@ -1,5 +1,7 @@
 package bridge
 
+import "cmp"
+
 // transfer begins a single-step transfer. The target's channel is made first: if that fails the call goes on as
 // it was; once the channel is there the transferring party leaves.
 func (s *step) transfer(in doTransfer) {
@@ -49,7 +51,7 @@ func (s *step) declineRefer(ch ChannelID, phone bool) {
 
 // answerRefer lets whoever took the phone's REFER tell it the result.
 func (s *step) answerRefer(p *Party, phone, ok bool) {
-	e := ReferLeg{Channel: p.Leg.Channel, OK: ok}
+	e := ReferLeg{Channel: cmp.Or(p.Leg.ReferredAt, p.Leg.Channel), OK: ok}
 	if phone {
 		e.Phone = p.Leg.Name
 	}

@@ -59,10 +59,32 @@ func (e *Engine) legOwner(leg string) (*actor, ChannelID) {
 	return a, ChannelID{Server: a.server, ID: leg}
 }
 
+// referAtSwitch finds whose REFER it is that a switch took. The phone may be at another server than its call: that one's
+// channel is then the one to be told the result.
+func (e *Engine) referAtSwitch(in *Referral) *actor {
+	if a := e.owner(in.Channel); a != nil {
+		return a
+	}
+	a, ch := e.legOwner(in.Name)
+	switch {
+	case a != nil:
+		a.feed(referredAt{Channel: ch, At: in.Channel})
+		in.Channel = ch
+	case strings.HasPrefix(in.Name, e.prefix()): // of a call that ended meanwhile
+		at := in.Channel
+		e.spawn(func() {
+			ctx, cancel := context.WithTimeout(e.ctx, e.EffectTimeout)
+			defer cancel()
+			e.log.Info("refer_declined", "leg", in.Name, "to", in.To, "error", e.Switch.ReferResult(ctx, at, false))
+		})
+	}
+	return a
+}
+
 // referOwner finds whose REFER it is. One that came to our gateway for a call that nobody knows is declined at once.
 func (e *Engine) referOwner(in *Referral) *actor {
 	if in.Leg == "" {
-		return e.owner(in.Channel)
+		return e.referAtSwitch(in)
 	}
 	a, ch := e.legOwner(in.Leg)
 	if a == nil {

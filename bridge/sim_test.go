@@ -463,8 +463,11 @@ func (p port) Continue(ctx context.Context, id ChannelID, _ Treatment) error {
 	})
 }
 
-func (p port) ReferResult(ctx context.Context, id ChannelID, _ bool) error {
-	return p.request(ctx, func() error { return nil })
+func (p port) ReferResult(ctx context.Context, id ChannelID, ok bool) error {
+	return p.request(ctx, func() error {
+		p.referred = append(p.referred, fmt.Sprintf("%s %t", id.ID, ok))
+		return nil
+	})
 }
 
 func (p port) Join(ctx context.Context, br BridgeID, ids []ChannelID) error {

@@ -94,6 +94,10 @@ func TestCallsAcrossServers(t *testing.T) {
 		{"abandoned while it rings", (*servers).abandoned},
 		{"the phone rejects", (*servers).rejected},
 		{"a phone holds", (*servers).held},
+		{"a phone transfers", (*servers).referred},
+		{"a phone transfers to one that is not there", (*servers).referRefused},
+		{"a phone connects its two calls", (*servers).referAttended},
+		{"a phone connects calls of different servers", (*servers).referApart},
 		{"transferred in one step", (*servers).transferred},
 		{"transferred after a consultation", (*servers).consultation},
 		{"a conference of three", (*servers).conference},
@@ -166,6 +170,73 @@ func (s *servers) partyIs(dn, state string) {
 	})
 }
 
+const declined = 603 // of SIP
+
+func (s *servers) refers(a *phone.Call, want int) {
+	s.t.Helper()
+	status, err := a.WaitReferResult(soon(s.t))
+	require.NoError(s.t, err)
+	require.Equal(s.t, want, status)
+}
+
+// The phone asks its own server, which has not got the call.
+func (s *servers) referred() {
+	cust, a, _ := s.answered()
+	require.NoError(s.t, a.Refer(soon(s.t), "5002"))
+	b := incoming(s.t, s.second, secondTone)
+	s.refers(a, http.StatusOK)
+	ended(s.t, a)
+	talk(s.t, cust, customerTone, b, secondTone)
+	require.NoError(s.t, cust.Hangup(soon(s.t)))
+	ended(s.t, b)
+}
+
+func (s *servers) referRefused() {
+	cust, a, _ := s.answered()
+	require.NoError(s.t, a.Refer(soon(s.t), "5003"))
+	s.refers(a, declined)
+	talk(s.t, cust, customerTone, a, agentTone)
+	require.NoError(s.t, cust.Hangup(soon(s.t)))
+	ended(s.t, a)
+}
+
+// Both calls of the phone are on the other server.
+func (s *servers) referAttended() {
+	cust, a, _ := s.answered()
+	require.NoError(s.t, a.Hold(soon(s.t)))
+	s.partyIs("5001", "Held")
+	caller := dial(s.t, s.second, "5001", secondTone)
+	second := incoming(s.t, s.first, agentTone)
+	talk(s.t, caller, secondTone, second, agentTone)
+	require.NoError(s.t, second.ReferTo(soon(s.t), a))
+	s.refers(second, http.StatusOK)
+	ended(s.t, a)
+	ended(s.t, second)
+	talk(s.t, cust, customerTone, caller, secondTone)
+	require.NoError(s.t, cust.Hangup(soon(s.t)))
+	ended(s.t, caller)
+}
+
+// The call that the phone makes lives on its own server: the two stay apart.
+func (s *servers) referApart() {
+	cust, a, _ := s.answered()
+	require.NoError(s.t, a.Hold(soon(s.t)))
+	s.partyIs("5001", "Held")
+	own := dial(s.t, s.first, "5002", agentTone)
+	b := incoming(s.t, s.second, secondTone)
+	talk(s.t, own, agentTone, b, secondTone)
+	require.NoError(s.t, own.ReferTo(soon(s.t), a))
+	s.refers(own, declined)
+	require.NoError(s.t, own.Hangup(soon(s.t)))
+	ended(s.t, b)
+	require.NoError(s.t, a.Retrieve(soon(s.t)))
+	talk(s.t, cust, customerTone, a, agentTone)
+	require.NoError(s.t, a.ReferTo(soon(s.t), a))
+	s.refers(a, declined)
+	require.NoError(s.t, cust.Hangup(soon(s.t)))
+	ended(s.t, a)
+}
+
 func (s *servers) transferred() {
 	cust, a, path := s.answered()
 	s.as("5001", http.MethodPost, path+"transfer", `{"to":"5002"}`).want(http.StatusOK)
@@ -214,7 +285,7 @@ func (s *servers) clickToDial() {
 		b := incoming(s.t, mine.second, secondTone)
 		talk(s.t, a, agentTone, b, secondTone)
 		require.Contains(s.t, mine.pbx.RequireCLI("core show channels concise"), "PJSIP/"+from+"-", "it lives where the caller is")
-		require.NotContains(s.t, mine.far.pbx.RequireCLI("core show channels concise"), "!Stasis!")
+		require.NotContains(s.t, mine.far.pbx.RequireCLI("core show channels concise"), "sidecar,from-agents,")
 		require.NoError(s.t, a.Hangup(soon(s.t)))
 		ended(s.t, b)
 		s.requireNoLeftovers()

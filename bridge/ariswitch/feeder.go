@@ -38,6 +38,8 @@ type Feeder struct {
 	lostAfter time.Duration
 	log       *slog.Logger
 
+	peers     *peers
+
 	// owned by Run
 	online map[string]bool // endpoints that were in service when last seen
 	refers map[ari.ChannelID]time.Time
@@ -50,6 +52,7 @@ func NewFeeder(client *ari.Client, engine Engine, service Service, lostAfter tim
 	return &Feeder{
 		client: client, server: server, engine: engine, service: service, lostAfter: lostAfter,
 		log: log.With("server", server), online: map[string]bool{},
+		peers: &peers{client: client, log: log.With("server", server), first: map[ari.ChannelID]chan ari.ChannelID{}},
 		refers: map[ari.ChannelID]time.Time{}, digits: map[ari.ChannelID]time.Time{},
 	}
 }
@@ -58,6 +61,9 @@ func NewFeeder(client *ari.Client, engine Engine, service Service, lostAfter tim
 func (f *Feeder) Run(ctx context.Context) {
 	lost := time.NewTimer(f.lostAfter) // nothing is connected yet
 	defer lost.Stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer f.peers.wg.Wait()
+	defer cancel()
 	for {
 		select {
 		case <-ctx.Done():
@@ -89,7 +95,7 @@ func (f *Feeder) Run(ctx context.Context) {
 				f.log.Error("standing_by", "why", "another sidecar took over the application; restart this one to take it back")
 				lost.Stop()
 			default:
-				f.feed(event)
+				f.feed(ctx, event)
 			}
 		}
 	}
@@ -110,6 +116,7 @@ func (f *Feeder) resync(ctx context.Context) bool {
 		if err == nil {
 			f.endpoints(snap.Endpoints)
 			f.engine.Recovered(snapshot(f.client.App(), snap))
+			f.peers.resumed(ctx, f.client.App(), snap.Channels)
 			f.log.Info("asterisk_connected", "channels", len(snap.Channels), "bridges", len(snap.Bridges))
 			return true
 		}
@@ -125,10 +132,14 @@ func (f *Feeder) resync(ctx context.Context) bool {
 
 // feed turns one event into a fact. Of the end of a channel only ChannelDestroyed counts: StasisEnd comes before it
 // and without the cause. Snoop channels have StasisEnd alone.
-func (f *Feeder) feed(event ari.Event) {
+func (f *Feeder) feed(ctx context.Context, event ari.Event) {
 	switch e := event.(type) {
 	case *ari.StasisStart:
 		if ofTap(e) {
+			return
+		}
+		if len(e.Args) > 1 && e.Args[0] == fromPeer {
+			f.peers.arrived(ctx, ari.ChannelID(e.Args[1]), e.Channel.ID)
 			return
 		}
 		if in, ok := arrival(f.server, e.Channel, e.Args); ok {
@@ -215,12 +226,14 @@ func (f *Feeder) refer(e *ari.ChannelTransfer) {
 	}
 	in := bridge.Referral{
 		Channel:  f.channel(source.ID),
+		Name:     source.ChannelVars[legVariable],
 		From:     bridge.DN(endpointOf(source.Name)),
 		To:       e.ReferTo.RequestedDestination.Destination,
 		Attended: e.ReferTo.DestinationChannel != nil || e.ReferTo.RequestedDestination.ProtocolID != "",
 	}
 	if e.ReferTo.DestinationChannel != nil {
 		in.Replaces = f.channel(e.ReferTo.DestinationChannel.ID)
+		in.ReplacesName = e.ReferTo.DestinationChannel.ChannelVars[legVariable]
 	}
 	f.engine.Refer(in)
 }

@@ -38,7 +38,7 @@ func (f *facts) Leg(c bridge.LegChanged) {
 }
 
 func (f *facts) Refer(in bridge.Referral) {
-	f.lines <- fmt.Sprintf("refer %s %s %s %t", in.Channel.ID, in.From, in.To, in.Attended)
+	f.lines <- fmt.Sprintf("refer %s %s %s %t%s%s", in.Channel.ID, in.From, in.To, in.Attended, in.Name, in.ReplacesName)
 }
 
 func (f *facts) Played(server bridge.ServerID, in bridge.Played) {
@@ -223,6 +223,13 @@ func TestRefers(t *testing.T) {
 	conn.Send(refer(second, "", `"protocol_id":"abc"`))
 	require.Equal(t, "refer a.1 5001 5002 false", take(t, f.lines))
 	require.Equal(t, "refer a.1 5001  true", take(t, f.lines), "the second of one REFER and the echo of our answer are none")
+
+	named := func(id, leg string) string {
+		return strings.Replace(channel(id, "PJSIP/5001-1", "Up", ""), `"channelvars":{`, `"channelvars":{"SIDECAR_LEG":"`+leg+`",`, 1)
+	}
+	conn.Send(event("ChannelTransfer", `"refer_to":{"requested_destination":{"destination":"5002"},"destination_channel":`+named("f.2", " n1-y.2")+
+		`},"referred_by":{"source_channel":`+named("f.1", " n1-x.1")+`}`))
+	require.Equal(t, "refer f.1 5001 5002 true n1-x.1 n1-y.2", take(t, f.lines), "at another server the legs go by these names")
 }
 
 func TestSnapshot(t *testing.T) {

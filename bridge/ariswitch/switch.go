@@ -41,8 +41,8 @@ type Homes struct {
 	Peer func(bridge.ServerID) string // its endpoint at the others
 }
 
-// New makes a switch of the clients. Paired tells for which DNs the phone's side is ours: only those are sent LegHeader.
-// Homes are looked at when there are several clients.
+// New makes a switch of the clients. Paired tells for which DNs the phone's side is ours: only those are sent LegHeader,
+// and other servers, which keep it for themselves. Homes are looked at when there are several clients.
 func New(clients []*ari.Client, paired func(bridge.DN) bool, homes Homes) *Switch {
 	s := &Switch{clients: map[bridge.ServerID]*ari.Client{}, paired: paired, homes: homes}
 	for _, c := range clients {
@@ -89,7 +89,7 @@ func (s *Switch) Create(ctx context.Context, leg bridge.NewLeg) error {
 	}
 	staged := client.StageChannel(ari.ChannelCreateParams{
 		Endpoint: to, AppArgs: ourLeg, ChannelID: ari.ChannelID(leg.Channel.ID),
-		Originator: ari.ChannelID(leg.Originator.ID), Variables: s.variables(leg),
+		Originator: ari.ChannelID(leg.Originator.ID), Variables: s.variables(leg, to),
 	})
 	defer staged.Close()
 	_, err = staged.Exec(ctx)
@@ -104,7 +104,7 @@ func (s *Switch) Create(ctx context.Context, leg bridge.NewLeg) error {
 
 // variables are set on the new channel before it is dialled. REFERs of its phone come to us; what the phone shows
 // as the caller is the channel's connected line.
-func (s *Switch) variables(leg bridge.NewLeg) ari.Vars {
+func (s *Switch) variables(leg bridge.NewLeg, endpoint string) ari.Vars {
 	v := map[string]string{
 		"PJSIP_TRANSFER_HANDLING()": "ari-only",
 		partyVariable:               partyOf(leg.To),
@@ -118,11 +118,12 @@ func (s *Switch) variables(leg bridge.NewLeg) ari.Vars {
 	if leg.CallerName != "" {
 		v["CONNECTEDLINE(name,i)"] = leg.CallerName
 	}
-	if leg.Leg != "" && s.paired(leg.To.DN) {
+	paired := leg.Leg != "" && s.paired(leg.To.DN)
+	if paired || leg.Leg != "" && endpoint != direct(leg.To.DN) {
 		v["PJSIP_HEADER(add,"+LegHeader+")"] = leg.Leg
-		if leg.Resume {
-			v["PJSIP_HEADER(add,"+ResumeHeader+")"] = "*"
-		}
+	}
+	if paired && leg.Resume {
+		v["PJSIP_HEADER(add,"+ResumeHeader+")"] = "*"
 	}
 	return ari.NewVars(v)
 }
@@ -153,21 +154,23 @@ func (s *Switch) endpoint(leg bridge.NewLeg) (string, error) {
 	if to.DN == "" {
 		return "PJSIP/" + to.Number + "@" + to.Trunk, nil
 	}
-	direct := "PJSIP/" + string(to.DN)
 	if len(s.clients) < 2 {
-		return direct, nil
+		return direct(to.DN), nil
 	}
 	homes := s.homes.Of(to.DN)
 	if len(homes) == 0 || slices.Contains(homes, leg.Channel.Server) {
-		return direct, nil
+		return direct(to.DN), nil
 	}
 	for _, home := range homes {
 		if c := s.clients[home]; c != nil && c.Status().State == ari.StateConnected {
-			return direct + "@" + s.homes.Peer(home), nil
+			return direct(to.DN) + "@" + s.homes.Peer(home), nil
 		}
 	}
-	return "", fmt.Errorf("%s: %v out of reach: %w", direct, homes, bridge.ErrUnreachable)
+	return "", fmt.Errorf("%s: %v out of reach: %w", direct(to.DN), homes, bridge.ErrUnreachable)
 }
+
+// direct is the endpoint of a DN whose phone is registered at the channel's own server.
+func direct(dn bridge.DN) string { return "PJSIP/" + string(dn) }
 
 // Dial rings the channel. The engine ends the ringing itself; Asterisk's own limit is longer and only a safety net.
 func (s *Switch) Dial(ctx context.Context, ch, caller bridge.ChannelID, timeout time.Duration) error {

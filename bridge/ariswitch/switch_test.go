@@ -101,7 +101,7 @@ func TestCreateAtTheOtherServer(t *testing.T) {
 	} {
 		require.NoError(t, sw.Create(t.Context(), leg(dn)))
 		require.Equal(t, endpoint, last(first).Query.Get("endpoint"))
-		require.Equal(t, dn == "5001", strings.Contains(last(first).Body, ariswitch.LegHeader), "the name of a browser's leg goes along")
+		require.Equal(t, dn == "5001", strings.Contains(last(first).Body, ariswitch.LegHeader), "the name of the leg goes along")
 	}
 	far := leg("5004")
 	far.Channel.Server = "pbx2"

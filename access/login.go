@@ -19,6 +19,7 @@ type Tokens interface {
 	Login(ctx context.Context, name, password, address string) (auth.Token, auth.Principal, error)
 	Verify(ctx context.Context, token string) (auth.Principal, error)
 	CheckOrigin(r *http.Request) error
+	Logout(ctx context.Context, p auth.Principal) error
 }
 
 // Login is whose request it is.
@@ -27,7 +28,7 @@ type Login struct {
 
 	Token  auth.Token // names the login: all requests with it are of one session
 	Cookie bool       // it came as a cookie, which a browser adds by itself
-	New    bool       // made by this request, from a name and password
+	Basic  bool       // it stands for a name and password that came with the request
 }
 
 // maxLogins is how many names with passwords are remembered; the rest are logged in anew.
@@ -105,7 +106,7 @@ func (l *Logins) Basic(r *http.Request, name, password string) (Login, error) {
 	if known {
 		p, err := l.tokens.Verify(r.Context(), token.Value)
 		if err == nil {
-			return Login{Principal: p, Token: token}, nil
+			return Login{Principal: p, Token: token, Basic: true}, nil
 		}
 		if !errors.Is(err, auth.ErrTokenExpired) && !errors.Is(err, auth.ErrTokenRevoked) {
 			return Login{}, err
@@ -120,7 +121,24 @@ func (l *Logins) Basic(r *http.Request, name, password string) (Login, error) {
 	}
 	l.makeRoom(time.Now())
 	l.known[id] = token
-	return Login{Principal: p, Token: token, New: true}, nil
+	return Login{Principal: p, Token: token, Basic: true}, nil
+}
+
+// Login logs in with a name and password for a token of its own.
+func (l *Logins) Login(r *http.Request, name, password string) (Login, error) {
+	if err := l.tokens.CheckOrigin(r); err != nil { // a foreign page must not log its visitor in
+		return Login{}, err
+	}
+	token, p, err := l.tokens.Login(r.Context(), name, password, l.address(r))
+	if err != nil {
+		return Login{}, err
+	}
+	return Login{Principal: p, Token: token}, nil
+}
+
+// Logout makes a login's token stop to count.
+func (l *Logins) Logout(ctx context.Context, in Login) error {
+	return l.tokens.Logout(ctx, in.Principal)
 }
 
 func (l *Logins) id(name, password string) (id [sha256.Size]byte) {

@@ -128,7 +128,7 @@ func (d *daemon) serveHTTP(ctx context.Context, ready func()) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.HTTP.DrainTimeout)
 	defer cancel()
 	// Held polls and streams would outlast the drain: the feed goes first.
-	errs := []error{d.guide.Close(drain), d.events.Close(drain), d.workspace.Close(drain)}
+	errs := []error{d.desktops.close(drain), d.events.Close(drain), d.workspace.Close(drain)}
 	for _, door := range d.doors {
 		errs = append(errs, door.server.Shutdown(drain))
 	}

@@ -22,7 +22,6 @@ import (
 	"sidecar/bridge/gatewaylegs"
 	"sidecar/config"
 	"sidecar/cti"
-	"sidecar/cti/gws"
 	"sidecar/cti/gws/v3"
 	"sidecar/gateway"
 	"sidecar/internal/backoff"
@@ -68,7 +67,7 @@ type daemon struct {
 	recordings  recordings
 	taps        *tap.Taps
 	tapped      *ariswitch.Taps // where they get their sound
-	guide       *gws.Guide
+	desktops    desktops
 	events      *api.Events
 	workspace   *v3.Server
 	favorites   *store.Journal[v3.Notes]
@@ -209,14 +208,9 @@ func (d *daemon) buildDoors(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.guide, err = gws.NewGuide(gws.Options{ //nolint:contextcheck // it lives until Close, not until ctx ends
-		Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Auth: feedAuth{d.auth}, Origins: d.cfg.HTTP.AllowedOrigins,
-		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize, Logger: d.log,
-	})
-	if err != nil {
+	if err = d.buildDesktops(); err != nil { //nolint:contextcheck // its sessions live until Close, not until ctx ends
 		return err
 	}
-	d.extra["/cometd"], d.extra["/cometd/"] = d.guide, d.guide
 	d.events = api.NewEvents(api.EventsOptions{Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, PerUser: d.cfg.CTI.UserStreams})
 	if err = d.buildWorkspace(); err != nil { //nolint:contextcheck // it lives until Close, not until ctx ends
 		return err
@@ -288,9 +282,7 @@ func (d *daemon) run(ctx context.Context) {
 func (d *daemon) close(ctx context.Context) error {
 	var errs []error
 	d.closeDoors()
-	if d.guide != nil {
-		errs = append(errs, d.guide.Close(ctx))
-	}
+	errs = append(errs, d.desktops.close(ctx))
 	if d.events != nil {
 		errs = append(errs, d.events.Close(ctx))
 	}

@@ -119,10 +119,10 @@ func (d *daemon) onLine(l gateway.Line) {
 // pagesPort commands pages over the feed. The feed's door is made after the gateway, and no page registers before it is open.
 type pagesPort struct{ d *daemon }
 
-func (p pagesPort) Present(page string) bool { return p.d.guide.HasPage(page) }
+func (p pagesPort) Present(page string) bool { return p.d.desktops.guide.HasPage(page) }
 
 func (p pagesPort) Do(ctx context.Context, page, verb, callID string) error {
-	return p.d.guide.Command(ctx, page, verb, callID)
+	return p.d.desktops.guide.Command(ctx, page, verb, callID)
 }
 
 func (d *daemon) sipOptions(lines *lines) sip.Options {

@@ -27,7 +27,7 @@ func (d *daemon) buildMetrics() *prometheus.Registry {
 		}
 		return n
 	})
-	gauge("sidecar_feed_sessions", "CometD sessions of desktops.", nil, func() float64 { return float64(d.guide.Count()) })
+	gauge("sidecar_feed_sessions", "CometD sessions of desktops.", nil, func() float64 { return float64(d.desktops.count()) })
 	d.recordingMetrics(gauge)
 	d.gatewayMetrics(r, gauge)
 	r.MustRegister(newQueueMetrics(d.queues.All))

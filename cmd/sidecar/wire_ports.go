@@ -91,5 +91,5 @@ func (a feedAuth) Authenticate(ctx context.Context, token string) (gws.Principal
 	case err != nil:
 		return gws.Principal{}, err
 	}
-	return gws.Principal{ID: p.ID(), OwnDNs: p.DNs, SeesDN: p.MaySeeDN}, nil
+	return gws.Principal{ID: p.ID(), OwnDNs: p.DNs, SeesDN: p.MaySeeDN, User: p}, nil
 }

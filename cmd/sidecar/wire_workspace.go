@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 
-	"sidecar/access"
 	"sidecar/api"
 	"sidecar/ari"
 	"sidecar/cti/gws/v3"
@@ -21,11 +20,8 @@ func (d *daemon) buildWorkspace() (err error) {
 	for _, key := range d.cfg.Workspace.APIKeys {
 		keys = append(keys, key.Reveal())
 	}
-	info := d.dnInfo()
 	d.workspace, err = v3.New(v3.Options{
-		Access: access.New(access.Options{
-			Engine: d.engine, Agents: agentDoor{d.dns, d.plan}, Users: d.users, KnownDN: func(number string) bool { _, known := info(number); return known }, Classes: d.cfg.DialRules.Roles, Audit: d.audit, Log: d.log,
-		}),
+		Access: d.desktops.access,
 		Tokens: d.auth, Users: d.users, Released: d.engine.Released, Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Keep: d.favorites,
 		Queues: d.routePoints, Available: d.callable, Client: api.Client, APIKeys: keys, Origins: d.cfg.HTTP.AllowedOrigins,
 		SwitchName: d.cfg.Workspace.SwitchName, Reasons: d.cfg.Agents.Reasons, Version: version, Logger: d.log,
@@ -69,4 +65,4 @@ func (d *daemon) callable() bool {
 }
 
 // desktop reports whether a desktop is there whose own DN this is.
-func (d *daemon) desktop(dn string) bool { return d.guide.Present(dn) || d.workspace.Present(dn) }
+func (d *daemon) desktop(dn string) bool { return d.desktops.present(dn) || d.workspace.Present(dn) }

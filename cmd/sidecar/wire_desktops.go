@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"sidecar/access"
+	"sidecar/api"
+	"sidecar/auth"
+	"sidecar/cti/gws"
+)
+
+// desktops are the dialects that agent desktops speak: sessions fed from the one feed, and commands through the one access.
+type desktops struct {
+	guide    *gws.Guide
+	sessions []*gws.Sessions // of all dialects
+	access   *access.Access
+	logins   *access.Logins // of the dialects whose cookie is our own
+}
+
+// buildDesktops mounts the dialects: the integration guide's at /cometd, its commands under /api/v2.
+func (d *daemon) buildDesktops() error {
+	info := d.dnInfo()
+	d.desktops.access = access.New(access.Options{
+		Engine: d.engine, Agents: agentDoor{d.dns, d.plan}, Users: d.users, Classes: d.cfg.DialRules.Roles, Audit: d.audit, Log: d.log,
+		KnownDN: func(number string) bool { _, known := info(number); return known },
+	})
+	d.desktops.logins = access.NewLogins(d.auth, auth.CookieName, func(r *http.Request) string { address, _ := api.Client(r); return address })
+	guide, err := gws.NewGuide(d.sessionOptions())
+	if err != nil {
+		return err
+	}
+	d.desktops.guide = guide
+	d.desktops.sessions = append(d.desktops.sessions, guide.Sessions)
+	d.extra["/cometd"], d.extra["/cometd/"] = guide, guide
+
+	mux := http.NewServeMux()
+	gws.NewGuideREST(d.rest(guide.Sessions), d.desktops.access).Mount(mux)
+	d.extra["/api/v2/"] = gws.AllowOrigins(d.cfg.HTTP.AllowedOrigins, mux)
+	return nil
+}
+
+// sessionOptions are the same for all dialects.
+func (d *daemon) sessionOptions() gws.Options {
+	return gws.Options{
+		Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Auth: feedAuth{d.auth}, Logins: d.desktops.logins, Origins: d.cfg.HTTP.AllowedOrigins,
+		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize, Logger: d.log,
+	}
+}
+
+// rest is what the commands of the dialects with our own cookie have in common.
+func (d *daemon) rest(sessions *gws.Sessions) gws.REST {
+	return gws.REST{
+		Logins: d.desktops.logins, Sessions: sessions, Log: d.log,
+		Cookie: func(login access.Login, r *http.Request) *http.Cookie {
+			_, secure := api.Client(r)
+			return auth.SessionCookie(login.Token, secure)
+		},
+	}
+}
+
+// present reports whether a desktop of the DN's owner is there.
+func (d *desktops) present(dn string) bool {
+	for _, s := range d.sessions {
+		if s.Present(dn) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *desktops) count() int {
+	n := 0
+	for _, s := range d.sessions {
+		n += s.Count()
+	}
+	return n
+}
+
+func (d *desktops) close(ctx context.Context) error {
+	var errs []error
+	for _, s := range d.sessions {
+		errs = append(errs, s.Close(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -48,8 +48,8 @@ func (s *system) recordings(call string, n int) []recorded {
 	return list.Recordings
 }
 
-// sides are the tones on the left and on the right of a recording, in their order.
-func (s *system) sides(r recorded) (left, right []float64) {
+// sides are the tones on the left and on the right of a recording, in their order; more are those beside the usual ones.
+func (s *system) sides(r recorded, more ...float64) (left, right []float64) {
 	s.t.Helper()
 	wav := s.as("supervisor", http.MethodGet, "/api/v1/recordings/"+r.ID+"/audio", nil).want(http.StatusOK)
 	require.Equal(s.t, "audio/wav", wav.header.Get("Content-Type"))
@@ -62,16 +62,17 @@ func (s *system) sides(r recorded) (left, right []float64) {
 		rt = append(rt, sample(data[2:]))
 	}
 	require.InDelta(s.t, r.DurationMS, len(l)*1000/tone.SampleRate, 1)
-	return tonesIn(l), tonesIn(rt)
+	return tonesIn(l, more), tonesIn(rt, more)
 }
 
 // sample reads 16 bits, the lower ones first.
 func sample(b []byte) int16 { return int16(uint16(b[0]) | uint16(b[1])<<8) }
 
 // tonesIn are the parties' tones, each when it begins to be heard.
-func tonesIn(samples []int16) (found []float64) {
+func tonesIn(samples []int16, more []float64) (found []float64) {
+	tones := append([]float64{customerTone, agentTone, secondTone, secretOfCustomer, secretOfAgent}, more...)
 	for window := range slices.Chunk(samples, tone.WindowSize) {
-		for _, hz := range []float64{customerTone, agentTone, secondTone, secretOfCustomer, secretOfAgent} {
+		for _, hz := range tones {
 			if tone.Present(window, hz) && (len(found) == 0 || found[len(found)-1] != hz) {
 				found = append(found, hz)
 			}

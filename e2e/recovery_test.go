@@ -6,48 +6,23 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"sidecar/bridge"
-	"sidecar/internal/phone"
-	"sidecar/internal/testkit/asterisk"
 )
-
-// load is a mix of calls that outlives the sidecar again and again.
-type load struct {
-	*system
-	customer *phone.Phone
-	phones   map[string]*phone.Phone
-	pairs    []pair          // who hear each other
-	waiting  *phone.Call     // in a queue
-	records  int             // of the load in the journal
-	base     map[string]call // by id, as they were before the first kill
-	feed     *listener
-}
-
-type pair struct{ a, b *phone.Call }
-
-// reserved are the DNs on whose calls the sidecar is killed.
-func reserved(dn bridge.DN) bool { return dn >= "5023" && dn <= "5025" }
-
-// toneOf is what the phone of a DN sends.
-func toneOf(dn string) float64 {
-	n, _ := strconv.Atoi(dn)
-	return 400 + float64(n-5000)*37
-}
 
 // TestSidecarKilledInTheMiddle kills the sidecar at chosen points of operations, each found by the record that is
 // written there, while twenty calls of all kinds are there.
@@ -67,51 +42,112 @@ type killPoint struct {
 	at   func(bridge.Interaction) bool
 }
 
+// party has one party of the interaction decide.
+func party(dn bridge.DN, is func(bridge.Party) bool) func(bridge.Interaction) bool {
+	return func(i bridge.Interaction) bool {
+		return slices.ContainsFunc(partiesOf(i), func(p bridge.Party) bool { return p.DN == dn && is(p) })
+	}
+}
+
+func leg(dn bridge.DN, states ...bridge.LegState) func(bridge.Interaction) bool {
+	return party(dn, func(p bridge.Party) bool { return slices.Contains(states, p.Leg.State) })
+}
+
+func state(dn bridge.DN, states ...bridge.PartyState) func(bridge.Interaction) bool {
+	return party(dn, func(p bridge.Party) bool { return slices.Contains(states, p.State) })
+}
+
 func killPoints() []killPoint {
-	leg := func(dn bridge.DN, states ...bridge.LegState) func(bridge.Interaction) bool {
-		return func(i bridge.Interaction) bool {
-			return slices.ContainsFunc(partiesOf(i), func(p bridge.Party) bool { return p.DN == dn && slices.Contains(states, p.Leg.State) })
-		}
-	}
-	party := func(dn bridge.DN, states ...bridge.PartyState) func(bridge.Interaction) bool {
-		return func(i bridge.Interaction) bool {
-			return slices.ContainsFunc(partiesOf(i), func(p bridge.Party) bool { return p.DN == dn && slices.Contains(states, p.State) })
-		}
-	}
-	consulting := func(then func(bridge.Interaction) bool) func(bridge.Interaction) bool {
-		return func(i bridge.Interaction) bool { return len(i.Consults) > 0 && then(i) }
-	}
+	return slices.Concat(callPoints(), consultPoints(), queuePoints(), recordingPoints(), pagePoints())
+}
+
+func callPoints() []killPoint {
 	call, held := (*load).inbound, func(l *load) { l.inbound(); l.tell("hold", `{"dn":"5023"}`) }
-	consult := func(l *load) { l.inbound(); l.tell("consult", `{"dn":"5023","to":"5024"}`) }
 	transfer := func(l *load) { l.inbound(); l.tell("transfer", `{"dn":"5023","to":"5024"}`) }
-	then := func(do func(*load), verb string) func(*load) {
-		return func(l *load) { do(l); l.whenUp("5024"); l.tell(verb, `{"dn":"5023"}`) }
-	}
 	conference := func(l *load) { l.inbound(); l.tell("conference", `{"dn":"5023","to":"5024"}`) }
 	return []killPoint{
 		{"a channel is asked for", call, leg("5023", bridge.LegRequested)},
 		{"a channel was made", call, leg("5023", bridge.LegCreated, bridge.LegDialed)},
-		{"it rings", call, party("5023", bridge.PartyRinging)},
+		{"it rings", call, state("5023", bridge.PartyRinging)},
 		{"it is answered", call, leg("5023", bridge.LegUp)},
-		{"it is established", call, party("5023", bridge.PartyEstablished)},
-		{"hold", held, party("5023", bridge.PartyHeld)},
-		{"retrieve", func(l *load) { held(l); l.tell("retrieve", `{"dn":"5023"}`) }, after(party("5023", bridge.PartyHeld), party("5023", bridge.PartyEstablished))},
-		{"a consultation begins", consult, consulting(party("5024", bridge.PartyAlerting))},
-		{"the consulted rings", consult, consulting(party("5024", bridge.PartyRinging))},
-		{"the consulted talks", consult, consulting(party("5024", bridge.PartyEstablished))},
+		{"it is established", call, state("5023", bridge.PartyEstablished)},
+		{"hold", held, state("5023", bridge.PartyHeld)},
+		{"retrieve", func(l *load) { held(l); l.tell("retrieve", `{"dn":"5023"}`) }, after(state("5023", bridge.PartyHeld), state("5023", bridge.PartyEstablished))},
+		{"a transfer begins", transfer, func(i bridge.Interaction) bool { return i.Call.Transfer != nil }},
+		{"a transfer is committed", transfer, func(i bridge.Interaction) bool { return i.Call.Transfer != nil && i.Call.Transfer.Committed }},
+		{"a transfer is over", transfer, state("5024", bridge.PartyEstablished)},
+		{"a member is called", conference, state("5024", bridge.PartyAlerting)},
+		{"the owner leaves", func(l *load) { conference(l); l.whenUp("5024"); l.tell("release", `{"dn":"5023"}`) }, state("5023", bridge.PartyReleased)},
+		{"a click-to-dial", func(l *load) { l.post("/calls", `{"from":"5023","to":"5024"}`) }, leg("5023", bridge.LegUp)},
+		{"hang-up", func(l *load) { l.inbound(); l.tell("hangup", `{}`) }, leg("5023", bridge.LegLeaving)},
+	}
+}
+
+func consultPoints() []killPoint {
+	consulting := func(then func(bridge.Interaction) bool) func(bridge.Interaction) bool {
+		return func(i bridge.Interaction) bool { return len(i.Consults) > 0 && then(i) }
+	}
+	consult := func(l *load) { l.inbound(); l.tell("consult", `{"dn":"5023","to":"5024"}`) }
+	then := func(do func(*load), verb string) func(*load) {
+		return func(l *load) { do(l); l.whenUp("5024"); l.tell(verb, `{"dn":"5023"}`) }
+	}
+	return []killPoint{
+		{"a consultation begins", consult, consulting(state("5024", bridge.PartyAlerting))},
+		{"the consulted rings", consult, consulting(state("5024", bridge.PartyRinging))},
+		{"the consulted talks", consult, consulting(state("5024", bridge.PartyEstablished))},
 		{"alternate", then(consult, "alternate"), consulting(func(i bridge.Interaction) bool {
 			return slices.ContainsFunc(i.Consults[0].Parties, func(p bridge.Party) bool { return p.DN == "5023" && p.State == bridge.PartyHeld })
 		})},
-		{"reconnect", then(consult, "reconnect"), consulting(party("5024", bridge.PartyReleased))},
-		{"a consultation is completed", then(consult, "complete-transfer"), consulting(party("5023", bridge.PartyReleased))},
+		{"reconnect", then(consult, "reconnect"), consulting(state("5024", bridge.PartyReleased))},
+		{"a consultation is completed", then(consult, "complete-transfer"), consulting(state("5023", bridge.PartyReleased))},
 		{"a conference is completed", then(consult, "complete-conference"), consulting(func(i bridge.Interaction) bool { return len(i.Call.Parties) == 3 })},
-		{"a transfer begins", transfer, func(i bridge.Interaction) bool { return i.Call.Transfer != nil }},
-		{"a transfer is committed", transfer, func(i bridge.Interaction) bool { return i.Call.Transfer != nil && i.Call.Transfer.Committed }},
-		{"a transfer is over", transfer, party("5024", bridge.PartyEstablished)},
-		{"a member is called", conference, party("5024", bridge.PartyAlerting)},
-		{"the owner leaves", func(l *load) { conference(l); l.whenUp("5024"); l.tell("release", `{"dn":"5023"}`) }, party("5023", bridge.PartyReleased)},
-		{"a click-to-dial", func(l *load) { l.post("/api/v1/calls", `{"from":"5023","to":"5024"}`) }, leg("5023", bridge.LegUp)},
-		{"hang-up", func(l *load) { l.inbound(); l.tell("hangup", `{}`) }, leg("5023", bridge.LegLeaving)},
+	}
+}
+
+func queuePoints() []killPoint {
+	waits := func(i bridge.Interaction) bool { return i.Call.Queue != nil && i.Call.Queue.Offer == 0 }
+	offered := func(i bridge.Interaction) bool { return i.Call.Queue != nil && i.Call.Queue.Offer != 0 }
+	offer := func(l *load) { l.offered("8102", "5026") }
+	return []killPoint{
+		{"a call waits", func(l *load) { l.dialled("8100") }, waits},
+		{"it is offered", offer, offered},
+		{"the offer rings", offer, state("5026", bridge.PartyRinging)},
+		{"the offer is taken", offer, func(i bridge.Interaction) bool { return i.Call.From != nil }},
+		{"nobody takes the offer", func(l *load) { l.offered("8103", "5027") }, after(offered, waits)},
+		{"a waiting call is routed", (*load).routed, func(i bridge.Interaction) bool { return i.Call.Queue != nil && i.Call.Queue.Routed }},
+		{"where it is routed to answers", (*load).routed, leg("5023", bridge.LegUp)},
+	}
+}
+
+func recordingPoints() []killPoint {
+	recording := func(is func(bridge.Recording) bool) func(bridge.Interaction) bool {
+		return func(i bridge.Interaction) bool { return slices.ContainsFunc(i.Call.Recordings, is) }
+	}
+	record := func(l *load) { l.inbound(); l.tell("recording/start", `{"dn":"5023"}`) }
+	then := func(verb string) func(*load) {
+		return func(l *load) { record(l); l.tell(verb, `{"dn":"5023"}`) }
+	}
+	ended := recording(func(r bridge.Recording) bool { return r.State == bridge.RecordingStopped })
+	return []killPoint{
+		{"a recording is asked for", record, recording(func(r bridge.Recording) bool { return r.Says.Leg.State == bridge.LegRequested })},
+		{"it is being recorded", record, recording(func(r bridge.Recording) bool { return r.Hears.Leg.State == bridge.LegUp })},
+		{"a recording is paused", then("recording/pause"), recording(func(r bridge.Recording) bool { return r.State == bridge.RecordingPaused })},
+		{"a recording is stopped", then("recording/stop"), ended},
+		{"a recorded call ends", then("hangup"), ended},
+		{"a recording is handed over", then("recording/stop"), recording(func(r bridge.Recording) bool { return r.Told })},
+	}
+}
+
+func pagePoints() []killPoint {
+	calledAgain := party("5034", func(p bridge.Party) bool { return !p.Again.Until.IsZero() && p.Leg.State == bridge.LegDialed })
+	held := func(l *load) { l.atPage(); l.tellOf("5034", "hold", `{"dn":"5034"}`) }
+	return []killPoint{
+		{"a page rings", (*load).atPage, state("5034", bridge.PartyRinging)},
+		{"a page is told to answer", (*load).atPage, party("5034", func(p bridge.Party) bool { return p.Asked.Verb != "" })},
+		{"a page answers", (*load).atPage, leg("5034", bridge.LegUp)},
+		{"a page's call is held", held, state("5034", bridge.PartyHeld)},
+		{"a page is called again", (*load).again, calledAgain},
+		{"a page is back", (*load).again, after(calledAgain, party("5034", func(p bridge.Party) bool { return p.Again.Until.IsZero() }))},
 	}
 }
 
@@ -124,128 +160,18 @@ func after(first, second func(bridge.Interaction) bool) func(bridge.Interaction)
 	}
 }
 
-func callsOf(i bridge.Interaction) []bridge.Call { return append([]bridge.Call{i.Call}, i.Consults...) }
-
-func partiesOf(i bridge.Interaction) (list []bridge.Party) {
-	for _, c := range callsOf(i) {
-		list = append(list, c.Parties...)
-	}
-	return list
-}
-
-func newLoad(t *testing.T) *load {
-	t.Helper()
-	routes := make([]string, 0, 25)
-	for n := 1; n <= 25; n++ {
-		routes = append(routes, fmt.Sprintf(`{number: "80%02d", to: "dn:50%02d"}`, n, n))
-	}
-	s := newSystem(t, `
-calls: {ring_timeout: 10m}
-dns: [{numbers: [5001-5025], owner: phone}]
-queues: {sales: {number: "6000", announce: {every: 0s}}}
-routes: [{number: "8000", to: "queue:sales"}, `+strings.Join(routes, ", ")+"]\n")
-	rtp := asterisk.PortRange(t, 200)
-	text, err := os.ReadFile(s.conf)
-	require.NoError(t, err)
-	old := fmt.Sprintf("rtp: {start: %d, end: %d}", s.ports.RTPStart, s.ports.RTPEnd)
-	text = bytes.Replace(text, []byte(old), fmt.Appendf(nil, "rtp: {start: %d, end: %d}", rtp, rtp+199), 1)
-	require.NoError(t, os.WriteFile(s.conf, text, 0o600))
-	s.run("generate", "--out", filepath.Join(s.dir, "etc"))
-	s.startAsterisk()
-	s.startSidecar()
-	s.waitReady()
-	s.readPasswords()
-	l := &load{system: s, customer: s.customerPhone(), phones: map[string]*phone.Phone{}, base: map[string]call{}}
-	for n := 5001; n <= 5025; n++ {
-		dn := strconv.Itoa(n)
-		p := s.newPhone(phone.Options{
-			Bind: "127.0.0.1:0", User: dn, Password: s.phonePassword(dn), Tone: toneOf(dn),
-			Answer: map[bool]phone.AnswerMode{true: phone.RingOnly, false: phone.AutoAnswer}[dn == "5009" || dn == "5010"],
-		})
-		require.NoError(t, p.Register(t.Context(), time.Hour))
-		l.phones[dn] = p
-	}
-	s.inService("5001", "5025")
-	l.feed = s.listen(9, "supervisor")
-	l.begin()
-	return l
-}
-
-// begin makes the calls that are to outlive all kills: inbound, ringing, held, in consultation, a conference, waiting in
-// a queue, internal.
-func (l *load) begin() {
-	for n := 5001; n <= 5015; n++ {
-		if n == 5014 {
-			continue
-		}
-		dn := strconv.Itoa(n)
-		cust := dial(l.t, l.customer, "80"+dn[2:], customerTone)
-		agent, err := l.phones[dn].WaitCall(soon(l.t))
-		require.NoError(l.t, err)
-		if n <= 5008 {
-			l.pairs = append(l.pairs, pair{cust, agent})
-		}
-	}
-	l.waiting = dial(l.t, l.customer, "8000", customerTone)
-	for _, n := range []int{5018, 5020, 5022} {
-		dn := strconv.Itoa(n)
-		a := dial(l.t, l.phones[strconv.Itoa(n-1)], dn, toneOf(strconv.Itoa(n-1)))
-		b, err := l.phones[dn].WaitCall(soon(l.t))
-		require.NoError(l.t, err)
-		l.pairs = append(l.pairs, pair{a, b})
-	}
-	for _, dn := range []string{"5011", "5012"} {
-		l.command(dn, "hold", `{"dn":"`+dn+`"}`)
-	}
-	l.command("5013", "consult", `{"dn":"5013","to":"5014"}`)
-	l.command("5015", "conference", `{"dn":"5015","to":"5016"}`)
-	var shown string
-	defer func() { l.t.Log(shown) }()
-	l.eventually("the load stands", func() bool {
-		list := l.calls("supervisor")
-		up := 0
-		for _, c := range list {
-			for _, p := range c.Parties {
-				if p.State == "Established" {
-					up++
-				}
-			}
-		}
-		shown = fmt.Sprintf("%d calls, %d who talk", len(list), up)
-		return len(list) == 18 && up == 30
-	})
-	for _, c := range l.calls("supervisor") {
-		l.base[c.ID] = c
-	}
-	l.records = len(l.journal())
-	require.NoError(l.t, l.waiting.WaitSound(soon(l.t)))
-}
-
-// command is one that must be taken.
-func (l *load) command(dn, verb, body string) {
-	l.t.Helper()
-	l.eventually(dn+" can "+verb, func() bool {
-		for _, c := range l.calls("supervisor") {
-			for _, p := range c.Parties {
-				if p.DN == dn && p.State == "Established" {
-					l.as("supervisor", http.MethodPost, "/api/v1/calls/"+c.ID+"/"+verb, body).want(http.StatusOK)
-					return true
-				}
-			}
-		}
-		return false
-	})
-}
-
 // step does an operation, kills the sidecar at its point, and looks at what the next one makes of it.
 func (l *load) step(t *testing.T, p killPoint) {
 	t.Helper()
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	found := make(chan bool, 1)
-	journal := l.openJournal()
+	l.mu.Lock()
+	l.killed = false
+	l.mu.Unlock()
+	records := l.openRecords()
 	var watching sync.WaitGroup
-	watching.Go(func() { found <- l.killAt(ctx, journal, p.at) })
+	watching.Go(func() { found <- l.killAt(ctx, records, p.at) })
 	p.do(l)
 	killed := <-found
 	cancel()
@@ -255,54 +181,99 @@ func (l *load) step(t *testing.T, p killPoint) {
 	} else {
 		_ = l.taken().Wait()
 	}
+	l.note(records, func(bridge.Interaction) bool { return false }) // those of its last moment
+	_ = records.file.Close()
 	l.startSidecar()
 	l.waitReady()
 	l.check(p.name)
-	l.tidy()
+	l.tidy(p.name)
 	t.Logf("%s: killed there %t, %v", p.name, killed, time.Since(began).Round(100*time.Millisecond))
 }
 
 func (l *load) journalPath() string { return filepath.Join(l.dir, "var", "calls.journal") }
 
-// openJournal is at the end of what has been written.
-func (l *load) openJournal() *os.File {
-	l.t.Helper()
-	file, err := os.Open(l.journalPath())
-	require.NoError(l.t, err)
-	_, err = file.Seek(0, io.SeekEnd)
-	require.NoError(l.t, err)
-	return file
+// records reads the journal as it is written.
+type records struct {
+	path string
+	file *os.File
+	rest []byte
 }
 
-// killAt reads records as they are written and kills the sidecar at the wanted one of a call of the reserved DNs.
-func (l *load) killAt(ctx context.Context, journal *os.File, at func(bridge.Interaction) bool) bool {
-	defer func() { _ = journal.Close() }()
-	l.mu.Lock()
-	process := l.cmd.Process
-	l.mu.Unlock()
-	var rest []byte
-	buffer := make([]byte, 1<<16)
-	poll := time.NewTicker(time.Millisecond)
-	defer poll.Stop()
-	for idle := 0; idle < 3000; { // ms without a record: the operation is over
-		n, _ := journal.Read(buffer)
-		rest = append(rest, buffer[:n]...)
-		for line, more, ok := bytes.Cut(rest, []byte("\n")); ok; line, more, ok = bytes.Cut(rest, []byte("\n")) {
-			rest = more
+// openRecords is at the end of what has been written.
+func (l *load) openRecords() *records {
+	l.t.Helper()
+	r := &records{path: l.journalPath()}
+	var err error
+	r.file, err = os.Open(r.path)
+	require.NoError(l.t, err)
+	_, err = r.file.Seek(0, io.SeekEnd)
+	require.NoError(l.t, err)
+	return r
+}
+
+// next is the next record, if it has been written.
+func (r *records) next() (i bridge.Interaction, ok bool) {
+	for range 2 {
+		line, more, whole := bytes.Cut(r.rest, []byte("\n"))
+		if whole {
+			r.rest = more
 			var e struct{ Record bridge.Interaction }
-			if json.Unmarshal(line, &e) != nil || !slices.ContainsFunc(partiesOf(e.Record), func(p bridge.Party) bool { return reserved(p.DN) }) {
-				continue
-			}
-			idle = 0
-			if at(e.Record) {
-				_ = process.Kill()
-				return true
-			}
+			_ = json.Unmarshal(line, &e) // what ends a call is none
+			return e.Record, true
 		}
-		if n > 0 {
+		buffer := make([]byte, 1<<16)
+		n, _ := r.file.Read(buffer)
+		r.rest = append(r.rest, buffer[:n]...)
+	}
+	return i, false
+}
+
+// follow turns to the file that a restarted sidecar has put in the place of the old one.
+func (r *records) follow() {
+	old, err := r.file.Stat()
+	now, errNow := os.Stat(r.path)
+	if err != nil || errNow != nil || os.SameFile(old, now) {
+		return
+	}
+	if file, err := os.Open(r.path); err == nil {
+		_ = r.file.Close()
+		r.file, r.rest = file, nil
+	}
+}
+
+// note goes through the records of the operation's calls, until one is the wanted one. It reports whether there were any,
+// and whether it was among them.
+func (l *load) note(r *records, wanted func(bridge.Interaction) bool) (some, found bool) {
+	for i, ok := r.next(); ok; i, ok = r.next() {
+		if i.ID == "" || l.own[string(i.ID)] {
 			continue
 		}
-		idle++
+		some = true
+		for _, c := range callsOf(i) {
+			if len(c.Recordings) > 0 {
+				l.segments[string(c.ID)] = max(l.segments[string(c.ID)], len(c.Recordings))
+			}
+		}
+		if wanted(i) {
+			return true, true
+		}
+	}
+	return some, false
+}
+
+// killAt reads records as they are written, and kills the sidecar at the wanted one of the operation.
+func (l *load) killAt(ctx context.Context, r *records, at func(bridge.Interaction) bool) bool {
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for idle := 0; idle < 3000; idle++ { // ms without a record: the operation is over
+		some, found := l.note(r, at)
+		if found && l.kill() {
+			return true
+		}
+		if some {
+			idle = 0
+		}
+		r.follow()
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
@@ -310,72 +281,6 @@ func (l *load) killAt(ctx context.Context, journal *os.File, at func(bridge.Inte
 		}
 	}
 	return false
-}
-
-// post is a request to a sidecar that may be killed under it.
-func (l *load) post(path, body string) {
-	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+l.http+path, strings.NewReader(body))
-	require.NoError(l.t, err)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+l.token("supervisor"))
-	if resp, err := http.DefaultClient.Do(req); err == nil {
-		_ = resp.Body.Close()
-	}
-}
-
-// inbound is a customer's call to 5023, which answers.
-func (l *load) inbound() {
-	_, _ = l.customer.Dial(l.t.Context(), "8023") // it may never be answered
-	l.whenUp("5023")
-}
-
-// tell gives a command for the call of 5023, if the sidecar lives and it has one.
-func (l *load) tell(verb, body string) {
-	if id := l.has("5023"); id != "" {
-		l.post("/api/v1/calls/"+id+"/"+verb, body)
-	}
-}
-
-// whenUp waits until a DN talks, or the sidecar is dead.
-func (l *load) whenUp(dn string) {
-	for range 500 {
-		id, dead := l.look(dn, "Established")
-		if id != "" || dead {
-			return
-		}
-		<-time.After(tick)
-	}
-}
-
-func (l *load) has(dn string) string {
-	id, _ := l.look(dn, "")
-	return id
-}
-
-// look finds the call of a DN in a state.
-func (l *load) look(dn, state string) (id string, dead bool) {
-	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, "http://"+l.http+"/api/v1/calls", nil)
-	require.NoError(l.t, err)
-	req.Header.Set("Authorization", "Bearer "+l.token("supervisor"))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", true
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var list struct{ Calls []call }
-	if json.NewDecoder(resp.Body).Decode(&list) != nil {
-		return "", true
-	}
-	for _, c := range list.Calls {
-		for _, p := range c.Parties {
-			if p.DN == dn && (state == "" && p.State != "Released" || p.State == state) {
-				return c.ID, false
-			}
-		}
-	}
-	return "", false
 }
 
 // check holds what Asterisk has against what the sidecar knows, and both against what there was before.
@@ -395,42 +300,63 @@ func (l *load) check(name string) {
 	for _, c := range l.calls("supervisor") {
 		now[c.ID] = c
 	}
-	for id, before := range l.base {
+	for id, before := range l.base.calls {
 		require.Contains(l.t, now, id, "%s: %v is lost", name, before)
-		require.Equal(l.t, before.ConnID, now[id].ConnID, name)
-		require.Equal(l.t, before.Parties, now[id].Parties, name)
+		require.Equal(l.t, before, now[id], name)
 	}
+	l.eventually(name+": the same calls wait as before", func() bool {
+		first := l.firstQueued()
+		wrong = []string{fmt.Sprintf("%v instead of %v", first, l.base.queued)}
+		return maps.Equal(first, l.base.queued)
+	})
+	require.Equal(l.t, l.base.agent, l.agentOf("5020"), name)
+	for _, dn := range l.recorded {
+		id, _ := l.look(dn, "Established")
+		require.Equal(l.t, "Recording", l.recordingState(id), "%s: %s", name, dn)
+	}
+	l.eventually(name+": all pages are back", func() bool {
+		wrong = l.away()
+		return len(wrong) == 0
+	})
 	l.listenAll(name)
+}
+
+// away are the load's DNs whose pages are not back in their calls.
+func (l *load) away() (dns []string) {
+	l.t.Helper()
+	var list struct {
+		Calls []struct {
+			Parties []struct {
+				DN        string
+				MediaLost bool
+			}
+		}
+	}
+	l.as("supervisor", http.MethodGet, "/api/v1/calls", nil).want(http.StatusOK).into(&list)
+	for _, c := range list.Calls {
+		for _, p := range c.Parties {
+			if p.MediaLost {
+				dns = append(dns, p.DN+" is not back")
+			}
+		}
+	}
+	return dns
 }
 
 // listenAll requires that all hear whom they talk to, and who waits hears music.
 func (l *load) listenAll(name string) {
 	l.t.Helper()
 	ctx := soon(l.t)
-	var work sync.WaitGroup
-	wrong := make([]error, 2*len(l.pairs)+1)
-	work.Go(func() { wrong[0] = l.waiting.WaitSound(ctx) })
-	for n, p := range l.pairs {
-		work.Go(func() { wrong[2*n+1] = p.a.WaitTone(ctx, l.toneFrom(p.b)) })
-		work.Go(func() { wrong[2*n+2] = p.b.WaitTone(ctx, l.toneFrom(p.a)) })
+	var group errgroup.Group
+	for _, c := range l.music {
+		group.Go(func() error { return c.WaitSound(ctx) })
 	}
-	work.Wait()
-	require.NoError(l.t, errors.Join(wrong...), name)
-}
-
-// toneFrom is what a call's own phone sends.
-func (l *load) toneFrom(c *phone.Call) float64 {
-	for n, p := range l.pairs {
-		switch {
-		case p.b == c && n < 8:
-			return toneOf(strconv.Itoa(5001 + n))
-		case p.a == c && n >= 8:
-			return toneOf(strconv.Itoa(5017 + 2*(n-8)))
-		case p.b == c:
-			return toneOf(strconv.Itoa(5018 + 2*(n-8)))
+	for _, p := range l.pairs {
+		for k, who := range p {
+			group.Go(func() error { return who.ear.WaitTone(ctx, p[1-k].tone) })
 		}
 	}
-	return customerTone
+	require.NoError(l.t, group.Wait(), name)
 }
 
 // differences are channels and bridges that only one of the two knows, and calls that only the journal or REST knows.
@@ -449,11 +375,18 @@ func (l *load) differences() []string {
 					channels[p.Leg.Channel.ID] = true
 				}
 			}
+			for _, r := range c.Recordings {
+				for _, side := range []bridge.RecordedSide{r.Says, r.Hears} {
+					if side.Leg.State != bridge.LegGone {
+						channels[side.Leg.Channel.ID] = true
+					}
+				}
+			}
 		}
 	}
 	there, mixed, shown := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for line := range strings.Lines(l.pbx.RequireCLI("core show channels concise")) {
-		if fields := strings.Split(strings.TrimSpace(line), "!"); len(fields) > 5 && strings.HasPrefix(line, "PJSIP/") { // music has channels of its own
+		if fields := strings.Split(strings.TrimSpace(line), "!"); len(fields) > 5 && (strings.HasPrefix(line, "PJSIP/") || strings.HasPrefix(line, "Snoop/")) { // music has channels of its own
 			there[fields[len(fields)-1]] = true
 		}
 	}
@@ -505,48 +438,80 @@ func (l *load) journal() map[string]bridge.Interaction {
 	return list
 }
 
-// tidy ends the calls of the operation.
-func (l *load) tidy() {
+// tidy ends the calls of the operation: of them nothing is left but what was recorded, once.
+func (l *load) tidy(name string) {
 	l.t.Helper()
-	l.eventually("only the load is left", func() bool {
+	var left string
+	defer func() {
+		if l.t.Failed() {
+			l.t.Log(left)
+		}
+	}()
+	l.eventually(name+": only the load is left", func() bool {
 		list := l.calls("supervisor")
 		for _, c := range list {
-			if _, stays := l.base[c.ID]; !stays {
+			if _, stays := l.base.calls[c.ID]; !stays {
 				l.as("supervisor", http.MethodPost, "/api/v1/calls/"+c.ID+"/hangup", nil)
 			}
 		}
-		return len(list) == len(l.base) && len(l.journal()) == l.records
+		for _, c := range l.customer.Calls() {
+			if !l.stays[c] {
+				_ = c.Hangup(soon(l.t))
+			}
+		}
+		legs := l.legs()
+		left = fmt.Sprintf("%d calls, %d records, legs %v", len(list), len(l.journal()), legs)
+		return len(list) == len(l.base.calls) && len(l.journal()) == len(l.own) && maps.Equal(legs, l.base.legs)
 	})
+	for id, n := range l.segments {
+		l.stored(id, n)
+	}
+	clear(l.segments)
+	l.eventually(name+": Asterisk has no file of a recording that is over", func() bool { return l.recordingFiles() == 2*len(l.recorded) })
 }
 
-// finish ends everything. Each DN of the load sees one end of each of its calls, and of no call two.
+// stored waits until so many recordings of a call are kept; what was killed before it began to be written may be without sound.
+func (l *load) stored(call string, n int) {
+	l.t.Helper()
+	var list struct{ Recordings []recorded }
+	l.eventually(fmt.Sprintf("%d recordings of %s are kept", n, call), func() bool {
+		list.Recordings = nil
+		l.as("supervisor", http.MethodGet, "/api/v1/recordings?call="+call, nil).want(http.StatusOK).into(&list)
+		return len(list.Recordings) >= n
+	})
+	require.Len(l.t, list.Recordings, n, "%s: %+v", call, list)
+}
+
+// finish ends everything. Each DN of the load sees one end of each of its calls, and of no call two; what was recorded
+// is whole.
 func (l *load) finish() {
 	l.killSidecar() // once more, idle: from here on the desktop misses nothing
 	sessions := l.feed.lived("subscribed")
 	l.startSidecar()
 	l.waitReady()
 	l.eventually("the desktop is back", func() bool { return l.feed.lived("subscribed") >= sessions+2 })
-	for id := range l.base {
+	l.check("idle")
+	recordedCalls := map[string]string{}
+	for _, dn := range l.recorded {
+		recordedCalls[dn], _ = l.look(dn, "Established")
+	}
+	for id := range l.base.calls {
 		l.as("supervisor", http.MethodPost, "/api/v1/calls/"+id+"/hangup", nil)
 	}
-	require.NoError(l.t, l.waiting.Hangup(soon(l.t)))
+	for _, c := range l.waiting {
+		require.NoError(l.t, c.Hangup(soon(l.t)))
+	}
 	l.eventually("all calls are over", func() bool { return len(l.calls("supervisor")) == 0 })
 	l.eventually("the journal is empty", func() bool { return len(l.journal()) == 0 })
-	l.requireNoLeftovers()
-	ends := func() map[string]int {
-		l.feed.mu.Lock()
-		defer l.feed.mu.Unlock()
-		n := map[string]int{}
-		for _, e := range l.feed.events {
-			if e.Call != nil && terminal(e) {
-				n[string(e.DN)+" "+e.Call.ConnID.String()]++
-			}
-		}
-		return n
+	for dn, id := range recordedCalls {
+		left, right := l.sides(l.recordings(id, 1)[0], toneOf(dn))
+		require.Equal(l.t, []float64{customerTone}, left, dn)
+		require.Equal(l.t, []float64{toneOf(dn)}, right, dn)
 	}
+	l.requireNoLeftovers()
 	l.eventually("every DN of the load sees the end", func() bool {
-		n := ends()
-		for _, c := range l.base {
+		n := l.ends()
+		for _, c := range l.base.calls {
 			for _, p := range c.Parties {
 				if p.DN != "" && n[p.DN+" "+c.ConnID] == 0 {
 					return false
@@ -555,7 +520,20 @@ func (l *load) finish() {
 		}
 		return true
 	})
-	for who, n := range ends() {
+	for who, n := range l.ends() {
 		require.Equal(l.t, 1, n, "ends that %s saw", who)
 	}
+}
+
+// ends counts the terminal events that the desktop saw, by DN and call.
+func (l *load) ends() map[string]int {
+	l.feed.mu.Lock()
+	defer l.feed.mu.Unlock()
+	n := map[string]int{}
+	for _, e := range l.feed.events {
+		if e.Call != nil && terminal(e) {
+			n[string(e.DN)+" "+e.Call.ConnID.String()]++
+		}
+	}
+	return n
 }

@@ -60,10 +60,18 @@ func NewFactory() (*Factory, error) {
 	}, nil
 }
 
-// Media is one leg's PeerConnection: it sends stamped packets and takes them back.
+// Traffic is what the legs send and what becomes of what they hear: meter.Traffic, or a voice.
+type Traffic interface {
+	// Stamp writes the next 20 ms that a leg sends.
+	Stamp(payload []byte, leg int)
+	// Returned takes a payload that a leg has heard, and says whether it was meant for it.
+	Returned(payload []byte, leg int) bool
+}
+
+// Media is one leg's PeerConnection: it sends packets of PCMU and takes what comes back.
 type Media struct {
 	pc      *webrtc.PeerConnection
-	traffic *meter.Traffic
+	traffic Traffic
 	leg     int
 	writer  atomic.Pointer[webrtc.TrackLocalWriter]
 	wg      sync.WaitGroup
@@ -76,7 +84,7 @@ type Media struct {
 }
 
 // NewMedia makes the media of a leg.
-func (f *Factory) NewMedia(traffic *meter.Traffic, leg int) (*Media, error) {
+func (f *Factory) NewMedia(traffic Traffic, leg int) (*Media, error) {
 	pc, err := f.api.NewPeerConnection(f.config)
 	if err != nil {
 		return nil, fmt.Errorf("make a peer connection: %w", err)

@@ -19,6 +19,9 @@ type Ring struct {
 // Offer is the caller's session description.
 func (r *Ring) Offer() string { return r.invite.Body }
 
+// Header is a header of the INVITE, or "".
+func (r *Ring) Header(name string) string { return r.invite.Get(name) }
+
 // Wait returns the next call. The phone has answered 180 to it, and has said that it can be told to answer.
 func (p *Phone) Wait(ctx context.Context) (*Ring, error) {
 	select {

@@ -74,6 +74,16 @@ func (r *Registry) Occupy(number, id string) {
 	})
 }
 
+// Offered says of a call that Occupy has counted that the DN did not begin it: it rings there, as it did before a restart.
+func (r *Registry) Offered(number, id string) {
+	r.with(number, func(d *dn, _ time.Time) []EventKind {
+		if c := d.find(id); c != nil && c.phase == initiated {
+			c.phase = offered
+		}
+		return nil
+	})
+}
+
 // Answered says that the DN talks in a call of that kind, for the first time or again after a hold.
 func (r *Registry) Answered(number, id string, kind CallKind) {
 	r.with(number, func(d *dn, _ time.Time) []EventKind {

@@ -362,10 +362,12 @@ func (l *load) listenAll(name string) {
 // differences are channels and bridges that only one of the two knows, and calls that only the journal or REST knows.
 func (l *load) differences() []string {
 	channels, bridges, calls := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	empty := map[string]bool{} // bridges that were asked for, and may not have come to be: nobody was joined
 	for _, i := range l.journal() {
 		for _, c := range callsOf(i) {
 			if c.Bridged && !c.Done {
-				bridges[c.Bridge.ID] = true
+				joined := slices.ContainsFunc(c.Parties, func(p bridge.Party) bool { return p.Leg.Joined && p.Leg.State != bridge.LegGone })
+				bridges[c.Bridge.ID], empty[c.Bridge.ID] = joined, !joined
 			}
 			if c.EndedAt.IsZero() && slices.ContainsFunc(c.Parties, func(p bridge.Party) bool { return p.DN != "" }) { // who only waits is shown to nobody
 				calls[string(c.ID)] = true
@@ -398,6 +400,8 @@ func (l *load) differences() []string {
 	for _, c := range l.calls("supervisor") {
 		shown[c.ID] = true
 	}
+	maps.DeleteFunc(mixed, func(id string, _ bool) bool { return empty[id] })
+	maps.DeleteFunc(bridges, func(_ string, needed bool) bool { return !needed })
 	return slices.Concat(differ("channel", channels, there), differ("bridge", bridges, mixed), differ("call", calls, shown))
 }
 

@@ -225,12 +225,19 @@ func takeUpCalls(calls []bridge.CallView, dns *agent.Registry) {
 	for i := range calls {
 		c := &calls[i]
 		for _, p := range c.Parties {
-			if p.DN == "" || p.Role == bridge.RoleObserver || p.State != bridge.PartyEstablished && p.State != bridge.PartyHeld {
+			if p.DN == "" || p.Role == bridge.RoleObserver {
 				continue
 			}
-			dns.Answered(string(p.DN), string(c.Interaction), agent.CallKind(c.Type))
-			if p.State == bridge.PartyHeld {
-				dns.Held(string(p.DN), string(c.Interaction))
+			dn, id := string(p.DN), string(c.Interaction)
+			switch p.State {
+			case bridge.PartyAlerting, bridge.PartyRinging:
+				dns.Offered(dn, id)
+			case bridge.PartyEstablished:
+				dns.Answered(dn, id, agent.CallKind(c.Type))
+			case bridge.PartyHeld:
+				dns.Answered(dn, id, agent.CallKind(c.Type))
+				dns.Held(dn, id)
+			case bridge.PartyInitiated, bridge.PartyDialing, bridge.PartyReleased:
 			}
 		}
 	}

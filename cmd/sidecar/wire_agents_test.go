@@ -160,6 +160,15 @@ func TestCallsMoveTheAgent(t *testing.T) {
 		{Number: "030", State: bridge.PartyEstablished}, {DN: "5001", State: bridge.PartyHeld},
 	}}}, dns)
 	require.Equal(t, agent.CallOnHold, view().Activity)
+	port.Free("5001", "i3")
+
+	port.Occupy("5001", "i4")
+	takeUpCalls([]bridge.CallView{{Interaction: "i4", Type: bridge.CallInbound, Parties: []bridge.PartyView{
+		{Number: "030", State: bridge.PartyDialing}, {DN: "5001", State: bridge.PartyRinging},
+	}}}, dns)
+	require.Equal(t, agent.ReceivingCall, view().Activity)
+	dns.Unanswered("5001", "i4")
+	require.Zero(t, view().Calls, "it has rung out")
 }
 
 // A forward to a number that the DN may not dial is refused when it is set.

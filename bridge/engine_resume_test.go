@@ -121,6 +121,31 @@ func TestEngineResumedPhoneRefuses(t *testing.T) {
 	})
 }
 
+// The sidecar dies again while the phone rings for the second time: that one has its whole time, too.
+func TestEngineResumesAfterTwoDeaths(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		atPages(s, "5001")
+		before := inCall(t, s)
+		rings := func(answer time.Duration) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.phones["5001"] = phone{Ring: 100 * time.Millisecond, Answer: answer}
+		}
+		restartAfter(t, s, time.Second)
+		rings(0) // no page of ours: it answers nothing by itself
+		pass(t, 2*time.Second)
+		atPages(s, "5001")
+		restartAfter(t, s, time.Second)
+		rings(15 * time.Second)
+		pass(t, 17*time.Second)
+		after := oneCall(t, s)
+		require.Equal(t, before.ConnID, after.ConnID)
+		require.False(t, after.Parties[1].MediaLost)
+		require.Equal(t, 2, s.inBridgeOf(after))
+	})
+}
+
 func TestEngineRingsAgain(t *testing.T) {
 	t.Parallel()
 	engineTest(t, func(t *testing.T, s *sim) {

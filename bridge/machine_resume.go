@@ -43,9 +43,7 @@ func (s *step) resume(p *Party, in Reconciled) {
 		s.i.Dropped = append(s.i.Dropped, p.Leg.Channel)
 		s.do(HangupLeg{Channel: p.Leg.Channel, Cause: causeNormal})
 	}
-	if !p.resuming() {
-		p.Again = Again{Until: s.at.Add(in.Grace), Grace: in.Grace}
-	}
+	p.Again = Again{Until: s.at.Add(in.Grace), Grace: in.Grace} // anew, when we died again while it was being called
 	if p.Leg.Hold != HoldEngine {
 		p.Leg.Hold = HoldNone // what a new phone shows is a call that is not on hold
 	}

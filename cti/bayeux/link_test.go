@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -66,7 +65,7 @@ func (p *piped) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // dialPipe opens a WebSocket without a network.
-func dialPipe(t testing.TB, server http.Handler, header http.Header) (*websocket.Conn, *http.Response, error) {
+func dialPipe(t testing.TB, server http.Handler, header http.Header) (*websocket.Conn, dialed, error) {
 	t.Helper()
 	near, far := net.Pipe()
 	var accept sync.WaitGroup
@@ -89,7 +88,15 @@ func dialPipe(t testing.TB, server http.Handler, header http.Header) (*websocket
 	if err == nil {
 		t.Cleanup(func() { _ = conn.Close() })
 	}
-	return conn, response, err
+	require.NotNil(t, response, err)
+	_ = response.Body.Close() // the rest of a refusal has been read
+	return conn, dialed{response.StatusCode, response.Cookies()}, err
+}
+
+// dialed is what the server said to an upgrade.
+type dialed struct {
+	status  int
+	cookies []*http.Cookie
 }
 
 // link is a client's WebSocket. What arrives belongs to the answer of the oldest request that still misses a reply of its
@@ -224,7 +231,7 @@ func (l *link) send(t testing.TB, body string) *answer {
 			e.others++
 		}
 		if m.Channel == "/meta/handshake" {
-			break
+			break // the rest is ignored
 		}
 	}
 	l.mu.Lock()
@@ -259,10 +266,4 @@ func (l *link) awaitClose(t testing.TB) (code int, reason string) {
 		return 0, ""
 	}
 	return l.closed.Code, l.closed.Text
-}
-
-// until waits for a condition in real time, for tests over a network.
-func until(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	require.Eventually(t, condition, waitLimit, 5*time.Millisecond, what)
 }

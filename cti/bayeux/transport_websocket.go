@@ -127,7 +127,7 @@ func (k *socket) read() *websocket.CloseError {
 		case errors.Is(err, websocket.ErrReadLimit):
 			return &websocket.CloseError{Code: websocket.CloseMessageTooBig, Text: errTooLarge.Error()}
 		case err != nil:
-			return nil
+			return nil //nolint:nilerr // the other end has gone, which is how sockets end
 		case kind != websocket.TextMessage:
 			return &websocket.CloseError{Code: websocket.CloseUnsupportedData, Text: "Bayeux messages are text"}
 		}

@@ -39,7 +39,7 @@ func TestWebSocketGivesTheBrowserItsCookie(t *testing.T) {
 	s := newServer(t, bayeux.Options{WebSocket: true, BindCookie: true})
 	_, response, err := dialPipe(t, s, nil)
 	require.NoError(t, err)
-	cookies := response.Cookies()
+	cookies := response.cookies
 	require.Len(t, cookies, 1)
 	require.Equal(t, "BAYEUX_BROWSER", cookies[0].Name)
 
@@ -55,7 +55,7 @@ func TestWebSocketGivesTheBrowserItsCookie(t *testing.T) {
 	require.Equal(t, true, reply["successful"])
 	_, response, err = dialPipe(t, s, http.Header{"Cookie": {"BAYEUX_BROWSER=" + cookies[0].Value}})
 	require.NoError(t, err)
-	require.Empty(t, response.Cookies(), "it has one already")
+	require.Empty(t, response.cookies, "it has one already")
 }
 
 func TestWebSocket60PushWithoutConnectReply(t *testing.T) {
@@ -310,7 +310,7 @@ func TestWebSocket66BadOrigin(t *testing.T) {
 		"https://desk.example.com":    http.StatusSwitchingProtocols,
 	} {
 		_, response, err := dialPipe(t, s, http.Header{"Origin": {origin}})
-		require.Equal(t, want, response.StatusCode, origin)
+		require.Equal(t, want, response.status, origin)
 		require.Equal(t, want == http.StatusSwitchingProtocols, err == nil)
 	}
 }
@@ -353,7 +353,7 @@ func TestWebSocket69UpgradeRefused(t *testing.T) {
 	s := newServer(t, bayeux.Options{})
 	_, response, err := dialPipe(t, s, nil)
 	require.ErrorIs(t, err, websocket.ErrBadHandshake)
-	require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode)
+	require.Equal(t, http.StatusMethodNotAllowed, response.status)
 	require.Equal(t, []any{"long-polling"}, newClient(t, s, "anna").handshake()["supportedConnectionTypes"])
 
 	s = newServer(t, bayeux.Options{WebSocket: true})

@@ -90,12 +90,18 @@ type listener struct {
 
 func listen(t *testing.T, s *site, generation string, args ...string) *listener {
 	t.Helper()
+	return run(t, "listen.mjs", s.addr, generation, args...)
+}
+
+// run starts a listener in Node (listen.mjs) or in a page of a browser (browse.mjs).
+func run(t *testing.T, script, addr, generation string, args ...string) *listener {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	require.NoError(t, err, "Node 20 or newer is needed; after installing it run: npm ci --prefix e2e/node")
 	_, err = os.Stat(filepath.Join(listenerDir, "node_modules", "cometd"+generation, "package.json"))
 	require.NoError(t, err, "the CometD clients are not installed, run: npm ci --prefix e2e/node")
 
-	args = append([]string{"listen.mjs", "--client", generation, "--url", "http://" + s.addr + "/cometd"}, args...)
+	args = append([]string{script, "--client", generation, "--url", "http://" + addr + "/cometd"}, args...)
 	cmd := exec.CommandContext(t.Context(), node, args...)
 	cmd.Dir = listenerDir
 	cmd.Stderr = os.Stderr
@@ -116,7 +122,9 @@ func listen(t *testing.T, s *site, generation string, args ...string) *listener 
 		}
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = stdin.Close() // a browser goes with the process that started it
+		end := time.AfterFunc(waitLimit, func() { _ = cmd.Process.Kill() })
+		defer end.Stop()
 		for range l.lines { //nolint:revive // drained so that the reader ends
 		}
 		_ = cmd.Wait()

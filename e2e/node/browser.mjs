@@ -1,7 +1,8 @@
-// The little of a browser that the CometD clients need for long-polling: timers, a console, XMLHttpRequest with
-// a cookie jar. Requests go to the servers of this machine, so there is no proxy, no redirect and no TLS setting.
+// The little of a browser that the CometD clients need: timers, a console, XMLHttpRequest and WebSocket with a cookie
+// jar. Requests go to the servers of this machine, so there is no proxy, no redirect and no TLS setting.
 import http from "node:http";
 import https from "node:https";
+import { WebSocket } from "ws";
 
 /** Cookies by name, for the one server that a listener talks to. */
 export class CookieJar {
@@ -118,6 +119,16 @@ function requestClass(jar) {
     };
 }
 
+/** Makes a WebSocket class that shares the jar. As in a browser, a page can add no header. */
+function socketClass(jar) {
+    return class extends WebSocket {
+        constructor(url, protocols = []) {
+            super(url, protocols, { headers: { Cookie: jar.header() }, perMessageDeflate: false });
+            this.on("upgrade", (response) => jar.store(response.headers["set-cookie"]));
+        }
+    };
+}
+
 /** Installs the global `window` that the clients look for. Without a location every server counts as the own one. */
 export function installWindow(jar, log) {
     const write = (level) => (...args) => log(`[${level}] ${args.map(String).join(" ")}`);
@@ -126,5 +137,6 @@ export function installWindow(jar, log) {
         clearTimeout: (id) => clearTimeout(id),
         console: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
         XMLHttpRequest: requestClass(jar),
+        WebSocket: socketClass(jar),
     };
 }

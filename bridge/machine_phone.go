@@ -78,8 +78,8 @@ func (s *step) holdByEngine(p *Party, in doPhone) {
 		return
 	}
 	if in.Verb == PhoneHold {
+		s.park(p) // first, so that the event lists what can be done now
 		s.holdFor(p)
-		s.park(p)
 	} else {
 		s.backInto(p)
 	}

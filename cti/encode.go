@@ -91,7 +91,7 @@ func addParties(a *Attributes, e *bridge.Event) {
 // otherParty is the one that the event names. A PartyChanged of a transfer that names none gets the only other
 // party of the call, since clients take a PartyChanged without OtherDN for a conference.
 func otherParty(e *bridge.Event) (party bridge.PartyView, ok bool) {
-	if !e.Other.IsZero() {
+	if !e.Other.IsZero() || e.Other.Number != "" { // who is supervised in calls to come is no party of one
 		return e.Other, true
 	}
 	if e.Kind != bridge.EventPartyChanged || e.CallState != bridge.CallStateTransferred {

@@ -9,6 +9,7 @@ import (
 
 	"sidecar/access"
 	"sidecar/auth"
+	"sidecar/cti"
 	"sidecar/recording"
 	"sidecar/tap"
 )
@@ -33,6 +34,7 @@ func sentinels() []struct {
 		{tap.ErrTooMany, http.StatusServiceUnavailable, "too_many_listeners", ""},
 		{tap.ErrClosed, http.StatusServiceUnavailable, "draining", ""},
 		{errTooManyStreams, http.StatusTooManyRequests, "too_many_streams", ""},
+		{cti.ErrStalled, http.StatusServiceUnavailable, "event_log_stalled", ""},
 		{errShutdown, http.StatusServiceUnavailable, "draining", ""},
 		{recording.ErrCursor, http.StatusUnprocessableEntity, "invalid_field", "after"},
 	}

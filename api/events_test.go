@@ -232,7 +232,7 @@ func TestEventsBeginWithASnapshot(t *testing.T) {
 
 func TestEventsGoOnAfterACursor(t *testing.T) {
 	t.Parallel()
-	n := newNewsroom(t, cti.FeedOptions{Retain: 8}, api.EventsOptions{})
+	n := newNewsroom(t, cti.FeedOptions{Retain: 8, Log: cti.NewMemoryLog(8)}, api.EventsOptions{})
 	boss := n.user("boss", auth.RoleSupervisor, "")
 	n.user("x", auth.RoleAgent, "", "5001")
 	r := n.stream("", boss)

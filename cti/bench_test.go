@@ -94,6 +94,7 @@ func fanOut(b *testing.B, subscribers int, e bridge.Event, filter func(i int) ct
 	}
 	b.ReportAllocs()
 	for b.Loop() {
+		e.ID = fmt.Sprint(want)
 		f.PublishCall(e)
 		want += each
 		wait(1000 * each)

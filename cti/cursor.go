@@ -9,7 +9,7 @@ import (
 )
 
 // Cursor is a position in the feed: everything up to and including Seq has been seen. Clients get it as opaque
-// text, <epoch>:<seq>; the epoch is another one after every start of the feed.
+// text, <epoch>:<seq>; the epoch is another one when the log has begun anew.
 type Cursor struct {
 	Epoch string
 	Seq   uint64
@@ -58,7 +58,7 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func newEpoch() string {
+func NewEpoch() string {
 	var raw [5]byte
 	_, _ = rand.Read(raw[:])
 	return hex.EncodeToString(raw[:])

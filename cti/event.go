@@ -31,6 +31,7 @@ type Event struct {
 
 	Topic    Topic       `json:"-"`
 	Audience []bridge.DN `json:"-"` // whoever may see one of these DNs may see the event
+	Node     string      `json:"-"` // the sidecar that it comes from
 }
 
 // CallState is the state of a call, or of a DN in it, as clients know it.

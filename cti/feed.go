@@ -2,11 +2,11 @@ package cti
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sidecar/agent"
 	"sidecar/bridge"
@@ -14,63 +14,88 @@ import (
 
 // FeedOptions sets up a Feed. Zero values stand for the defaults.
 type FeedOptions struct {
-	Intake  int                    // events that may wait to be appended, 65536
-	Retain  int                    // events kept for those who come back, 16384
-	AgentOf func(dn string) string // who works at a DN, empty if nobody; may be nil
-	Logger  *slog.Logger
+	Node       string                 // name of this sidecar among those that share the log
+	Log        Log                    // where events are kept; nil: in memory
+	Spool      Spool                  // where they wait while the log does not answer; nil: in memory
+	StallAfter time.Duration          // how long the log may take before the subscribers are sent away, 2 s
+	Intake     int                    // events that may wait to be appended, 65536
+	Retain     int                    // events kept in memory for those who come back, 16384; older ones are read from the log
+	AgentOf    func(dn string) string // who works at a DN, empty if nobody; may be nil
+	Logger     *slog.Logger
 }
 
 const (
-	defaultIntake = 1 << 16
-	defaultRetain = 1 << 14
-	defaultBuffer = 1 << 12
-	maxBatch      = 256 // entries appended at a time, well below what a subscriber's buffer takes
+	defaultIntake     = 1 << 16
+	defaultRetain     = 1 << 14
+	defaultMemory     = 1 << 16 // records of a log, or a spool, in memory
+	defaultBuffer     = 1 << 12
+	defaultStallAfter = 2 * time.Second
+	maxBatch          = 256  // entries appended at a time, well below what a subscriber's buffer takes
+	firstFill         = 2000 // records read into memory at the start: more would delay it
 )
 
-// Feed is the one ordered sequence of events. Any goroutine may publish; one, that of Run, appends and hands out.
+// Feed is the one ordered sequence of events. Any goroutine may publish. Run appends what is published to the log, and
+// hands out what the log has: the events of this sidecar and those of others that share the log, in the log's order.
 //
-// Publishing never waits. If the intake is full, which takes an appender that stands still, the feed gives up
-// what waits there, ends all subscriptions with ErrGap, and is degraded until it has done so; whoever comes
-// back gets a snapshot.
+// Publishing never waits. While the log does not answer, events wait in the spool, subscriptions end with ErrStalled
+// and can't begin. Events for which there is no room are given up, and a gap is put in their place: whoever comes to it
+// is ended with ErrGap, or finds its cursor ErrTooOld, and gets a snapshot.
 type Feed struct {
-	epoch   string
-	agentOf func(dn string) string
+	node    string
 	log     *slog.Logger
+	store   Log
 	intake  *intake
+	append  *appender
+	scratch []*Entry      // owned by the reader
+	passed  chan struct{} // holds one token after something was handed out
 
 	published atomic.Uint64
 	appended  atomic.Uint64
 	delivered atomic.Uint64
+	replayed  atomic.Uint64
 	lost      atomic.Uint64
 	gaps      atomic.Uint64
 	slow      atomic.Uint64
+	handing   atomic.Bool // the reader is at it
 
-	// Owned by Run.
-	next    uint64 // number of the next entry
-	scratch []*Entry
+	health health
 
 	mu     sync.Mutex
+	epoch  string
+	first  uint64 // number of the oldest record that the log has, or had when we last heard of it
 	ring   *ring
-	subs   []*Subscription // replaced, never changed, so that the appender may walk it without the lock
+	subs   []*Subscription            // replaced, never changed, so that the reader may walk it without the lock
+	late   map[*Subscription]struct{} // those that read from the log, behind the ring
+	nodes  map[string]uint64          // number of the last record of each sidecar
 	closed bool
 }
 
-// NewFeed makes a feed of a new epoch. Events may be published at once; they are handed out while Run runs.
+// NewFeed makes a feed. Events may be published at once; they are appended and handed out while Run runs. With a log
+// in memory it can be subscribed to at once, otherwise after Open or when Run has opened the log.
 func NewFeed(o FeedOptions) *Feed {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.AgentOf == nil {
+		o.AgentOf = func(string) string { return "" }
+	}
+	if o.Spool == nil {
+		o.Spool = NewMemorySpool(defaultMemory)
+	}
+	if o.StallAfter <= 0 {
+		o.StallAfter = defaultStallAfter
+	}
 	f := &Feed{
-		epoch:   newEpoch(),
-		agentOf: o.AgentOf,
-		log:     o.Logger,
-		intake:  newIntake(orDefault(o.Intake, defaultIntake)),
-		ring:    newRing(orDefault(o.Retain, defaultRetain)),
-		next:    1,
-		scratch: make([]*Entry, 0, maxBatch),
+		node: o.Node, log: o.Logger, store: o.Log, intake: newIntake(orDefault(o.Intake, defaultIntake)),
+		scratch: make([]*Entry, 0, maxBatch), ring: newRing(orDefault(o.Retain, defaultRetain)),
+		late: map[*Subscription]struct{}{}, nodes: map[string]uint64{}, health: newHealth(), passed: make(chan struct{}, 1),
 	}
-	if f.agentOf == nil {
-		f.agentOf = func(string) string { return "" }
+	if f.store == nil {
+		f.store = NewMemoryLog(defaultMemory)
 	}
-	if f.log == nil {
-		f.log = slog.New(slog.DiscardHandler)
+	f.append = newAppender(f, &o)
+	if _, ok := f.store.(*MemoryLog); ok {
+		_ = f.Open(context.Background()) // it can't fail, and waits for nobody
 	}
 	return f
 }
@@ -95,16 +120,13 @@ func (f *Feed) publish(it item) {
 // with ErrFeedClosed. It is called once.
 func (f *Feed) Run(ctx context.Context) error {
 	defer f.close()
-	var spare []item
-	for {
-		select {
-		case <-f.intake.wake:
-			spare = f.drain(spare)
-		case <-ctx.Done():
-			f.drain(spare)
-			return nil
-		}
-	}
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var reader sync.WaitGroup
+	reader.Go(func() { f.read(reading) })
+	f.append.run(ctx)
+	stop()
+	reader.Wait()
+	return nil
 }
 
 // SubscribeOptions says what a subscriber wants.
@@ -115,7 +137,7 @@ type SubscribeOptions struct {
 }
 
 // Subscribe adds a subscriber. When the events after Since can't be given, the error is ErrUnknownEpoch or
-// ErrTooOld: subscribe again without Since and start with a snapshot.
+// ErrTooOld: subscribe again without Since and start with a snapshot. ErrStalled asks to come again: Wait waits.
 func (f *Feed) Subscribe(o SubscribeOptions) (*Subscription, error) {
 	s := &Subscription{
 		feed: f, filter: o.Filter, limit: orDefault(o.Buffer, defaultBuffer), wake: make(chan struct{}, 1),
@@ -128,19 +150,34 @@ func (f *Feed) Subscribe(o SubscribeOptions) (*Subscription, error) {
 	if f.closed {
 		return nil, ErrFeedClosed
 	}
-	s.start = Cursor{Epoch: f.epoch, Seq: f.ring.head}
-	if !o.Since.IsZero() {
-		if o.Since.Epoch != f.epoch {
-			return nil, ErrUnknownEpoch
-		}
-		backlog, err := f.ring.after(o.Since.Seq)
-		if err != nil {
-			return nil, err
-		}
-		s.start, s.backlog = o.Since, backlog
+	if f.health.down() {
+		return nil, ErrStalled
 	}
-	f.subs = append(slices.Clip(f.subs), s)
+	s.start = Cursor{Epoch: f.epoch, Seq: f.ring.head}
+	if o.Since.IsZero() {
+		f.subs = append(slices.Clip(f.subs), s)
+		return s, nil
+	}
+	switch at := o.Since.Seq; {
+	case o.Since.Epoch != f.epoch, at > f.ring.head:
+		return nil, ErrUnknownEpoch
+	case at+1 < f.first:
+		return nil, ErrTooOld
+	case at < f.ring.floor:
+		s.start, s.behind, s.from, s.missed = o.Since, true, at, int(f.ring.head-at) //nolint:gosec // far below 2^63
+		f.late[s] = struct{}{}
+	default:
+		s.start = o.Since
+		f.joinLocked(s, at)
+	}
 	return s, nil
+}
+
+// joinLocked lets a subscriber take part, after what the ring has for it.
+func (f *Feed) joinLocked(s *Subscription, after uint64) {
+	s.backlog = f.ring.after(after)
+	f.replayed.Add(uint64(len(s.backlog)))
+	f.subs = append(slices.Clip(f.subs), s)
 }
 
 // Head is the position of the last event handed out.
@@ -150,89 +187,48 @@ func (f *Feed) Head() Cursor {
 	return Cursor{Epoch: f.epoch, Seq: f.ring.head}
 }
 
-func (f *Feed) drain(spare []item) []item {
-	items, lost := f.intake.take(spare)
-	if lost > 0 {
-		f.gap(lost)
-	}
-	for batch := range slices.Chunk(items, maxBatch) {
-		f.appendBatch(batch)
-	}
-	clear(items)
-	return items
-}
-
-func (f *Feed) appendBatch(items []item) {
-	entries := make([]*Entry, 0, len(items))
-	for _, it := range items {
-		entry := &Entry{Event: it.encode()}
-		if entry.Event.AgentID == "" {
-			entry.Event.AgentID = f.agentOf(string(entry.Event.DN))
-		}
-		entry.Event.place(Cursor{Epoch: f.epoch, Seq: f.next})
-		data, err := json.Marshal(&entry.Event)
-		if err != nil {
-			// Can't happen with the types of Event; a number is not used up, so the feed has no hole.
-			f.log.Error("event can't be written", "event_id", entry.Event.ID, "error", err)
-			continue
-		}
-		entry.Data = data
-		entries = append(entries, entry)
-		f.next++
-	}
+// Nodes tells for each sidecar the number of its last record that has been handed out.
+func (f *Feed) Nodes() map[string]uint64 {
 	f.mu.Lock()
-	for _, entry := range entries {
-		f.ring.add(entry)
+	defer f.mu.Unlock()
+	nodes := make(map[string]uint64, len(f.nodes))
+	for node, seq := range f.nodes {
+		nodes[node] = seq
 	}
-	subs := f.subs
-	f.mu.Unlock()
-	f.appended.Add(uint64(len(entries)))
-	f.fanOut(subs, entries)
-}
-
-func (f *Feed) fanOut(subs []*Subscription, entries []*Entry) {
-	delivered := 0
-	for _, s := range subs {
-		n, gone := s.offer(entries, f.scratch)
-		delivered += n
-		if gone && f.remove(s) {
-			f.slow.Add(1)
-			f.log.Warn("feed subscriber is too slow and was cut off", "buffer", s.limit)
-		}
-	}
-	f.delivered.Add(uint64(delivered))
-}
-
-func (f *Feed) gap(lost uint64) {
-	f.mu.Lock()
-	f.ring.skip()
-	f.next = f.ring.head + 1
-	subs := f.subs
-	f.subs = nil
-	f.mu.Unlock()
-	for _, s := range subs {
-		s.end(ErrGap)
-	}
-	f.lost.Add(lost)
-	f.gaps.Add(1)
-	f.log.Error("feed could not keep up, its subscribers start over", "lost_events", lost, "subscribers", len(subs))
+	return nodes
 }
 
 func (f *Feed) close() {
 	f.mu.Lock()
 	f.closed = true
-	subs := f.subs
-	f.subs = nil
 	f.mu.Unlock()
-	for _, s := range subs {
-		s.end(ErrFeedClosed)
-	}
+	f.endAll(ErrFeedClosed)
 }
 
-// remove takes the subscription off the list and reports whether it was there.
+// endAll ends all subscriptions, and says how many there were.
+func (f *Feed) endAll(reason error) int {
+	f.mu.Lock()
+	all := f.subs
+	for s := range f.late {
+		all = append(slices.Clip(all), s)
+	}
+	f.subs = nil
+	clear(f.late)
+	f.mu.Unlock()
+	for _, s := range all {
+		s.end(reason)
+	}
+	return len(all)
+}
+
+// remove takes the subscription off the lists and reports whether it was there.
 func (f *Feed) remove(s *Subscription) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if _, ok := f.late[s]; ok {
+		delete(f.late, s)
+		return true
+	}
 	i := slices.Index(f.subs, s)
 	if i < 0 {
 		return false

@@ -1,50 +1,52 @@
 package cti
 
+import "sort"
+
 // Entry is an event in the feed with its JSON. It is shared by all subscribers and never changed.
 type Entry struct {
 	Event Event
 	Data  []byte
 }
 
-// ring keeps the last entries for those who come back. Its sequence numbers have no hole above floor.
+// ring keeps the last entries for those who come back: all that the log has above floor. Their numbers grow, and may
+// have holes.
 type ring struct {
 	entries []*Entry
-	head    uint64 // of the last entry
-	floor   uint64 // the earliest position from which everything can be replayed
+	start   int    // of the oldest
+	count   int    //
+	head    uint64 // number of the last record that was read, an event or not
+	floor   uint64 // the earliest position from which everything is here
 }
 
 func newRing(size int) *ring { return &ring{entries: make([]*Entry, size)} }
 
-// add appends the entry numbered head+1.
-func (r *ring) add(e *Entry) {
-	r.head++
-	size := uint64(len(r.entries))
-	r.entries[r.head%size] = e
-	if r.head > size {
-		r.floor = max(r.floor, r.head-size)
-	}
-}
-
-// skip loses everything up to now: the number it uses up makes the last position before it too old.
-func (r *ring) skip() {
+// reset empties the ring; what comes next follows at.
+func (r *ring) reset(at uint64) {
 	clear(r.entries)
-	r.head++
-	r.floor = r.head
+	r.start, r.count, r.head, r.floor = 0, 0, at, at
 }
 
-// after gives the entries that follow seq.
-func (r *ring) after(seq uint64) ([]*Entry, error) {
-	if seq < r.floor {
-		return nil, ErrTooOld
+// add appends an entry.
+func (r *ring) add(e *Entry) {
+	r.head = e.Event.Seq
+	if r.count < len(r.entries) {
+		r.entries[r.index(r.count)] = e
+		r.count++
+		return
 	}
-	if seq > r.head {
-		return nil, ErrUnknownEpoch
-	}
-	out := make([]*Entry, 0, r.head-seq)
-	for n := seq + 1; n <= r.head; n++ {
-		out = append(out, r.entries[n%uint64(len(r.entries))])
-	}
-	return out, nil
+	r.floor = r.entries[r.start].Event.Seq
+	r.entries[r.start] = e
+	r.start = r.index(1)
 }
 
-func (r *ring) len() int { return int(min(r.head-r.floor, uint64(len(r.entries)))) } //nolint:gosec // at most len(entries)
+func (r *ring) index(i int) int { return (r.start + i) % len(r.entries) }
+
+// after gives the entries that follow seq, which must not be before the floor.
+func (r *ring) after(seq uint64) []*Entry {
+	from := sort.Search(r.count, func(i int) bool { return r.entries[r.index(i)].Event.Seq > seq })
+	out := make([]*Entry, 0, r.count-from)
+	for i := from; i < r.count; i++ {
+		out = append(out, r.entries[r.index(i)])
+	}
+	return out
+}

@@ -19,6 +19,9 @@ type Subscription struct {
 	wake   chan struct{}
 
 	// Owned by the goroutine that calls Next.
+	behind  bool     // what comes next must be read from the log
+	from    uint64   // number of the last record that was read there
+	missed  int      // how many there are, about, before the first Next
 	backlog []*Entry // to be replayed, not filtered yet
 	given   []*Entry // what the last Next returned, to be used again
 
@@ -33,13 +36,22 @@ func (s *Subscription) Start() Cursor { return s.start }
 
 // Backlog is how many events, filtered or not, were there to be replayed when the subscription began. It is
 // zero after the first Next.
-func (s *Subscription) Backlog() int { return len(s.backlog) }
+func (s *Subscription) Backlog() int { return s.missed + len(s.backlog) }
 
 // Next waits for events and gives all there are, in order. The slice is valid until the next call. After the end
 // of the subscription it gives what was queued before, then the reason.
 func (s *Subscription) Next(ctx context.Context) ([]*Entry, error) {
-	if replay := s.replay(); len(replay) > 0 {
-		return replay, nil
+	s.missed = 0
+	for {
+		if replay := s.replay(); len(replay) > 0 {
+			return replay, nil
+		}
+		if !s.behind {
+			break
+		}
+		if err := s.feed.older(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	for {
 		batch, err := s.take()

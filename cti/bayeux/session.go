@@ -134,6 +134,9 @@ func (s *Session) Batch(fn func()) {
 // disconnect of the server's.
 func (s *Session) Close(reason CloseReason) { s.end(reason, true) }
 
+// Drop ends the session so that its client comes back: it finds the session unknown and shakes hands anew.
+func (s *Session) Drop(reason CloseReason) { s.end(reason, false) }
+
 // end moves an open session to its end; only the first call does anything. With a farewell the session stays known
 // until its client has heard of it.
 func (s *Session) end(reason CloseReason, farewell bool) {

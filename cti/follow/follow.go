@@ -68,14 +68,14 @@ func New(o Options) (*Follower, error) {
 }
 
 // Next waits for messages and gives all there are. A reader that was too slow ends with cti.ErrSlowConsumer, and may go on
-// by Resume; the other errors are cti.ErrFeedClosed and the context's.
+// by Resume; the other errors are cti.ErrStalled, cti.ErrFeedClosed and the context's.
 func (f *Follower) Next(ctx context.Context) ([]Message, error) {
 	if out := f.waiting; len(out) > 0 {
 		f.waiting = nil
 		return out, nil
 	}
 	entries, err := f.sub.Next(ctx)
-	if errors.Is(err, cti.ErrGap) {
+	if errors.Is(err, cti.ErrGap) || errors.Is(err, cti.ErrTooOld) {
 		if err = f.start(true); err == nil {
 			return f.Next(ctx) // there is a snapshot: it goes no deeper
 		}

@@ -46,12 +46,13 @@ func (c *client) subscribe(channel string, stream Stream) error {
 		again = true
 	}
 	p := &pump{client: c, channel: channel, stream: stream}
-	var err error
-	since, named := c.ext.cursorFor(channel)
-	if named && !again {
-		err = p.resume(since)
-	} else {
-		err = p.start(false)
+	p.begin = func() error { return p.start(false) }
+	if since, named := c.ext.cursorFor(channel); named && !again {
+		p.begin = func() error { return p.resume(since) }
+	}
+	err := p.begin()
+	if errors.Is(err, cti.ErrStalled) {
+		err = nil // run waits for the feed
 	}
 	if err != nil {
 		p.abandon()
@@ -83,8 +84,9 @@ type pump struct {
 	work    sync.WaitGroup
 
 	// Owned by run, before it by subscribe.
-	sub  *cti.Subscription
-	last cti.Cursor // of the last event delivered
+	begin func() error // what run does first if it was not done
+	sub   *cti.Subscription
+	last  cti.Cursor // of the last event delivered
 }
 
 func (p *pump) close() {
@@ -92,7 +94,7 @@ func (p *pump) close() {
 	p.work.Wait()
 }
 
-// abandon gives up a pump that never ran.
+// abandon gives up the subscription if there is one.
 func (p *pump) abandon() {
 	if p.sub != nil {
 		p.sub.Close()
@@ -185,7 +187,15 @@ func (p *pump) sees(dn bridge.DN) bool {
 
 // run ends with the session or its subscription, or with the feed.
 func (p *pump) run(ctx context.Context) {
-	defer func() { p.sub.Close() }()
+	defer p.abandon()
+	for p.sub == nil { // the feed had no place for us yet
+		if p.client.of.opts.Feed.Wait(ctx) != nil {
+			return
+		}
+		if err := p.begin(); err != nil && !errors.Is(err, cti.ErrStalled) {
+			return
+		}
+	}
 	for {
 		entries, err := p.sub.Next(ctx)
 		if err == nil {
@@ -199,8 +209,10 @@ func (p *pump) run(ctx context.Context) {
 		case err == nil:
 		case errors.Is(err, cti.ErrSlowConsumer):
 			err = p.resume(p.last)
-		case errors.Is(err, cti.ErrGap):
+		case errors.Is(err, cti.ErrGap), errors.Is(err, cti.ErrTooOld):
 			err = p.start(true)
+		case errors.Is(err, cti.ErrStalled):
+			p.session().Drop(ReasonStalled)
 		}
 		if err != nil {
 			return

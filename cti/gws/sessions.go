@@ -40,6 +40,9 @@ const (
 // ReasonToken ends the session of a client whose token has expired or was revoked.
 const ReasonToken bayeux.CloseReason = "token"
 
+// ReasonStalled ends all sessions while the event log does not answer: their clients come back and get what they have missed.
+const ReasonStalled bayeux.CloseReason = "stalled"
+
 // Sessions are the CometD sessions of one dialect's clients: a Bayeux server that is fed from a cti.Feed.
 //
 // A handshake carries a token in the Authorization header, in ext.auth.token or in the session cookie. It may

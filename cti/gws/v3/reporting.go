@@ -3,6 +3,7 @@ package v3
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -188,6 +189,12 @@ func (s *Server) count(ctx context.Context) {
 	}
 	for {
 		sub, err := s.o.Feed.Subscribe(cti.SubscribeOptions{Filter: func(e *cti.Event) bool { return e.Topic == cti.TopicAgent }})
+		if errors.Is(err, cti.ErrStalled) {
+			if s.o.Feed.Wait(ctx) == nil {
+				continue
+			}
+			return
+		}
 		if err != nil {
 			return // the feed has stopped
 		}

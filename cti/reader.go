@@ -1,0 +1,230 @@
+package cti
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sidecar/internal/backoff"
+)
+
+// openTimeout bounds one attempt to open the log and to read the first of it.
+const openTimeout = 10 * time.Second
+
+// read hands out what the log has until ctx ends.
+func (f *Feed) read(ctx context.Context) {
+	pause := backoff.New(backoff.Policy{Min: 50 * time.Millisecond, Max: 2 * time.Second})
+	f.health.mu.Lock()
+	opened := f.health.opened
+	f.health.mu.Unlock()
+	for ctx.Err() == nil {
+		var err error
+		if !opened {
+			err = f.Open(ctx)
+		}
+		if err == nil {
+			pause.Reset()
+			err = f.store.Follow(ctx, f.Head().Seq, f.handOut)
+		}
+		opened = false
+		if ctx.Err() != nil {
+			return
+		}
+		f.log.Warn("event log can't be read, trying again", "error", err)
+		_ = backoff.Sleep(ctx, pause.Next()) // the loop looks at ctx
+	}
+}
+
+// Open opens the log and reads the end of it, so that the feed can be subscribed to. Run does it too: an error here is
+// nothing but the news that the log can't be had at the moment.
+func (f *Feed) Open(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	state, err := f.store.Open(ctx)
+	if err != nil {
+		return fmt.Errorf("open the event log: %w", err)
+	}
+	f.mu.Lock()
+	before, head := f.epoch, f.ring.head
+	f.first = state.First
+	f.mu.Unlock()
+	if before != state.Epoch || head > state.Last || head+1 < state.First {
+		if before != "" {
+			f.log.Warn("event log begins anew", "epoch", state.Epoch, "first", state.First, "last", state.Last, "subscribers", f.endAll(ErrGap))
+		}
+		if err := f.fill(ctx, state); err != nil {
+			return err
+		}
+	}
+	f.settle(func(h *health) {
+		if !h.opened {
+			h.opened = true
+			close(h.open)
+		}
+	})
+	return nil
+}
+
+// fill puts the end of the log into the ring.
+func (f *Feed) fill(ctx context.Context, state LogState) error {
+	f.mu.Lock()
+	f.epoch = state.Epoch
+	f.ring.reset(max(state.First-1, state.Last-min(state.Last, min(uint64(len(f.ring.entries)), firstFill))))
+	at := f.ring.head
+	f.mu.Unlock()
+	for at < state.Last {
+		batch, err := f.store.Read(ctx, at, maxBatch)
+		if err != nil || len(batch) == 0 {
+			return fmt.Errorf("read the event log after %d: %w", at, err)
+		}
+		for i := range batch {
+			if batch[i].Node == f.node {
+				f.append.own.remember(batch[i].ID)
+			}
+		}
+		f.handOut(batch)
+		at = batch[len(batch)-1].Seq
+	}
+	return nil
+}
+
+// handOut gives records of the log to the subscribers, and keeps them for those to come.
+func (f *Feed) handOut(records []Stored) {
+	f.handing.Store(true)
+	defer f.handing.Store(false)
+	f.mu.Lock()
+	epoch, head := f.epoch, f.ring.head
+	f.mu.Unlock()
+	entries := make([]*Entry, 0, len(records))
+	for i := range records {
+		r := &records[i]
+		if r.Seq <= head {
+			continue
+		}
+		if r.Kind == RecordGap {
+			f.pass(entries, r)
+			entries = entries[:0:0]
+			f.gap(r)
+			continue
+		}
+		entry, err := f.entry(r, epoch)
+		if err != nil {
+			f.log.Warn("record of the event log is left out", "node", r.Node, "error", err)
+			continue
+		}
+		entries = append(entries, entry)
+	}
+	if len(records) > 0 {
+		f.pass(entries, &records[len(records)-1])
+	}
+	f.settle(nil)
+	select {
+	case f.passed <- struct{}{}:
+	default:
+	}
+}
+
+// entry spares the decoding of our own events.
+func (f *Feed) entry(r *Stored, epoch string) (*Entry, error) {
+	own := f.append.own.take(r.ID)
+	if own == nil {
+		return DecodeRecord(r, epoch)
+	}
+	entry := &Entry{Event: *own}
+	return entry, entry.place(r, epoch)
+}
+
+// pass hands out the entries up to and including a record.
+func (f *Feed) pass(entries []*Entry, upTo *Stored) {
+	f.mu.Lock()
+	for _, entry := range entries {
+		f.ring.add(entry)
+		f.nodes[entry.Event.Node] = entry.Event.Seq
+	}
+	f.ring.head = max(f.ring.head, upTo.Seq)
+	subs := f.subs
+	f.mu.Unlock()
+	f.fanOut(subs, entries)
+}
+
+func (f *Feed) fanOut(subs []*Subscription, entries []*Entry) {
+	if len(entries) == 0 {
+		return
+	}
+	delivered := 0
+	for _, s := range subs {
+		n, gone := s.offer(entries, f.scratch)
+		delivered += n
+		if gone && f.remove(s) {
+			f.slow.Add(1)
+			f.log.Warn("feed subscriber is too slow and was cut off", "buffer", s.limit)
+		}
+	}
+	f.delivered.Add(uint64(delivered))
+}
+
+// gap takes that events are missing in the log.
+func (f *Feed) gap(at *Stored) {
+	f.mu.Lock()
+	f.ring.reset(at.Seq)
+	f.first = at.Seq + 1
+	f.mu.Unlock()
+	f.gaps.Add(1)
+	f.log.Error("events are missing in the log, the subscribers start over", "node", at.Node, "subscribers", f.endAll(ErrGap))
+}
+
+// older gives a subscriber what follows in the log, at last what the ring has: from then on it takes part.
+func (f *Feed) older(ctx context.Context, s *Subscription) error {
+	f.mu.Lock()
+	if _, ok := f.late[s]; !ok {
+		f.mu.Unlock()
+		s.behind = false // it has ended
+		return nil
+	}
+	epoch, floor := f.epoch, f.ring.floor
+	if s.from >= floor {
+		delete(f.late, s)
+		f.joinLocked(s, s.from)
+		f.mu.Unlock()
+		s.behind = false
+		return nil
+	}
+	f.mu.Unlock()
+	records, err := f.store.Read(ctx, s.from, maxBatch)
+	if err != nil {
+		return f.unread(ctx, s, err)
+	}
+	for i := range records {
+		r := &records[i]
+		if r.Kind == RecordGap {
+			return f.unread(ctx, s, ErrTooOld)
+		}
+		if entry, err := DecodeRecord(r, epoch); err == nil { // those that are none were told of when they came
+			s.backlog = append(s.backlog, entry)
+		}
+		s.from = r.Seq
+	}
+	f.replayed.Add(uint64(len(records)))
+	if len(records) == 0 {
+		s.from = floor
+	}
+	return nil
+}
+
+// unread ends a subscription whose events can't be had.
+func (f *Feed) unread(ctx context.Context, s *Subscription, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("read the event log: %w", context.Cause(ctx))
+	case errors.Is(err, ErrTooOld):
+		f.mu.Lock()
+		f.first = max(f.first, s.from+2)
+		f.mu.Unlock()
+	default:
+		err = fmt.Errorf("%w: %w", ErrStalled, err)
+	}
+	f.remove(s)
+	s.end(err)
+	return err
+}

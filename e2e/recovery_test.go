@@ -370,7 +370,7 @@ func (l *load) differences() []string {
 				joined := slices.ContainsFunc(c.Parties, func(p bridge.Party) bool { return p.Leg.Joined && p.Leg.State != bridge.LegGone })
 				bridges[c.Bridge.ID], empty[c.Bridge.ID] = joined, !joined
 			}
-			if c.EndedAt.IsZero() && slices.ContainsFunc(c.Parties, func(p bridge.Party) bool { return p.DN != "" }) { // who only waits is shown to nobody
+			if c.EndedAt.IsZero() && slices.ContainsFunc(c.Parties, func(p bridge.Party) bool { return p.DN != "" && p.State != bridge.PartyReleased }) { // who only waits is shown to nobody
 				calls[string(c.ID)] = true
 			}
 			for _, p := range c.Parties {

@@ -28,14 +28,14 @@ type files struct{ *ariswitch.Stored }
 
 func (f files) Fetch(ctx context.Context, server, name string) (io.ReadCloser, error) {
 	file, err := f.Stored.Fetch(ctx, bridge.ServerID(server), name)
-	return file, gone(err)
+	return file, notThere(err)
 }
 
 func (f files) Remove(ctx context.Context, server, name string) error {
-	return gone(f.Stored.Remove(ctx, bridge.ServerID(server), name))
+	return notThere(f.Stored.Remove(ctx, bridge.ServerID(server), name))
 }
 
-func gone(err error) error {
+func notThere(err error) error {
 	if errors.Is(err, ariswitch.ErrNoRecording) {
 		return errors.Join(recording.ErrGone, err)
 	}

@@ -57,14 +57,29 @@ func (a *actor) feed(in Input) {
 // handle takes an input that is not about one of the calls alone, or says itself about which.
 func (a *actor) handle(in Input) { a.handleFor("", in) }
 
+// arm starts the timer of a party, in place of the one that it has.
+func (a *actor) arm(effect StartTimer) {
+	if old := a.timers[effect.Party]; old != nil {
+		old.Stop()
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(time.Until(effect.At), func() {
+		a.loop.Post(func() {
+			if a.timers[effect.Party] == timer {
+				delete(a.timers, effect.Party)
+				a.ringTimeout(effect.Party)
+			}
+		})
+	})
+	a.timers[effect.Party] = timer
+}
+
 // ringTimeout ends the ringing of a party. While the server is out of reach it may have been answered long ago: the
 // end of the gap arms the timer again.
 func (a *actor) ringTimeout(id PartyID) {
-	a.loop.Post(func() {
-		if !a.e.isDown(a.server) {
-			a.handle(RingTimeout{Party: id})
-		}
-	})
+	if !a.e.isDown(a.server) {
+		a.handle(RingTimeout{Party: id})
+	}
 }
 
 // reconcile compares the interaction with what its server has.
@@ -120,14 +135,15 @@ func (a *actor) start(effect Effect) {
 			delete(a.waiting, effect.Token)
 		}
 	case StartTimer:
-		if old := a.timers[effect.Party]; old != nil {
-			old.Stop()
-		}
-		a.timers[effect.Party] = time.AfterFunc(time.Until(effect.At), func() { a.ringTimeout(effect.Party) })
+		a.arm(effect)
 	case OccupyDN:
 		a.e.Agents.Occupy(effect.DN, a.id)
 	case HandOver:
 		a.handOver(effect)
+	case ForgetCall:
+		a.e.logEnd(a.id, &effect.Call)
+	case ForgetLeg:
+		a.e.forgetLeg(a, effect)
 	case TellQueue:
 		a.tellQueue(effect)
 	case AskPhone:

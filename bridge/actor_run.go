@@ -68,7 +68,7 @@ func (a *actor) run(effect Effect) {
 		a.e.Agents.Free(effect.DN, a.id)
 	case FreeCaps:
 		a.e.caps.free(effect.Channel)
-	case OccupyDN, StartTimer, Reply, AskPhone, TellQueue, HandOver: // done by start
+	case OccupyDN, StartTimer, Reply, AskPhone, TellQueue, HandOver, ForgetCall, ForgetLeg: // done by start
 	}
 	if err != nil && a.e.ctx.Err() == nil {
 		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)

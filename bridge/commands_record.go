@@ -24,6 +24,7 @@ type FinishedRecording struct {
 	Says      string // name of the file of what the recorded party says
 	Hears     string // and of what it hears
 	Segment   int
+	DNs       []DN // that talked in the call while it was recorded, or before
 	StartedAt time.Time
 	EndedAt   time.Time
 	By        DN
@@ -113,8 +114,14 @@ func (e *Engine) handOverAgain(i *Interaction) {
 
 // finished is what the recorder is given.
 func (r *Recording) finished(server ServerID, call CallView) FinishedRecording {
+	dns := slices.Clone(r.Former)
+	for _, p := range call.Parties {
+		if p.DN != "" && !p.JoinedAt.IsZero() && !slices.Contains(dns, p.DN) {
+			dns = append(dns, p.DN)
+		}
+	}
 	return FinishedRecording{
-		Server: server, Call: call, Says: r.Says.Name, Hears: r.Hears.Name, Segment: r.Segment,
+		DNs: dns, Server: server, Call: call, Says: r.Says.Name, Hears: r.Hears.Name, Segment: r.Segment,
 		StartedAt: r.StartedAt, EndedAt: r.EndedAt, By: r.By, Reason: r.Reason,
 	}
 }

@@ -116,6 +116,12 @@ type (
 	// FreeDN ends the DN's part in the interaction, FreeCaps the channel's part in all caps.
 	FreeDN   struct{ DN DN }
 	FreeCaps struct{ Channel ChannelID }
+	// ForgetCall and ForgetLeg tell of what the record has no more.
+	ForgetCall struct{ Call Call }
+	ForgetLeg  struct {
+		Channel ChannelID
+		Name    string
+	}
 	// OccupyDN counts a call that the DN began itself.
 	OccupyDN struct{ DN DN }
 	// StartTimer arms the ringing timer of a party: RingTimeout.
@@ -166,5 +172,7 @@ func (DestroyBridge) isEffect()  {}
 func (FreeDN) isEffect()         {}
 func (FreeCaps) isEffect()       {}
 func (OccupyDN) isEffect()       {}
+func (ForgetCall) isEffect()     {}
+func (ForgetLeg) isEffect()      {}
 func (StartTimer) isEffect()     {}
 func (Reply) isEffect()          {}

@@ -243,9 +243,25 @@ func (e *Engine) forget(a *actor) {
 		e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
 	}
 	for n := range a.state.calls() { // the loop has ended: nobody else touches it
-		c := a.state.nth(n)
-		e.log.Info("call_ended", "interaction", a.id, "call", c.ID, "conn_id", c.ConnID.String(), "type", c.Type,
-			"ani", c.ANI, "dnis", c.DNIS, "answered", !c.AnsweredAt.IsZero(), "duration", c.EndedAt.Sub(c.StartedAt))
+		e.logEnd(a.id, a.state.nth(n))
+	}
+}
+
+// logEnd writes a call's one closing line.
+func (e *Engine) logEnd(id InteractionID, c *Call) {
+	e.log.Info("call_ended", "interaction", id, "call", c.ID, "conn_id", c.ConnID.String(), "type", c.Type,
+		"ani", c.ANI, "dnis", c.DNIS, "answered", !c.AnsweredAt.IsZero(), "duration", c.EndedAt.Sub(c.StartedAt))
+}
+
+// forgetLeg ends the search for an actor by a channel that is gone for long.
+func (e *Engine) forgetLeg(a *actor, leg ForgetLeg) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.arrivals[leg.Channel] == a {
+		delete(e.arrivals, leg.Channel)
+		if e.legs[leg.Name] == leg.Channel {
+			delete(e.legs, leg.Name)
+		}
 	}
 }
 

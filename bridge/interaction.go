@@ -16,6 +16,7 @@ type Interaction struct {
 	Watches   []Watch // supervisors at its calls
 	Outbox    []Event // events of the last step; published again after a restart, under the same ids
 	NextLeg   int
+	Watched   int // how many supervisors came to them
 	LastParty int // the last id that a party was given
 	Finished  bool
 	Dropped   []ChannelID // died with our gateway: given up by their parties, and not known to be gone

@@ -28,6 +28,7 @@ func next(state Interaction, in stamped) (Interaction, []Effect) {
 		return state, nil
 	}
 	s := &step{i: state.clone(), at: in.At}
+	s.prune()
 	before := s.i.views()
 	if in.Call != "" {
 		s.n = s.i.find(func(c *Call) bool { return c.ID == in.Call && c.EndedAt.IsZero() })

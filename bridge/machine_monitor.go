@@ -26,9 +26,10 @@ func (s *step) monitor(in doMonitor) {
 		return
 	}
 	c := s.call()
+	s.i.Watched = max(s.i.Watched, len(s.i.Watches)) + 1
 	w := Watch{
 		Order: in.Order, Call: c.ID, Target: target.DN, Mode: in.Mode, Scope: in.Scope, Hidden: in.Hidden,
-		Bridge: BridgeID{Server: s.i.Server, ID: fmt.Sprintf("%s.m%d", s.i.ID, len(s.i.Watches)+1)},
+		Bridge: BridgeID{Server: s.i.Server, ID: fmt.Sprintf("%s.m%d", s.i.ID, s.i.Watched)},
 		Party: Party{
 			ID: s.nextParty(), DN: in.Dest.Endpoint.DN, Number: in.Dest.Number, Role: RoleObserver,
 			State: PartyAlerting, Dest: in.Dest, Reply: in.Reply,

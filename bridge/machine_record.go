@@ -22,6 +22,7 @@ type Recording struct {
 	StartedAt time.Time
 	EndedAt   time.Time
 	Told      bool           // what was recorded is handed over
+	Former    []DN           // talked in the call, and are in its record no more
 	Left      RecordingState // what it was when its sound ended without a command, until another party is recorded instead
 }
 
@@ -126,7 +127,11 @@ func (s *step) startRecording(by DN, reason string, state RecordingState) {
 	if of == nil {
 		return
 	}
-	r := Recording{Segment: len(c.Recordings) + 1, State: state, Of: of.ID, By: by, Reason: reason, StartedAt: s.at}
+	segment := 1
+	if n := len(c.Recordings); n > 0 {
+		segment = c.Recordings[n-1].Segment + 1
+	}
+	r := Recording{Segment: segment, State: state, Of: of.ID, By: by, Reason: reason, StartedAt: s.at}
 	hear := []SnoopHear{HearIn, HearOut}
 	for k, side := range r.sides() {
 		side.Leg = s.newLeg("")

@@ -586,6 +586,8 @@ func (simPlan) Dial(from DN, _, number string) (Destination, error) {
 		return Destination{}, &TargetError{Number: number, Rule: "own DN"}
 	case number == "0900":
 		return Destination{}, &TargetError{Number: number, Rule: "denied"}
+	case number == "6000":
+		return Destination{Queue: "sales", Dialled: number, Number: number}, nil
 	case number == "8000":
 		return Destination{Treatment: Treatment{"messages", "closed"}, Dialled: number, Number: number}, nil
 	case strings.HasPrefix(number, "50"):

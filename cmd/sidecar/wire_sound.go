@@ -50,10 +50,8 @@ func (p recorderPort) Finished(r bridge.FinishedRecording) {
 		Type: string(r.Call.Type), ANI: r.Call.ANI, DNIS: r.Call.DNIS, Segment: r.Segment, StartedAt: r.StartedAt,
 		EndedAt: r.EndedAt, By: string(r.By), Reason: r.Reason,
 	}
-	for _, party := range r.Call.Parties {
-		if party.DN != "" && !party.JoinedAt.IsZero() {
-			done.DNs = append(done.DNs, string(party.DN))
-		}
+	for _, dn := range r.DNs {
+		done.DNs = append(done.DNs, string(dn))
 	}
 	p.archive.Finished(done)
 }

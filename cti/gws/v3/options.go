@@ -44,7 +44,8 @@ type Options struct {
 	Access   *access.Access
 	Tokens   Tokens
 	Users    Users
-	Released func(dn bridge.DN) []bridge.CallView // that the DN has left and not put away
+	Released func(dn bridge.DN) []bridge.CallView                                        // that the DN has left and not put away
+	Complete func(ctx context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) // puts one away, for desktops that don't
 	Feed     *cti.Feed
 	Snapshot cti.Snapshotter
 	Keep     Keep

@@ -13,6 +13,7 @@ import (
 
 	"sidecar/agent"
 	"sidecar/auth"
+	"sidecar/bridge"
 	"sidecar/cti"
 )
 
@@ -205,12 +206,23 @@ func (s *Server) count(ctx context.Context) {
 			}
 			for _, e := range entries {
 				s.tally.take(&e.Event)
+				s.putAway(ctx, &e.Event)
 			}
 		}
 		sub.Close()
 		if ctx.Err() != nil {
 			return
 		}
+	}
+}
+
+// putAway completes a call that has ended at a DN whose desktop wants it so.
+func (s *Server) putAway(ctx context.Context, e *cti.Event) {
+	if e.Call == nil || e.Call.State != cti.StateReleased || !s.sessions.autoCompletes(string(e.DN)) {
+		return
+	}
+	if _, err := s.o.Complete(ctx, bridge.PartyCommand{Call: e.Call.ID, By: e.DN}); err != nil { // somebody was faster
+		s.o.Logger.DebugContext(ctx, "workspace_complete", "dn", e.DN, "error", err)
 	}
 }
 

@@ -45,8 +45,8 @@ type Server struct {
 
 // New starts the API; Close ends it.
 func New(o Options) (*Server, error) {
-	if o.Access == nil || o.Tokens == nil || o.Users == nil || o.Released == nil || o.Feed == nil || o.Snapshot == nil || o.Keep == nil || o.Client == nil {
-		return nil, fmt.Errorf("%w: Access, Tokens, Users, Released, Feed, Snapshot, Keep and Client are needed", ErrOptions)
+	if o.Access == nil || o.Tokens == nil || o.Users == nil || o.Released == nil || o.Complete == nil || o.Feed == nil || o.Snapshot == nil || o.Keep == nil || o.Client == nil {
+		return nil, fmt.Errorf("%w: Access, Tokens, Users, Released, Complete, Feed, Snapshot, Keep and Client are needed", ErrOptions)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

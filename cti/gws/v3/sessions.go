@@ -184,6 +184,20 @@ func (s *sessions) at(dn string) []auth.UserID {
 	return list
 }
 
+// autoCompletes reports whether all who work at a DN have their calls put away for them.
+func (s *sessions) autoCompletes(dn string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := false
+	for _, one := range s.seats {
+		if one.dn == dn && !one.autoComplete {
+			return false
+		}
+		found = found || one.dn == dn
+	}
+	return found
+}
+
 // cookie carries a session to its client; nil makes it forget. Without TLS it is not Secure, or the client would lose it.
 func (s *session) cookie(secure bool) *http.Cookie {
 	c := &http.Cookie{ // #nosec G124 -- Secure would keep it from working without TLS

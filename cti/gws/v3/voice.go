@@ -43,6 +43,9 @@ func (s *Server) agentCommand(ctx context.Context, r *request, verb agent.Verb, 
 	if verb == agent.VerbSetForward && cmd.To == "" {
 		return missing()
 	}
+	if verb == agent.VerbNotReady && cmd.Mode == agent.ModeAfterCallWork && cmd.Reason == "" { // which needs no reason
+		cmd.Verb, cmd.Mode = agent.VerbAfterCallWork, ""
+	}
 	before, err := s.o.Access.Agent(r.who, dn)
 	if err != nil {
 		return err

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Gets what this machine lacks. Idempotent: where everything is there it only looks.
 #   deps.sh run    what `make up` needs: Go, Asterisk, curl
-#   deps.sh test   besides: a C compiler (go test -race), libopus, SIPp, Chromium, ip and iptables, Node.js with the packages of
-#                  e2e/node and web, the tools
+#   deps.sh test   besides: a C compiler (go test -race), libopus, SIPp, Chromium, ip and iptables, nginx (its service is kept from
+#                  running), Node.js with the packages of e2e/node and web, the tools
 #   deps.sh bench  besides: rtpengine, which the gateway is compared with; its service is kept from running
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -75,18 +75,19 @@ node_packages() {
   printf '%s\n' "$sum" >"$stamp"
 }
 
-# Installs packages and starts none of the services that they bring, now or at the next boot.
+# Installs a package and starts none of the services that it brings, now or at the next boot.
+#   install_without_services PACKAGE SERVICE...
 install_without_services() {
-  local as_root=() policy=/usr/sbin/policy-rc.d
+  local as_root=() policy=/usr/sbin/policy-rc.d package=$1
+  shift
   ((EUID == 0)) || as_root=(sudo -n)
   if [[ ! -e $policy ]]; then
     # Debian's way to say no: invoke-rc.d(8) asks this program.
     "${as_root[@]}" sh -c "printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy"
     trap '"${as_root[@]}" rm -f -- "$policy"' RETURN
   fi
-  install_packages "$@"
-  ! command -v systemctl >/dev/null ||
-    "${as_root[@]}" systemctl mask rtpengine-daemon.service rtpengine-recording-daemon.service >/dev/null 2>&1 || true
+  install_packages "$package"
+  ! command -v systemctl >/dev/null || "${as_root[@]}" systemctl mask "$@" >/dev/null 2>&1 || true
 }
 
 test_dependencies() {
@@ -97,6 +98,7 @@ test_dependencies() {
   [[ -r /usr/include/stdlib.h ]] || missing+=(libc6-dev)
   pkg-config --exists opus 2>/dev/null || missing+=(libopus-dev)
   install_packages "${missing[@]}"
+  command -v nginx >/dev/null || install_without_services nginx-light nginx.service
   check_go
   check_node
   node_packages
@@ -115,7 +117,7 @@ main() {
     test) test_dependencies ;;
     bench)
       test_dependencies
-      command -v rtpengine >/dev/null || install_without_services rtpengine-daemon
+      command -v rtpengine >/dev/null || install_without_services rtpengine-daemon rtpengine-daemon.service rtpengine-recording-daemon.service
       ;;
     *) die "usage: deps.sh run|test|bench" ;;
   esac

@@ -153,13 +153,15 @@ func (l *listener) next() msg {
 // expect skips to the line of a lifecycle step.
 func (l *listener) expect(lifecycle string, successful bool) msg {
 	l.t.Helper()
+	var skipped []msg
 	for {
 		m := l.next()
 		if m["lifecycle"] == lifecycle && m["successful"] == successful {
 			return m
 		}
 		require.NotContains(l.t, m, "garbage")
-		require.NotEqual(l.t, "ended", m["lifecycle"], "waiting for %s: %v", lifecycle, m)
+		skipped = append(skipped, m)
+		require.NotEqual(l.t, "ended", m["lifecycle"], "waiting for %s: %v", lifecycle, skipped)
 		require.NotContains(l.t, m, "data", "an event while waiting for %s", lifecycle)
 	}
 }

@@ -43,8 +43,8 @@ func (s *Session) wakeLocked() {
 	if !s.readyLocked() {
 		return
 	}
-	if s.push != nil {
-		s.push.signal()
+	if s.pushing {
+		s.place.signal()
 	}
 	if s.hold != nil {
 		s.hold.signal()
@@ -88,6 +88,9 @@ func (h *hold) wait(ctx context.Context, timeout time.Duration) {
 // for long-polling: events leave where the newest connect is. The first result is nil when the session has ended without
 // a farewell. first says that no connect was answered so far.
 func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
+	if !s.recover(k) {
+		s.end(ReasonOverflow, false)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == stateClosed {
@@ -102,15 +105,28 @@ func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
 	} else {
 		s.hold.wake = make(chan struct{}, 1)
 	}
-	if s.push != k {
-		s.push = nil
-	}
 	if s.acks {
 		s.acknowledgeLocked(m.acknowledged())
 	}
 	s.deadline = time.Time{}
 	s.wakeLocked()
 	return s.hold, !s.connected
+}
+
+// recover looks at what a connect tells about the events that left on a WebSocket. On the same one, the client has
+// read the reply to its last connect and all before. Elsewhere, what isn't known to have arrived is queued again; false
+// means that not all of it is left.
+func (s *Session) recover(k *socket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k != nil && s.place == k {
+		s.flight.arrived(s.flight.replied)
+		return true
+	}
+	s.place, s.pushing = k, false
+	events, complete := s.flight.all()
+	s.queue = slices.Concat(events, s.queue)
+	return complete
 }
 
 // taken is what leaves the queue for the client.
@@ -120,6 +136,8 @@ type taken struct {
 	batch int64
 	// reason is that of the session's end, empty while it is open.
 	reason CloseReason
+	// epoch is the flight's.
+	epoch int
 }
 
 // take empties the queue for the reply of the connect, unless a newer one has come.
@@ -152,13 +170,31 @@ func (s *Session) takeLocked() taken {
 func (s *Session) takeFor(k *socket, h *hold, due bool) (t taken, answer bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h != nil && s.hold == h && (due || s.state != stateOpen || (s.push != k && s.readyLocked())) {
-		return s.takeLocked(), true
+	push := s.pushing && s.place == k
+	answer = h != nil && s.hold == h && (due || s.state != stateOpen || (!push && s.readyLocked()))
+	if !answer && (!push || !s.readyLocked()) {
+		return taken{}, false
 	}
-	if s.push == k && s.readyLocked() {
-		return s.takeLocked(), false
+	t = s.takeLocked()
+	if !s.acks {
+		s.flight.leave(t.events, s.server.opts.MaxQueue)
+		t.epoch = s.flight.epoch
 	}
-	return taken{}, false
+	if answer {
+		s.flight.replied = s.flight.end
+	}
+	return t, answer
+}
+
+// land undoes takeFor for the events of which only the first so many were written.
+func (s *Session) land(t taken, written int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateClosed || s.acks || t.epoch != s.flight.epoch {
+		return
+	}
+	s.queue = slices.Concat(s.flight.last(len(t.events)-written), s.queue)
+	s.wakeLocked()
 }
 
 // putBack returns what could not be written to the head of the queue.
@@ -185,7 +221,7 @@ func (s *Session) endConnect(h *hold, k *socket, interval time.Duration, answere
 	s.interval = interval
 	s.deadline = time.Now().Add(interval + s.server.opts.MaxInterval)
 	if k != nil && answered && !s.acks && !s.server.opts.ConnectOnly {
-		s.push = k
+		s.pushing = true
 		s.wakeLocked()
 	}
 	s.mu.Unlock()
@@ -211,7 +247,7 @@ func (s *Session) finish() {
 func (s *Session) detach(k *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.push == k {
-		s.push = nil
+	if s.place == k {
+		s.place, s.pushing = nil, false
 	}
 }

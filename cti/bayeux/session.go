@@ -60,9 +60,11 @@ type Session struct {
 	batches   int
 	connected bool      // a connect has been answered
 	hold      *hold     // the newest connect under way
-	push      *socket   // takes events without a connect, nil if nothing does
+	place     *socket   // where the newest connect came from, nil for long-polling
+	pushing   bool      // place takes events without a connect
 	batch     int64     // number of the last connect reply, with acks
 	unacked   []sent    // written, and not yet acknowledged
+	flight    flight    // written to a WebSocket, and not known to have arrived
 	deadline  time.Time // when the session expires; zero while a connect is under way
 	interval  time.Duration
 	announced bool // OnSession has returned
@@ -157,7 +159,7 @@ func (s *Session) endIf(reason CloseReason, farewell bool, condition func() bool
 		s.state = stateParting
 		s.queue = append(s.queue, farewellMessage())
 	case reason != ReasonShutdown:
-		s.queue, s.unacked = nil, nil
+		s.queue, s.unacked, s.flight = nil, nil, flight{}
 	}
 	s.wakeLocked()
 	announced := s.announced

@@ -26,9 +26,9 @@ type heldConnect struct {
 func (k *socket) write() {
 	defer close(k.done)
 	defer k.leave()
-	k.timer = time.NewTimer(k.server.opts.Timeout)
+	k.timer, k.pinger.timer = newTimer(), newTimer()
 	defer k.timer.Stop()
-	k.timer.Stop()
+	defer k.pinger.timer.Stop()
 	for {
 		err := k.step()
 		switch {
@@ -42,6 +42,13 @@ func (k *socket) write() {
 			return
 		}
 	}
+}
+
+// newTimer is one that doesn't run yet.
+func newTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
 }
 
 // step waits for something to do and does it.
@@ -58,6 +65,12 @@ func (k *socket) step() error {
 	case <-k.timer.C:
 		k.held.due = true
 		return k.flush(nil)
+	case n := <-k.pongs:
+		k.ponged(n)
+		return nil
+	case <-k.pinger.timer.C:
+		k.ping()
+		return nil
 	case <-superseded:
 		return k.flush(replies(k.giveUp()))
 	case <-k.server.closed:
@@ -161,7 +174,7 @@ func (k *socket) flush(others []json.RawMessage) error {
 	}
 	written, err := k.send(members)
 	if err != nil {
-		k.session.putBack(t.events[min(written, len(t.events)):])
+		k.session.land(t, min(written, len(t.events)))
 		return err
 	}
 	k.settle(t, answer)
@@ -175,6 +188,8 @@ func (k *socket) settle(t taken, answer bool) {
 	}
 	if answer {
 		k.release(true, t.reason != "")
+	} else if len(t.events) > 0 {
+		k.ping()
 	}
 	if t.reason != "" { // a farewell may have been pushed without a connect
 		k.session.finish()

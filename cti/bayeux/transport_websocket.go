@@ -33,7 +33,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	k := &socket{
 		server: s, r: r.WithContext(context.WithoutCancel(r.Context())), browser: browserOf(r),
-		in: make(chan *outcome), wake: make(chan struct{}, 1), gone: make(chan struct{}), done: make(chan struct{}),
+		in: make(chan *outcome), pongs: make(chan int64), wake: make(chan struct{}, 1), gone: make(chan struct{}), done: make(chan struct{}),
 	}
 	var header http.Header
 	if k.browser == "" {
@@ -77,6 +77,7 @@ type socket struct {
 	browser string
 	conn    *websocket.Conn
 	in      chan *outcome // from reader to writer: a client that doesn't read is not read from
+	pongs   chan int64    // likewise
 	wake    chan struct{} // the writer shall look at the session
 	gone    chan struct{} // closed when the reader has ended
 	done    chan struct{} // closed when the writer has ended
@@ -88,6 +89,7 @@ type socket struct {
 	session *Session     // whose connect came last
 	held    *heldConnect // nil if none is under way
 	timer   *time.Timer  // ends the hold
+	pinger  pinger
 	frame   []byte
 }
 
@@ -120,6 +122,7 @@ func (k *socket) serve() {
 func (k *socket) read() *websocket.CloseError {
 	opts := &k.server.opts
 	k.conn.SetReadLimit(int64(opts.MaxMessageSize))
+	k.conn.SetPongHandler(k.onPong)
 	for {
 		_ = k.conn.SetReadDeadline(time.Now().Add(opts.Timeout + opts.Interval + opts.MaxInterval + idleSlack))
 		kind, body, err := k.conn.ReadMessage()

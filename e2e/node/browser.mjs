@@ -126,6 +126,12 @@ function socketClass(jar) {
             super(url, protocols, { headers: { Cookie: jar.header() }, perMessageDeflate: false });
             this.on("upgrade", (response) => jar.store(response.headers["set-cookie"]));
         }
+
+        /** After it, a page hears nothing any more of what may still come (WHATWG WebSockets: a message counts while the state is OPEN). */
+        close(...args) {
+            this.onmessage = null;
+            super.close(...args);
+        }
     };
 }
 

@@ -9,6 +9,7 @@ import (
 	"sidecar/api"
 	"sidecar/auth"
 	"sidecar/cti/gws"
+	"sidecar/cti/gws/v2"
 )
 
 // desktops are the dialects that agent desktops speak: sessions fed from the one feed, and commands through the one access.
@@ -19,7 +20,7 @@ type desktops struct {
 	logins   *access.Logins // of the dialects whose cookie is our own
 }
 
-// buildDesktops mounts the dialects: the integration guide's at /cometd, its commands under /api/v2.
+// buildDesktops mounts the dialects: the integration guide's at /cometd and under /api/v2, that of GWS 8.5 under /api/v2 and /internal-api.
 func (d *daemon) buildDesktops() error {
 	info := d.dnInfo()
 	d.desktops.access = access.New(access.Options{
@@ -35,10 +36,27 @@ func (d *daemon) buildDesktops() error {
 	d.desktops.sessions = append(d.desktops.sessions, guide.Sessions)
 	d.extra["/cometd"], d.extra["/cometd/"] = guide, guide
 
+	eight, err := v2.New(v2.Options{
+		Access: d.desktops.access, Sessions: d.sessionOptions(), REST: d.rest(nil), Annex: annex, Reasons: d.cfg.Agents.Reasons, Version: version,
+	})
+	if err != nil {
+		return err
+	}
+	d.desktops.sessions = append(d.desktops.sessions, eight.Notifications())
+	d.extra[v2.Base+"/notifications"], d.extra[v2.Base+"/notifications/"] = eight.Notifications(), eight.Notifications()
+
+	// Both dialects have their commands below /api/v2.
 	mux := http.NewServeMux()
 	gws.NewGuideREST(d.rest(guide.Sessions), d.desktops.access).Mount(mux)
-	d.extra["/api/v2/"] = gws.AllowOrigins(d.cfg.HTTP.AllowedOrigins, mux)
+	eight.Mount(mux)
+	commands := gws.AllowOrigins(d.cfg.HTTP.AllowedOrigins, mux)
+	d.extra[v2.Base+"/"], d.extra["/internal-api/"] = commands, commands
 	return nil
+}
+
+// annex are the options that a SIP Server would have for a DN of ours.
+func annex(string) map[string]string {
+	return map[string]string{"contact": "*", "sip-cti-control": "talk,hold", "refer-enabled": "false"}
 }
 
 // sessionOptions are the same for all dialects.

@@ -113,6 +113,7 @@ func (c *REST) write(w http.ResponseWriter, status int, reply any) {
 		text.WriteString("{}")
 	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.Header().Set("Cache-Control", "no-store") // it depends on who asks
 	w.Header().Set("Content-Length", strconv.Itoa(text.Len()))
 	w.WriteHeader(status)
 	_, _ = w.Write(text.Bytes()) // a client that went away

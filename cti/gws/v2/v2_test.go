@@ -1,0 +1,281 @@
+package v2_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/bridge"
+	"sidecar/cti/gws"
+	"sidecar/cti/gws/v2"
+)
+
+// What Workspace Web Edition 8.5.202 asks at its start, in its order.
+func TestStartOfWorkspaceWebEdition(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("")
+	const first = "/api/v2/me?subresources=features,devices,channels"
+	require.EqualValues(t, 20, d.get(first, http.StatusForbidden)["statusCode"])
+	d = r.desktop("5001")
+	user, _ := d.get(first, 200)["user"].(map[string]any)
+	require.Equal(t, "5001", user["userName"])
+	require.Len(t, user["devices"], 1)
+	require.Len(t, user["channels"], 1)
+	require.NotContains(t, user, "calls")
+	id, _ := user["id"].(string)
+	device := v2.DeviceID("5001")
+	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`, device)
+
+	resources, _ := d.get("/internal-api/me/settings?fields=*", 200)["resources"].(map[string]any)
+	states, _ := resources["agentStates"].([]any)
+	require.Len(t, states, 6, "five, and one reason")
+	require.Equal(t, map[string]any{"id": "9430250E-0A1B-421F-B372-F29E69366DED", "operationName": "Ready", "displayName": "Ready", "state": "Ready"}, states[0])
+	require.Len(t, d.get("/api/v2/services?fields=*", 200)["resources"], 1)
+	require.Empty(t, d.get("/api/v2/me/groups?type=BusinessUnit&fields=*", 200)["uris"])
+	require.Contains(t, d.get("/internal-api/contact-center?subresources=businessAttributes", 200), "contactCenter")
+	require.Empty(t, d.get("/api/v2/groups?type=dispositions&fields=*", 200)["uris"])
+	session := d.post("/api/v2/me", `{"operationName": "StartContactCenterSession", "channels": ["voice", "chat"]}`, 200, 7)
+	require.Len(t, session["succeeded"], 1)
+	require.Len(t, session["failed"], 1)
+	d.get("/api/v2/contacts/"+id+"?type=User", 200)
+	d.connect(v2.ChannelCalls, v2.ChannelDevices, v2.ChannelMe, v2.ChannelUsers, v2.ChannelServices)
+	require.Equal(t, "test", d.get("/api/v2/diagnostics/version", 200)["version"])
+	user, _ = d.get("/api/v2/me/?subresources=devices,calls,channels,interactions,chats", 200)["user"].(map[string]any)
+	require.Equal(t, []any{}, user["calls"])
+	require.Equal(t, []any{}, user["chats"])
+	d.post("/internal-api/operations", `{"operationName": "SendUserEvent", "deviceId": "`+device+`", "userData": {"a": "b"}}`, 200, 0)
+	require.Contains(t, d.get("/api/v2/devices/"+device+"/settings/tserver", 200), "settings")
+	d.post("/api/v2/me/channels/voice", `{"operationName": "NotReady"}`, 200, 0)
+	d.post("/api/v2/me/channels/voice", `{"operationName": "Ready"}`, 200, 0)
+	told := d.told(1)
+	last, _ := told[len(told)-1].Data.Devices[0]["userState"].(map[string]any)
+	require.Equal(t, "9430250E-0A1B-421F-B372-F29E69366DED", last["id"])
+	require.Equal(t, v2.ChannelDevices, told[0].Channel)
+	require.EqualValues(t, 6, d.get("/api/v2/workbins", 404)["statusCode"])
+}
+
+func TestAgentStates(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("5001")
+	d.post("/api/v2/me", `{"operationName": "StartContactCenterSession"}`, 200, 0)
+	for _, c := range []struct{ operation, state, display, mode string }{
+		{"Ready", "Ready", "Ready", ""},
+		{"NotReady", "NotReady", "Not Ready", "AuxWork"},
+		{"AfterCallWork", "NotReady", "After Call Work", "AfterCallWork"},
+		{"NotReady_lunch", "NotReady", "Not Ready - lunch", "AuxWork"},
+		{"Offline", "LoggedOut", "Offline", ""},
+	} {
+		d.post("/api/v2/me/channels/voice", `{"operationName": "`+c.operation+`"}`, 200, 0)
+		device, _ := d.get("/api/v2/me/devices/"+v2.DeviceID("5001"), 200)["device"].(map[string]any)
+		state, _ := device["userState"].(map[string]any)
+		require.Equal(t, c.state, state["state"], c.operation)
+		require.Equal(t, c.display, state["displayName"], c.operation)
+		if c.mode != "" {
+			require.Equal(t, c.mode, state["workMode"], c.operation)
+		}
+		require.NotEmpty(t, state["id"])
+	}
+	d.post("/api/v2/me/channels/voice", `{"operationName": "Ready"}`, 409, 2)
+	d.post("/api/v2/me/channels/voice", `{"operationName": "Sing"}`, 400, 10)
+	d.post("/api/v2/me/channels/voice", `{}`, 400, 1)
+
+	at := "/api/v2/me/devices/" + v2.DeviceID("5001")
+	d.post(at, `{"operationName": "DoNotDisturbOn"}`, 200, 0)
+	d.post(at, `{"operationName": "ForwardCallsOn", "destination": {"phoneNumber": "5002"}}`, 200, 0)
+	device, _ := d.get(at, 200)["device"].(map[string]any)
+	require.Equal(t, "On", device["doNotDisturb"])
+	require.Equal(t, "5002", device["forwardCallsTo"])
+	require.Equal(t, []any{"DoNotDisturbOff", "ForwardCallsOff"}, device["capabilities"])
+	d.post(at, `{"operationName": "DoNotDisturbOff"}`, 200, 0)
+	d.post(at, `{"operationName": "ForwardCallsOff"}`, 200, 0)
+	d.post("/api/v2/me", `{"operationName": "EndContactCenterSession"}`, 200, 0)
+}
+
+// A DN without a phone can't take calls, and the desktop is told so in the words that it knows.
+func TestDeviceThatIsNotRegistered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("5002").connect(v2.ChannelDevices)
+	reply := d.post("/api/v2/me/channels/voice", `{"operationName": "Ready"}`, 500, 4)
+	require.Equal(t, "Device '5002' is not registered.", reply["statusMessage"])
+	reply = d.post("/api/v2/me/devices/"+v2.DeviceID("5002")+"/calls", `{"operationName": "Dial", "destination": {"phoneNumber": "030"}}`, 500, 4)
+	require.Equal(t, "Device '5002' is not registered.", reply["statusMessage"])
+	r.agents.SetService("pbx1", "5002", true)
+	require.Equal(t, "Active", d.told(1)[0].Data.Devices[0]["deviceState"])
+	r.agents.SetService("pbx1", "5002", false)
+	told := d.told(2)
+	require.Equal(t, "Inactive", told[0].Data.Devices[0]["deviceState"])
+	require.Equal(t, "ErrorMessage", told[1].Data.MessageType)
+	require.Contains(t, told[1].Data.DeviceURI, v2.DeviceID("5002"))
+}
+
+func TestCallOperations(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.board.calls = []bridge.CallView{inbound("C", "5001", bridge.PartyEstablished), inbound("D", "5001", bridge.PartyHeld), inbound("F", "5002", bridge.PartyEstablished)}
+	d := r.desktop("5001")
+	for _, c := range []struct{ body, done string }{
+		{`"Answer"`, "answer C 5001"},
+		{`"Hangup"`, "release C 5001"},
+		{`"Hold"`, "hold C 5001"},
+		{`"Retrieve"`, "retrieve C 5001"},
+		{`"ClearCall"`, "clear C "},
+		{`"Redirect", "destination": {"phoneNumber": "5003"}`, "redirect 5003 C 5001"},
+		{`"SendDtmf", "digits": "1#"`, "dtmf 1# C 5001"},
+		{`"SwapCalls"`, "alternate C 5001"},
+		{`"AttachUserData", "userData": {"a": {"b": 1}}`, "attach C 5001"},
+		{`"UpdateUserData", "userData": {"WWE_PARTY_5001": "x", "IW_CaseUid": "y"}, "unknown": [1]`, "update C 5001"},
+		{`"DeleteUserDataPair", "key": "a"`, "delete a C 5001"},
+		{`"DeleteUserData"`, "delete C 5001"},
+		{`"StartCallRecording"`, "record C 5001"},
+		{`"InitiateTransfer", "destination": {"phoneNumber": "5003"}, "location": "here"`, "consult transfer 5003 C 5001"},
+		{`"InitiateConference", "destination": {"phoneNumber": "5003"}`, "consult conference 5003 C 5001"},
+		{`"CompleteTransfer", "consultCallUri": "http://x/api/v2/me/calls/D"`, "complete-transfer D 5001"},
+		{`"CompleteConference"`, "complete-conference C 5001"},
+		{`"SingleStepTransfer", "destination": {"phoneNumber": "5003"}`, "transfer 5003 C 5001"},
+		{`"SingleStepConference", "destination": {"phoneNumber": "5003"}`, "conference 5003 C 5001"},
+	} {
+		d.post("/api/v2/me/calls/C", `{"operationName": `+c.body+`}`, 200, 0)
+		require.Equal(t, c.done, r.board.done[len(r.board.done)-1])
+	}
+	reply := d.post("/api/v2/me/devices/"+v2.DeviceID("5001")+"/calls", `{"operationName": "Dial", "destination": {"phoneNumber": "030"}, "userData": {"a": "b"}}`, 200, 0)
+	require.Equal(t, "make 030 5001", r.board.done[len(r.board.done)-1])
+	require.Equal(t, "/api/v2/me/calls/NEW", reply["callUri"])
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.board.calls = []bridge.CallView{inbound("C", "5001", bridge.PartyEstablished), inbound("F", "5002", bridge.PartyEstablished)}
+	d := r.desktop("5001")
+	const at = "/api/v2/me/calls/C"
+	own, foreign := "/api/v2/me/devices/"+v2.DeviceID("5001"), "/api/v2/me/devices/"+v2.DeviceID("5002")
+	for _, c := range []struct {
+		path, body   string
+		status, code int
+	}{
+		{at, `{"operationName": "Sing"}`, 400, 10},
+		{at, `{"operationName": 7}`, 400, 10},
+		{at, `{"operationName": "SendDtmf"}`, 400, 1},
+		{at, `{"operationName": "SendDtmf", "digits": "x"}`, 400, 10},
+		{at, `{"operationName": "SingleStepTransfer"}`, 400, 1},
+		{at, `{"operationName": "SingleStepTransfer", "destination": "5003"}`, 400, 10},
+		{at, `{"operationName": "UpdateUserData", "userData": "x"}`, 400, 10},
+		{at, `{"operationName": "UpdateUserData"}`, 400, 1},
+		{at, `{"operationName": "DeleteUserDataPair"}`, 400, 1},
+		{at, `{"operationName": "CompleteTransfer", "consultCallUri": "/api/v2/me/calls/F"}`, 400, 10},
+		{at, `{"operationName"`, 400, 10},
+		{at, `[]`, 400, 10},
+		{at, ``, 400, 10},
+		{at, `{"operationName": "` + strings.Repeat("x", gws.MaxBody) + `"}`, 400, 10},
+		{"/api/v2/me/calls/F", `{"operationName": "Hold"}`, 404, 6},
+		{"/api/v2/me/calls/NONE", `{"operationName": "Hold"}`, 404, 6},
+		{foreign, `{"operationName": "DoNotDisturbOn"}`, 404, 6},
+		{foreign + "/calls", `{"operationName": "Dial", "destination": {"phoneNumber": "030"}}`, 404, 6},
+		{own + "/calls", `{"operationName": "Dial"}`, 400, 1},
+		{own + "/calls", `{"operationName": "MakeCall", "destination": {"phoneNumber": "030"}}`, 400, 10},
+		{own, `{"operationName": "ListenIn", "phoneNumber": "5002"}`, 403, 5},
+		{"/api/v2/me", `{"operationName": "Sing"}`, 400, 10},
+		{"/internal-api/operations", `{"operationName": "SendUserEvent", "deviceId": "` + v2.DeviceID("5002") + `"}`, 404, 6},
+		{"/api/v2/nothing", `{}`, 404, 6},
+	} {
+		reply := d.post(c.path, c.body, c.status, c.code)
+		require.NotEmpty(t, reply["statusMessage"])
+	}
+	require.Empty(t, r.board.done)
+	d.get("/api/v2/me/calls/F", 404)
+	d.get("/api/v2/devices/"+v2.DeviceID("5002"), 404)
+	d.get("/api/v2/contacts/other", 404)
+	r.board.err = &bridge.StateError{Call: "C", Verb: "hold", State: bridge.PartyHeld, Why: "it is held"}
+	d.post(at, `{"operationName": "Hold"}`, 409, 2)
+	d.header.Set("Origin", "https://evil.test")
+	d.post(at, `{"operationName": "Hold"}`, 403, 3)
+	d.header.Del("Origin")
+	d.header.Set("Authorization", "Bearer guess")
+	d.post(at, `{"operationName": "Hold"}`, 403, 20)
+
+	d = r.desktop("5001").connect()
+	for _, channel := range []string{"/v2/me/*", "/**", "/v2/users/5002/calls", "/user/agent/events"} {
+		replies := d.bayeux(map[string]any{"channel": "/meta/subscribe", "subscription": channel})
+		require.False(t, *replies[0].Successful, channel)
+		require.True(t, strings.HasPrefix(replies[0].Error, "403:"), replies[0].Error)
+	}
+	replies := d.bayeux(map[string]any{"channel": v2.ChannelCalls, "data": map[string]any{}})
+	require.False(t, *replies[0].Successful)
+}
+
+func TestCallNotifications(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("5001").connect(v2.ChannelCalls)
+	other := r.desktop("5002").connect(v2.ChannelCalls)
+	ringing := inbound("C", "5001", bridge.PartyRinging, bridge.CanAnswer, bridge.CanClear, bridge.CanAttachUserData, bridge.CanUpdateUserData, bridge.CanDeleteUserDataPair)
+	r.board.mu.Lock()
+	r.board.calls = []bridge.CallView{ringing}
+	r.board.mu.Unlock()
+	r.happens(1, bridge.EventRinging, ringing)
+	m := d.told(1)[0].Data
+	require.Equal(t, "CallStateChangeMessage StatusChange 5001", m.MessageType+" "+m.NotificationType+" "+m.PhoneNumber)
+	require.Equal(t, map[string]any{"BusinessCall": "1", "OriginationDN": "030123"}, m.Extensions)
+	shown, _ := d.get("/api/v2/me/calls/C", 200)["call"].(map[string]any)
+	delete(shown, "duration")
+	delete(m.Call, "duration")
+	require.Equal(t, shown, m.Call, "the notification and the resource are one")
+	for field, want := range map[string]any{
+		"id": "C", "callUuid": "C", "connId": "000000000000001a", "state": "Ringing", "callType": "Inbound", "dnis": "8000", "mute": "Off",
+		"capabilities": []any{"Answer", "ClearCall", "AttachUserData", "UpdateUserData", "DeleteUserDataPair", "DeleteUserData"},
+		"userData":     map[string]any{"Segment": "Gold"}, "uri": "/api/v2/me/calls/C", "path": "/calls/C", "recordingState": "Stopped",
+		"deviceUri": "/api/v2/me/devices/" + v2.DeviceID("5001"), "monitoring": false, "case": []any{},
+		"participants": []any{map[string]any{"e164Number": "", "formattedPhoneNumber": "030123", "phoneNumber": "030123", "digits": "030123"}},
+	} {
+		require.Equal(t, want, m.Call[field], field)
+	}
+	talking := inbound("C", "5001", bridge.PartyEstablished, bridge.CanHold, bridge.CanMuteOff)
+	for i, c := range []struct {
+		kind bridge.EventKind
+		want string
+	}{
+		{bridge.EventEstablished, "StatusChange"},
+		{bridge.EventAttachedDataChanged, "AttachedDataChanged"},
+		{bridge.EventPartyAdded, "ParticipantsUpdated"},
+		{bridge.EventRecordingChanged, "CallRecordingStateChange"},
+		{bridge.EventReleased, "StatusChange"},
+	} {
+		r.happens(i+2, c.kind, talking)
+		m = d.told(1)[0].Data
+		require.Equal(t, c.want, m.NotificationType, c.kind)
+		require.Equal(t, "On", m.Call["mute"])
+	}
+	r.happens(9, bridge.EventError, talking)
+	require.Equal(t, "ErrorMessage", d.told(1)[0].Data.MessageType)
+	r.happens(10, bridge.EventRinging, inbound("F", "5002", bridge.PartyRinging))
+	require.Equal(t, "5002", other.told(1)[0].Data.PhoneNumber, "and nothing of 5001's before")
+}
+
+func TestSupervision(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("boss")
+	at := "/api/v2/me/devices/" + v2.DeviceID("5010")
+	user, _ := d.get("/api/v2/me?subresources=features", 200)["user"].(map[string]any)
+	require.Len(t, user["features"], 4)
+	d.post(at, `{"operationName": "CancelSupervisorMonitoring"}`, 404, 6)
+	d.post(at, `{"operationName": "ListenIn"}`, 400, 1)
+	d.post(at, `{"operationName": "ListenIn", "targetDeviceUri": "/api/v2/devices/other"}`, 404, 6)
+	d.post(at, `{"operationName": "ListenIn", "phoneNumber": "5001", "supervisorMonitoringScope": "All"}`, 400, 10)
+	d.post(at, `{"operationName": "ListenIn", "targetDeviceUri": "http://x/api/v2/devices/`+v2.DeviceID("5001")+`"}`, 200, 0)
+	require.Equal(t, "monitor mute call all 5001 5010", r.board.done[0])
+	device, _ := d.get(at, 200)["device"].(map[string]any)
+	require.Contains(t, device["capabilities"], "CancelSupervisorMonitoring")
+	require.Equal(t, map[string]any{
+		"state": "Waiting", "mode": "ListenIn", "scope": "Call", "targetDeviceUri": "/api/v2/me/devices/" + v2.DeviceID("5001"),
+	}, device["supervisorMonitoringState"])
+	d.post(at, `{"operationName": "Coach", "phoneNumber": "5001"}`, 200, 0)
+	d.post(at, `{"operationName": "BargeIn", "phoneNumber": "5002", "supervisorMonitoringScope": "Agent", "supervisorMonitoringMode": "NextCall"}`, 200, 0)
+	d.post(at, `{"operationName": "CancelSupervisorMonitoring", "phoneNumber": "5001"}`, 200, 0)
+	require.Equal(t, []string{"switch coach M ", "monitor connect agent one 5002 5010", "stop M "}, r.board.done[1:])
+}

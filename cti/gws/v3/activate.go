@@ -32,11 +32,11 @@ func (s *Server) activate(ctx context.Context, r *request) (*reply, error) {
 		return nil, err
 	}
 	login := agent.Command{DN: at.dn, Verb: agent.VerbLogin, AgentID: agentName(r.who, d.AgentID), Mode: agent.WorkMode(d.AgentWorkMode)}
-	s.sessions.sit(r.who.UserID, at) // before, or the login's own event would find nobody
+	was := s.sessions.sit(r.who.UserID, at) // before, or the login's own event would find nobody
 	s.expectAgent(r, at.dn, agent.VerbLogin)
 	after, err := s.o.Access.Command(ctx, r.who, login)
 	if err != nil {
-		s.sessions.sit(r.who.UserID, nil)
+		s.sessions.sit(r.who.UserID, was)
 		return nil, err
 	}
 	r.later(func() { s.feed.seated(r.who, *at, before.Agent != after.Agent) })

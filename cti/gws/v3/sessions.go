@@ -147,15 +147,17 @@ func (s *sessions) seat(user auth.UserID) (seat, bool) {
 	return seat{}, false
 }
 
-// sit gives a user a seat, or with nil takes it away.
-func (s *sessions) sit(user auth.UserID, at *seat) {
+// sit gives a user a seat, or with nil takes it away, and gives the one before.
+func (s *sessions) sit(user auth.UserID, at *seat) (was *seat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	was = s.seats[user]
 	if at == nil {
 		delete(s.seats, user)
-		return
+		return was
 	}
 	s.seats[user] = at
+	return was
 }
 
 // ids are the sessions of some users; nil: of all.

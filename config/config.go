@@ -27,6 +27,7 @@ type Config struct {
 	Recording Recording           `mapstructure:"recording"`
 	Agents    Agents              `mapstructure:"agents"`
 	CTI       CTI                 `mapstructure:"cti"`
+	EventLog  EventLog            `mapstructure:"event_log"`
 	Auth      Auth                `mapstructure:"auth"`
 	Audit     Audit               `mapstructure:"audit"`
 

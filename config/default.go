@@ -60,6 +60,8 @@ func Default() *Config {
 			// A desktop in a few windows; programs of a user share it.
 			UserStreams: 16,
 		},
+		EventLog: defaultEventLog(),
+
 		Auth:  Auth{TokenLife: 12 * time.Hour},
 		Audit: Audit{KeepDays: 365},
 

@@ -261,7 +261,7 @@ func (a *appender) skipStored(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask the event log how far it has come: %w", err)
 	}
-	records, err := a.spool.Peek(2 * maxBatch) // a batch that was not acknowledged, and one that was not dropped
+	records, err := a.spool.Peek(a.spool.Len()) // once after a failure, or a start
 	if err != nil {
 		return fmt.Errorf("read the spool: %w", err)
 	}

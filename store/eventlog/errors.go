@@ -1,0 +1,11 @@
+package eventlog
+
+import "errors"
+
+// What goes wrong with the log. Test with errors.Is.
+var (
+	ErrServer     = errors.New("event log: the NATS server is not what we need")
+	ErrSpool      = errors.New("event log: the spool can't be read")
+	errBadSubject = errors.New("not a subject of the feed")
+	errClosed     = errors.New("event log: the stream is no longer followed")
+)

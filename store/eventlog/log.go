@@ -1,0 +1,148 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sidecar/cti"
+)
+
+// metaEpoch is the key of the epoch in the stream's metadata.
+const metaEpoch = "sidecar-epoch"
+
+// Log is the event log in NATS. It implements cti.Log.
+type Log struct {
+	// Constant.
+	o        Options
+	subjects subjects
+	server   *server.Server // nil when it is an external one
+	conn     *nats.Conn
+	js       jetstream.JetStream
+
+	mu   sync.Mutex
+	boot boot // of the embedded server's files
+}
+
+// New starts the embedded server, or begins to connect to an external one: then it returns before that has succeeded, and
+// goes on trying.
+func New(o Options) (*Log, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := &Log{o: o, subjects: newSubjects(o.Name)}
+	if len(o.Servers) == 0 {
+		var err error
+		if l.boot, err = openBoot(o.Dir, o.Sync == 0); err != nil {
+			return nil, err
+		}
+		if l.server, err = startServer(&o); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.connect(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Addr is where the embedded server can be reached; empty if nowhere.
+func (l *Log) Addr() string {
+	if l.server == nil || l.o.Listen == "" {
+		return ""
+	}
+	return l.server.Addr().String()
+}
+
+// Close ends connection and server. What was appended stays.
+func (l *Log) Close() error {
+	if l.conn != nil {
+		l.conn.Close()
+	}
+	if l.server == nil {
+		return nil
+	}
+	l.server.Shutdown()
+	l.server.WaitForShutdown()
+	return l.boot.closed()
+}
+
+// Check reports whether the server can be reached.
+func (l *Log) Check(context.Context) error {
+	if l.conn.IsConnected() {
+		return nil
+	}
+	if err := l.conn.LastError(); err != nil {
+		return fmt.Errorf("%w: not connected: %w", ErrServer, err)
+	}
+	return fmt.Errorf("%w: not connected", ErrServer)
+}
+
+func (l *Log) streamName() string { return l.o.Name + "-events" }
+
+// Open implements cti.Log.
+func (l *Log) Open(ctx context.Context) (cti.LogState, error) {
+	stream, err := l.stream(ctx)
+	if err != nil {
+		return cti.LogState{}, fmt.Errorf("event log: stream %s: %w", l.streamName(), err)
+	}
+	info := stream.CachedInfo()
+	state := cti.LogState{Epoch: info.Config.Metadata[metaEpoch], First: max(info.State.FirstSeq, 1), Last: info.State.LastSeq}
+	if info.State.Msgs == 0 {
+		state.First = state.Last + 1
+	}
+	if state.Epoch == "" {
+		return state, fmt.Errorf("%w: stream %s is not one of a sidecar's: it has no %s", ErrServer, l.streamName(), metaEpoch)
+	}
+	return state, nil
+}
+
+// stream gives the stream as the options want it, and makes it if it isn't there. Of several sidecars that make it at
+// once, the first one gives it its epoch.
+func (l *Log) stream(ctx context.Context) (jetstream.Stream, error) {
+	stream, err := l.js.Stream(ctx, l.streamName())
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = l.js.CreateStream(ctx, l.config(cti.NewEpoch()))
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			stream, err = l.js.Stream(ctx, l.streamName())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := stream.CachedInfo().Config
+	want := l.config(now.Metadata[metaEpoch])
+	if l.boot.broken {
+		want.Metadata[metaEpoch] = cti.NewEpoch()
+		l.o.Logger.Warn("event log begins a new epoch: the host went down without a clean stop, and the last events may be missing")
+	}
+	if now.MaxAge == want.MaxAge && now.MaxBytes == want.MaxBytes && now.Replicas == want.Replicas && !l.boot.broken {
+		return stream, nil
+	}
+	// What others have set besides stays.
+	now.MaxAge, now.MaxBytes, now.Replicas, now.AllowAtomicPublish = want.MaxAge, want.MaxBytes, want.Replicas, want.AllowAtomicPublish
+	if now.Metadata[metaEpoch] != "" {
+		now.Metadata[metaEpoch] = want.Metadata[metaEpoch]
+	}
+	if stream, err = l.js.UpdateStream(ctx, now); err != nil || !l.boot.broken {
+		return stream, err
+	}
+	return stream, l.boot.begun()
+}
+
+func (l *Log) config(epoch string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: l.streamName(), Subjects: []string{l.subjects.all()}, Description: "events of calls and DNs",
+		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
+		MaxAge: l.o.KeepFor, MaxBytes: l.o.KeepBytes, Replicas: l.o.Replicas, Duplicates: duplicateWindow,
+		AllowDirect: true, AllowAtomicPublish: l.o.Replicas > 1, Metadata: map[string]string{metaEpoch: epoch},
+	}
+}

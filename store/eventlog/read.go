@@ -1,0 +1,153 @@
+package eventlog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sidecar/cti"
+)
+
+// maxFetch is how many messages are handed over at a time.
+const maxFetch = 256
+
+// Read implements cti.Log by one direct request for a batch of messages (ADR-31 of NATS).
+func (l *Log) Read(ctx context.Context, after uint64, limit int) ([]cti.Stored, error) {
+	records, err := l.fetch(ctx, after+1, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the events after %d: %w", after, err)
+	}
+	if len(records) > 0 && records[0].Seq != after+1 {
+		return records, l.tooOld(ctx, after)
+	}
+	return records, nil
+}
+
+func (l *Log) fetch(ctx context.Context, from uint64, limit int) ([]cti.Stored, error) {
+	request, err := json.Marshal(map[string]uint64{"seq": from, "batch": uint64(limit)}) //nolint:gosec // limit is positive
+	if err != nil {
+		return nil, err
+	}
+	inbox := l.conn.NewRespInbox()
+	answers, err := l.conn.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answers.Unsubscribe() }() // the connection is gone then
+	if err := l.conn.PublishRequest("$JS.API.DIRECT.GET."+l.streamName(), inbox, request); err != nil {
+		return nil, err
+	}
+	records := make([]cti.Stored, 0, limit)
+	for len(records) < limit {
+		m, err := answers.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, err
+		}
+		switch status := m.Header.Get("Status"); status {
+		case "":
+		case "204", "404": // the end, nothing at all
+			return records, nil
+		default:
+			return nil, fmt.Errorf("%w: %s %s", ErrServer, status, m.Header.Get("Description"))
+		}
+		seq, err := strconv.ParseUint(m.Header.Get(headerSequence), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%w: an answer without its number: %w", ErrServer, err)
+		}
+		records = append(records, l.subjects.stored(seq, m.Header.Get(headerSubject), m.Header, m.Data))
+	}
+	return records, nil
+}
+
+// tooOld tells whether messages after a number are gone. Single ones that somebody has deleted don't count.
+func (l *Log) tooOld(ctx context.Context, after uint64) error {
+	state, err := l.Open(ctx)
+	switch {
+	case err != nil:
+		return err
+	case after+1 < state.First:
+		return cti.ErrTooOld
+	}
+	return nil
+}
+
+// Follow implements cti.Log.
+func (l *Log) Follow(ctx context.Context, after uint64, take func([]cti.Stored)) error {
+	consumer, err := l.js.OrderedConsumer(ctx, l.streamName(), jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1, MaxResetAttempts: 5,
+	})
+	if err != nil {
+		return fmt.Errorf("follow the events after %d: %w", after, err)
+	}
+	messages := make(chan jetstream.Msg, maxFetch)
+	ended, failed := make(chan struct{}), make(chan error, 1)
+	consuming, err := consumer.Consume(func(m jetstream.Msg) {
+		select {
+		case messages <- m:
+		case <-ended:
+		}
+	}, jetstream.PullMaxMessages(2*maxFetch), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		l.o.Logger.Debug("event log: consumer", "error", err)
+		if errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrConnectionClosed) {
+			return // it mends itself, or Closed tells
+		}
+		select {
+		case failed <- err:
+		default:
+		}
+	}))
+	if err != nil {
+		return fmt.Errorf("follow the events after %d: %w", after, err)
+	}
+	defer consuming.Stop()
+	defer close(ended)
+	for {
+		select {
+		case m := <-messages:
+			batch, err := l.gather(ctx, after, m, messages)
+			if err != nil {
+				return err
+			}
+			take(batch)
+			after = batch[len(batch)-1].Seq
+		case err := <-failed:
+			return fmt.Errorf("follow the events after %d: %w", after, err)
+		case <-consuming.Closed():
+			return errClosed
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// gather takes what has come besides the first message.
+func (l *Log) gather(ctx context.Context, after uint64, m jetstream.Msg, more <-chan jetstream.Msg) ([]cti.Stored, error) {
+	batch := make([]cti.Stored, 0, 1+len(more))
+	for {
+		meta, err := m.Metadata()
+		if err != nil {
+			return nil, fmt.Errorf("follow the events: %w", err)
+		}
+		seq := meta.Sequence.Stream
+		if seq != after+1 {
+			if err := l.tooOld(ctx, after); err != nil {
+				return nil, err
+			}
+		}
+		after = seq
+		batch = append(batch, l.subjects.stored(seq, m.Subject(), m.Headers(), m.Data()))
+		if len(batch) >= maxFetch {
+			return batch, nil
+		}
+		select {
+		case m = <-more:
+		default:
+			return batch, nil
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package eventlog
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"sidecar/bridge"
+	"sidecar/cti"
+)
+
+// Spool keeps events while the log does not take them: a file of one JSON object a line. It implements cti.Spool, and is
+// used by one goroutine.
+//
+// What Put has returned from survives the end of the process, not the loss of power. What was dropped shows again after
+// the end of the process, unless all was: whoever empties the spool looks up how far it has come.
+type Spool struct {
+	limit int64
+	file  *os.File
+	begin int64   // of the oldest that was not dropped
+	end   int64   // of the file
+	sizes []int64 // of those that were not dropped
+}
+
+// spooled is a line of the file.
+type spooled struct {
+	ID       string          `json:"id"`
+	Node     string          `json:"node"`
+	Kind     cti.RecordKind  `json:"kind"`
+	DN       bridge.DN       `json:"dn,omitempty"`
+	Audience []bridge.DN     `json:"audience,omitempty"`
+	Data     json.RawMessage `json:"data,omitempty"`
+}
+
+// OpenSpool opens the spool at path, or makes an empty one. A line that was cut short by a crash is dropped when it is the
+// last, a broken line before that is an error.
+func OpenSpool(path string, limit int64, log *slog.Logger) (*Spool, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("spool directory: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // a file of our own data directory
+	if err != nil {
+		return nil, fmt.Errorf("open the spool: %w", err)
+	}
+	s := &Spool{limit: limit, file: file}
+	reader := bufio.NewReader(file)
+	for {
+		line, err := reader.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			if len(line) > 0 {
+				log.Warn("spool_tail_dropped", "path", path)
+			}
+			break
+		}
+		if err == nil {
+			_, err = decodeSpooled(line)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: %s after %d events (move the file away to start without them): %w", ErrSpool, path, len(s.sizes), err), file.Close())
+		}
+		s.sizes = append(s.sizes, int64(len(line)))
+		s.end += int64(len(line))
+	}
+	if err := file.Truncate(s.end); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the spool: %w", err), file.Close())
+	}
+	return s, nil
+}
+
+func decodeSpooled(line []byte) (cti.Record, error) {
+	var r spooled
+	if err := json.Unmarshal(line, &r); err != nil {
+		return cti.Record{}, fmt.Errorf("%w: %w", ErrSpool, err)
+	}
+	if r.ID == "" || r.Node == "" {
+		return cti.Record{}, fmt.Errorf("%w: no id, or no node", ErrSpool)
+	}
+	return cti.Record{ID: r.ID, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data}, nil
+}
+
+// Put implements cti.Spool.
+func (s *Spool) Put(records []cti.Record) error {
+	var text []byte
+	sizes := make([]int64, 0, len(records))
+	for i := range records {
+		r := &records[i]
+		line, err := json.Marshal(spooled{ID: r.ID, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data})
+		if err != nil {
+			return fmt.Errorf("spool event %s: %w", r.ID, err)
+		}
+		text = append(append(text, line...), '\n')
+		sizes = append(sizes, int64(len(line)+1))
+	}
+	if s.end-s.begin+int64(len(text)) > s.limit {
+		return fmt.Errorf("%w: %d bytes are there, and %d allowed", cti.ErrSpoolFull, s.end-s.begin, s.limit)
+	}
+	if _, err := s.file.WriteAt(text, s.end); err != nil {
+		// What was written of it lies behind the end, and is written over.
+		return errors.Join(fmt.Errorf("spool: %w", err), s.file.Truncate(s.end))
+	}
+	s.end += int64(len(text))
+	s.sizes = append(s.sizes, sizes...)
+	return nil
+}
+
+// Peek implements cti.Spool.
+func (s *Spool) Peek(limit int) ([]cti.Record, error) {
+	n := min(limit, len(s.sizes))
+	records := make([]cti.Record, 0, n)
+	reader := bufio.NewReader(io.NewSectionReader(s.file, s.begin, s.end-s.begin))
+	for range n {
+		line, err := reader.ReadBytes('\n')
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrSpool, err)
+		}
+		r, err := decodeSpooled(line)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+// Drop implements cti.Spool.
+func (s *Spool) Drop(n int) error {
+	for _, size := range s.sizes[:n] {
+		s.begin += size
+	}
+	s.sizes = s.sizes[n:]
+	if len(s.sizes) > 0 {
+		return nil
+	}
+	s.begin, s.end, s.sizes = 0, 0, nil
+	if err := s.file.Truncate(0); err != nil {
+		return fmt.Errorf("empty the spool: %w", err)
+	}
+	return nil
+}
+
+// Len implements cti.Spool.
+func (s *Spool) Len() int { return len(s.sizes) }
+
+// Close closes the file; what is in it stays.
+func (s *Spool) Close() error {
+	if err := s.file.Close(); err != nil {
+		return fmt.Errorf("close the spool: %w", err)
+	}
+	return nil
+}

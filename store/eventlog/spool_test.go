@@ -1,0 +1,89 @@
+package eventlog_test
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/cti"
+	"sidecar/store/eventlog"
+)
+
+func spool(t *testing.T, path string, limit int64) *eventlog.Spool {
+	t.Helper()
+	s, err := eventlog.OpenSpool(path, limit, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestTheSpoolKeepsOrderThroughARestart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "dir", "events.spool")
+	s := spool(t, path, 1<<20)
+	require.NoError(t, s.Put(records("n1", 1, 3)))
+	gap := cti.Record{ID: "gap", Node: "n1", Kind: cti.RecordGap}
+	require.NoError(t, s.Put([]cti.Record{gap}))
+	require.NoError(t, s.Drop(1))
+	require.NoError(t, s.Put(records("n1", 4, 4)))
+	want := append(records("n1", 2, 3), gap, record("n1", 4))
+	got, err := s.Peek(10)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	got, err = s.Peek(2)
+	require.NoError(t, err)
+	require.Equal(t, want[:2], got)
+	require.Equal(t, 4, s.Len())
+	require.NoError(t, s.Close())
+
+	s = spool(t, path, 1<<20)
+	require.Equal(t, 5, s.Len(), "what was dropped is there again")
+	require.NoError(t, s.Drop(5))
+	require.Zero(t, s.Len())
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Zero(t, info.Size())
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestTheSpoolTakesAllOrNone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.spool")
+	s := spool(t, path, 1000)
+	require.NoError(t, s.Put(records("n1", 1, 3)))
+	require.ErrorIs(t, s.Put(records("n1", 4, 99)), cti.ErrSpoolFull)
+	require.Equal(t, 3, s.Len())
+	require.NoError(t, s.Drop(1))
+	require.NoError(t, s.Put(records("n1", 4, 4)), "there is room again")
+	got, err := s.Peek(9)
+	require.NoError(t, err)
+	require.Equal(t, records("n1", 2, 4), got)
+}
+
+func TestABrokenSpool(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.spool")
+	s := spool(t, path, 1<<20)
+	require.NoError(t, s.Put(records("n1", 1, 2)))
+	require.NoError(t, s.Close())
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = io.WriteString(file, `{"id":"cut sho`)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	s = spool(t, path, 1<<20)
+	require.NoError(t, s.Put(records("n1", 3, 3)))
+	got, err := s.Peek(9)
+	require.NoError(t, err)
+	require.Equal(t, records("n1", 1, 3), got)
+	require.NoError(t, s.Close())
+
+	require.NoError(t, os.WriteFile(path, []byte("{}\n"), 0o600))
+	_, err = eventlog.OpenSpool(path, 1<<20, slog.New(slog.DiscardHandler))
+	require.ErrorIs(t, err, eventlog.ErrSpool)
+	require.ErrorContains(t, err, path)
+}

@@ -13,10 +13,7 @@ import (
 	"sidecar/config"
 )
 
-var (
-	errFeedDegraded = errors.New("events were lost; the sessions are being brought up to date")
-	errDraining     = errors.New("stopping: calls that run may end, new ones are refused")
-)
+var errDraining = errors.New("stopping: calls that run may end, new ones are refused")
 
 func newServeCmd(o *options) *cobra.Command {
 	return &cobra.Command{

@@ -46,6 +46,7 @@ type daemon struct {
 	audit       *store.AuditLog
 	orders      *store.Journal[bridge.MonitorOrder]
 	feed        *cti.Feed
+	eventLog    eventLog
 	dns         *agent.Registry
 	keeper      *agentKeeper
 	queues      *queues
@@ -119,7 +120,9 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.feed = cti.NewFeed(cti.FeedOptions{Retain: d.cfg.CTI.Retain, Logger: d.log, AgentOf: func(dn string) string { return d.dns.AgentOf(dn) }})
+	if err = d.buildEventLog(ctx); err != nil {
+		return err
+	}
 	if err = d.connect(ctx); err != nil {
 		return err
 	}
@@ -225,17 +228,13 @@ func (d *daemon) buildDoors(context.Context) error {
 
 // checks are what must work for the daemon to be ready.
 func (d *daemon) checks() []api.Check {
-	checks := []api.Check{{Name: "database", Probe: d.db.Check}, {Name: "feed", Probe: func(context.Context) error {
-		if d.feed.Stats().Degraded {
-			return errFeedDegraded
-		}
-		return nil
-	}}, {Name: "service", Probe: func(context.Context) error {
+	checks := []api.Check{{Name: "database", Probe: d.db.Check}, {Name: "service", Probe: func(context.Context) error {
 		if d.draining.Load() { // whoever spreads the load sends newcomers elsewhere
 			return errDraining
 		}
 		return nil
 	}}}
+	checks = append(checks, d.feedChecks()...)
 	for _, client := range d.clients {
 		checks = append(checks, api.Check{Name: "asterisk " + string(client.Server()), Probe: func(context.Context) error {
 			switch s := client.Status(); {
@@ -305,6 +304,7 @@ func (d *daemon) close(ctx context.Context) error {
 		d.stop()
 		d.wg.Wait()
 	}
+	errs = append(errs, d.eventLog.close())
 	if d.journal != nil {
 		errs = append(errs, d.journal.Close())
 	}

@@ -20,6 +20,9 @@ func TestInboundAnsweredTransferredHungUp(t *testing.T) {
 	customer := s.customerPhone()
 	s.inService("5001", "5002")
 	listeners := []*listener{s.listen(3, "supervisor"), s.listen(5, "supervisor"), s.listen(9, "supervisor")}
+	for _, generation := range []int{3, 5, 9} { // by WebSocket, where a page can send no header
+		listeners = append(listeners, s.listen(generation, "supervisor", "--transport", "websocket", "--auth", "ext"))
+	}
 	agent := s.listen(9, "5001")
 
 	cust := dial(t, customer, "8000", customerTone)

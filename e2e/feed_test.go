@@ -28,12 +28,14 @@ type listener struct {
 	seen   map[string]bool
 }
 
-// listen starts a client of generation 3, 5 or 9 as user, and returns when it has subscribed.
-func (s *system) listen(generation int, user string) *listener {
+// listen starts a client of generation 3, 5 or 9 as user, and returns when it has subscribed. It polls unless the arguments
+// for node/listen.mjs say otherwise.
+func (s *system) listen(generation int, user string, args ...string) *listener {
 	s.t.Helper()
 	l := &listener{t: s.t, name: fmt.Sprintf("cometd %d as %s", generation, user), seen: map[string]bool{}}
-	cmd := exec.Command("node", "node/listen.mjs", "--client", fmt.Sprint(generation), "--url", "http://"+s.http+"/cometd",
-		"--token", s.token(user), "--channels", "/user/agent/events,/call/state")
+	args = append([]string{"node/listen.mjs", "--client", fmt.Sprint(generation), "--url", "http://" + s.http + "/cometd",
+		"--token", s.token(user), "--channels", "/user/agent/events,/call/state"}, args...)
+	cmd := exec.Command("node", args...)
 	stdin, err := cmd.StdinPipe()
 	require.NoError(s.t, err)
 	stdout, err := cmd.StdoutPipe()

@@ -75,6 +75,7 @@ func (a *Access) MakeCall(ctx context.Context, p auth.Principal, cmd bridge.Make
 		return bridge.CallView{}, err
 	}
 	cmd.Class = a.Class(p)
+	cmd.Op = cmd.Op.For(p.ID(), cmd)
 	v, err := a.o.Engine.MakeCall(ctx, cmd)
 	if !Owns(p, cmd.From) {
 		a.Record(ctx, p, "make-call", string(cmd.From), map[string]string{"to": cmd.To, "callerId": cmd.CallerID, "call": string(v.ID)}, err)
@@ -98,6 +99,7 @@ func (a *Access) Hangup(ctx context.Context, p auth.Principal, cmd bridge.Hangup
 	if found && !Sees(p, before) || !found && cmd.Op == "" {
 		return bridge.CallView{}, bridge.ErrCallNotFound
 	}
+	cmd.Op = cmd.Op.For(p.ID(), cmd)
 	v, err := a.o.Engine.Hangup(ctx, cmd)
 	if found && !ownsAny(p, before) {
 		a.Record(ctx, p, "hangup", string(cmd.Call), nil, err)

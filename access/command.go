@@ -116,7 +116,7 @@ func (a *Access) Do(ctx context.Context, p auth.Principal, c Command) (bridge.Ca
 			return bridge.CallView{}, err
 		}
 	}
-	v, err := a.run(ctx, &c, bridge.PartyCommand{Call: c.Call, By: by, Op: c.Op}, a.Class(p))
+	v, err := a.run(ctx, &c, bridge.PartyCommand{Call: c.Call, By: by, Op: c.Op.For(p.ID(), c)}, a.Class(p))
 	if c.Verb.audited() && by != "" && !Owns(p, by) {
 		a.Record(ctx, p, string(c.Verb), string(by), c.detail(), err)
 	}

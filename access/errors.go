@@ -9,7 +9,7 @@ import (
 // What can be wrong with a command besides what the engine says. Test with errors.Is.
 var (
 	ErrUnknownDN = errors.New("not a DN of this sidecar: see dns in the configuration")
-	ErrOpTaken   = errors.New("this operation id stands for another command already: choose a new one")
+	ErrOpTaken   = bridge.ErrOpTaken
 	ErrVerb      = errors.New("not a command for a party of a call")
 )
 

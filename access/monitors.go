@@ -36,6 +36,7 @@ func (a *Access) Monitor(ctx context.Context, p auth.Principal, cmd bridge.Monit
 	if err != nil {
 		return bridge.MonitorView{}, err
 	}
+	cmd.Op = cmd.Op.For(p.ID(), cmd)
 	v, err := a.o.Engine.Monitor(ctx, cmd)
 	a.Record(ctx, p, "start-monitor", cmp.Or(string(cmd.Target), string(cmd.Call)), map[string]string{
 		"supervisor": string(cmd.Supervisor) + cmd.SupervisorNumber, "call": string(cmd.Call),

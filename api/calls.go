@@ -22,7 +22,7 @@ type CallPath struct {
 
 // OperationID lets a client repeat a command safely.
 type OperationID struct {
-	Op string `header:"Operation-Id" maxLength:"64" pattern:"^[A-Za-z0-9._:-]+$" patternDescription:"letters, digits and . _ : -" doc:"Chosen by the client: a command repeated with the same id has the result of the first"`
+	Op string `header:"Operation-Id" maxLength:"64" pattern:"^[A-Za-z0-9._:-]+$" patternDescription:"letters, digits and . _ : -" doc:"Chosen by the client: a command repeated with the same id within ten minutes has the result of the first; with another command or body the id is refused"`
 }
 
 type makeCallInput struct {

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -32,119 +33,119 @@ func (f *fakeEngine) Call(id bridge.CallID) (bridge.CallView, bool) {
 }
 
 func (f *fakeEngine) MakeCall(_ context.Context, cmd bridge.MakeCall) (bridge.CallView, error) {
-	return f.makeCall(cmd)
+	return f.makeCall(plain(cmd))
 }
 
 func (f *fakeEngine) Hangup(_ context.Context, cmd bridge.Hangup) (bridge.CallView, error) {
-	return f.hangup(cmd)
+	return f.hangup(plain(cmd))
 }
 
 func (f *fakeEngine) Transfer(_ context.Context, cmd bridge.Transfer) (bridge.CallView, error) {
-	return f.transfer(cmd)
+	return f.transfer(plain(cmd))
 }
 
 func (f *fakeEngine) Answer(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("answer", cmd)
+	return f.party("answer", plain(cmd))
 }
 
 func (f *fakeEngine) Hold(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("hold", cmd)
+	return f.party("hold", plain(cmd))
 }
 
 func (f *fakeEngine) Retrieve(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("retrieve", cmd)
+	return f.party("retrieve", plain(cmd))
 }
 
 func (f *fakeEngine) Reject(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("reject", cmd)
+	return f.party("reject", plain(cmd))
 }
 
 func (f *fakeEngine) Release(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("release", cmd)
+	return f.party("release", plain(cmd))
 }
 
 func (f *fakeEngine) Complete(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("complete", cmd)
+	return f.party("complete", plain(cmd))
 }
 
 func (f *fakeEngine) CompleteTransfer(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("complete-transfer", cmd)
+	return f.party("complete-transfer", plain(cmd))
 }
 
 func (f *fakeEngine) CompleteConference(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("complete-conference", cmd)
+	return f.party("complete-conference", plain(cmd))
 }
 
 func (f *fakeEngine) Alternate(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("alternate", cmd)
+	return f.party("alternate", plain(cmd))
 }
 
 func (f *fakeEngine) Reconnect(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("reconnect", cmd)
+	return f.party("reconnect", plain(cmd))
 }
 
 func (f *fakeEngine) StartRecording(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("recording/start", cmd)
+	return f.party("recording/start", plain(cmd))
 }
 
 func (f *fakeEngine) StopRecording(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("recording/stop", cmd)
+	return f.party("recording/stop", plain(cmd))
 }
 
 func (f *fakeEngine) PauseRecording(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("recording/pause", cmd)
+	return f.party("recording/pause", plain(cmd))
 }
 
 func (f *fakeEngine) ResumeRecording(_ context.Context, cmd bridge.PartyCommand) (bridge.CallView, error) {
-	return f.party("recording/resume", cmd)
+	return f.party("recording/resume", plain(cmd))
 }
 
 func (f *fakeEngine) Redirect(_ context.Context, cmd bridge.Redirect) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) MuteTransfer(_ context.Context, cmd bridge.MuteTransfer) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) Consult(_ context.Context, cmd bridge.Consult) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) SingleStepConference(_ context.Context, cmd bridge.SingleStepConference) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) Merge(_ context.Context, cmd bridge.Merge) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) DropMember(_ context.Context, cmd bridge.DropMember) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) AttachData(_ context.Context, cmd bridge.AttachData) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) UpdateData(_ context.Context, cmd bridge.UpdateData) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) DeleteData(_ context.Context, cmd bridge.DeleteData) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) SetMute(_ context.Context, cmd bridge.SetMute) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) SendDTMF(_ context.Context, cmd bridge.SendDTMF) (bridge.CallView, error) {
-	return f.command(cmd)
+	return f.command(plain(cmd))
 }
 
 func (f *fakeEngine) Monitor(_ context.Context, cmd bridge.Monitor) (bridge.MonitorView, error) {
-	return f.monitor(cmd)
+	return f.monitor(plain(cmd))
 }
 
 // switched and stopped are the other two commands of supervision, as the fake hands them on.
@@ -197,4 +198,13 @@ func (f *fakeAudit) take() []auth.AuditEntry {
 	got := f.entries
 	f.entries = nil
 	return got
+}
+
+// plain is a command with the id that its client chose, which the doors scope.
+func plain[C any](cmd C) C {
+	v := reflect.ValueOf(&cmd).Elem()
+	if op := v.FieldByName("Op"); op.IsValid() {
+		op.Set(reflect.ValueOf(op.Interface().(bridge.OpID).Plain()))
+	}
+	return cmd
 }

@@ -174,10 +174,12 @@ func (s *server) routeQueuedCall(ctx context.Context, in *routeInput) (*struct{}
 			return nil, err
 		}
 	}
-	err := aboutQueue(s.Queues.Decide(ctx, in.Name, queue.Decision{
+	decision := queue.Decision{
 		Call: bridge.CallID(in.ID), DN: bridge.DN(b.DN), Timeout: time.Duration(b.Timeout) * time.Second,
 		To: b.To, Class: s.access.Class(p), Op: bridge.OpID(in.Op),
-	}))
+	}
+	decision.Op = decision.Op.For(p.ID(), decision)
+	err := aboutQueue(s.Queues.Decide(ctx, in.Name, decision))
 	s.audit(ctx, "route-queued-call", in.ID, map[string]string{"queue": in.Name, "dn": b.DN, "to": b.To}, err)
 	return nil, err
 }

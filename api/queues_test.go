@@ -40,6 +40,7 @@ func (f *fakeQueues) Calls(name string) ([]queue.CallView, error) {
 }
 
 func (f *fakeQueues) Decide(_ context.Context, name string, d queue.Decision) error {
+	d = plain(d)
 	return f.decide(name, d)
 }
 

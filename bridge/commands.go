@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 )
 
 // MakeCall rings From's phone first, then calls To.
@@ -172,82 +170,4 @@ func (e *Engine) lastView(a *actor, id CallID) CallView {
 		}
 	}
 	return CallView{}
-}
-
-// opLife is how long the result of a command can be asked for again.
-const opLife = 10 * time.Minute
-
-// operations remembers the results of commands by the id that their client chose.
-type operations[T any] struct {
-	mu   sync.Mutex
-	done map[OpID]*operation[T]
-}
-
-type operation[T any] struct {
-	ended chan struct{}
-	at    time.Time
-	view  T
-	err   error
-}
-
-// once runs a command, or waits for and returns the result of the one that had the same id. A command with an id runs
-// to its end even if its client does not wait: the client asks again, and must not get a second call.
-func (o *operations[T]) once(
-	ctx context.Context, spawn func(func()) bool, id OpID, run func(context.Context) (T, error),
-) (T, error) {
-	if id == "" {
-		return run(ctx)
-	}
-	op, first := o.enter(id)
-	command := func() {
-		defer close(op.ended)
-		if op.view, op.err = run(context.WithoutCancel(ctx)); withoutEffect(op.err) {
-			o.forget(id)
-		}
-	}
-	if first && !spawn(command) {
-		op.err = ErrDraining
-		close(op.ended)
-	}
-	select {
-	case <-op.ended:
-		return op.view, op.err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
-}
-
-// withoutEffect reports whether a command was refused before anything happened: who asks again later may have luck.
-func withoutEffect(err error) bool {
-	var target *TargetError
-	return errors.Is(err, ErrSwitchUnavailable) || errors.Is(err, ErrDraining) ||
-		errors.Is(err, ErrPhoneSilent) || errors.Is(err, ErrPhoneRefused) || // to be told twice does a phone no harm
-		errors.As(err, &target) && target.Unreachable
-}
-
-func (o *operations[T]) forget(id OpID) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.done, id)
-}
-
-// enter finds the operation of an id, or begins it.
-func (o *operations[T]) enter(id OpID) (op *operation[T], first bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if op = o.done[id]; op != nil {
-		return op, false
-	}
-	if o.done == nil {
-		o.done = map[OpID]*operation[T]{}
-	}
-	for key, old := range o.done {
-		if time.Since(old.at) > opLife {
-			delete(o.done, key)
-		}
-	}
-	op = &operation[T]{ended: make(chan struct{}), at: time.Now()}
-	o.done[id] = op
-	return op, true
 }

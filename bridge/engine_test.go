@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -355,5 +356,59 @@ func TestEngineRecallFails(t *testing.T) {
 		require.Equal(t, []string{"Ringing OK", "Released Busy"}, s.eventLines("5002"))
 		require.Equal(t, []string{"Ringing OK", "Established OK", "Released Transferred"}, s.eventLines("5001"))
 		require.Empty(t, s.channels(""))
+	})
+}
+
+// What a client does under an id of its own says nothing about another client's, and stands for one command.
+func TestEngineOperationIDsAreTheirClients(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		call := func(client string, cmd MakeCall) (CallView, error) {
+			cmd.Op = OpID("op-1").For(client, cmd)
+			return s.e.MakeCall(t.Context(), cmd)
+		}
+		first, err := call("1", MakeCall{From: "5001", To: "030"})
+		require.NoError(t, err)
+		again, err := call("1", MakeCall{From: "5001", To: "030"})
+		require.NoError(t, err)
+		require.Equal(t, first.ID, again.ID)
+		other, err := call("2", MakeCall{From: "5002", To: "030"})
+		require.NoError(t, err)
+		require.NotEqual(t, first.ID, other.ID, "another client")
+		_, err = call("1", MakeCall{From: "5001", To: "031"})
+		require.ErrorIs(t, err, ErrOpTaken, "another body")
+		hangup := Hangup{Call: first.ID}
+		hangup.Op = OpID("op-1").For("1", hangup)
+		_, err = s.e.Hangup(t.Context(), hangup)
+		require.ErrorIs(t, err, ErrOpTaken, "another verb")
+		require.Len(t, s.e.Calls(), 2)
+		pass(t, 3*time.Second)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, e := range s.events {
+			require.NotContains(t, string(e.Reference), "\x00", "the feed has the client's own id")
+		}
+	})
+}
+
+func TestOperationsAreForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var o operations[int]
+		runs := 0
+		do := func(id OpID) {
+			_, err := o.once(t.Context(), func(run func()) bool { run(); return true }, id, func(context.Context) (int, error) { runs++; return runs, nil })
+			require.NoError(t, err)
+		}
+		for n := range opMost + 10 {
+			do(OpID(strconv.Itoa(n)))
+		}
+		require.Len(t, o.done, opMost, "the oldest are forgotten")
+		do(OpID(strconv.Itoa(opMost + 9)))
+		require.Equal(t, opMost+10, runs, "the latest is remembered")
+		pass(t, opLife+time.Second)
+		do("x")
+		require.Len(t, o.done, 1)
+		require.Len(t, o.list, 1)
 	})
 }

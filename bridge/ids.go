@@ -23,9 +23,6 @@ type InteractionID string
 // PartyID names a party within its interaction.
 type PartyID int
 
-// OpID is chosen by a client to make a repeated command have the result of the first.
-type OpID string
-
 // ServerID names the switch (an Asterisk server) that a channel or bridge belongs to.
 type ServerID string
 

@@ -139,7 +139,7 @@ func (e *Engine) tellOrder(o *MonitorOrder, n int, at time.Time, kind EventKind)
 		ID: fmt.Sprintf("%s-%d", o.ID, n), N: n, Time: at, Kind: kind,
 		This:      PartyView{DN: o.Supervisor, Number: string(o.Supervisor), Role: RoleObserver},
 		Other:     PartyView{DN: o.Target, Number: string(o.Target)},
-		CallState: CallStateOK, Mode: o.Mode, Next: o.Next, Reference: o.Op, Audience: []DN{o.Supervisor},
+		CallState: CallStateOK, Mode: o.Mode, Next: o.Next, Reference: o.Op.Plain(), Audience: []DN{o.Supervisor},
 	})
 }
 

@@ -32,7 +32,7 @@ func (s *step) publish(e Event) {
 	s.i.Events++
 	e.N = s.i.Events
 	e.ID = fmt.Sprintf("%s-%d", s.i.ID, e.N)
-	e.Time = s.at
+	e.Time, e.Reference = s.at, e.Reference.Plain()
 	e.Call = s.i.viewOf(s.n).For(func(dn DN) bool { return slices.Contains(e.Audience, dn) })
 	e.PreviousConnID = cmp.Or(e.PreviousConnID, e.Call.Parent) // mandatory in a consultation
 	s.i.Outbox = append(s.i.Outbox, e)

@@ -38,7 +38,7 @@ type Feeder struct {
 	lostAfter time.Duration
 	log       *slog.Logger
 
-	peers     *peers
+	peers *peers
 
 	// owned by Run
 	online map[string]bool // endpoints that were in service when last seen
@@ -52,7 +52,7 @@ func NewFeeder(client *ari.Client, engine Engine, service Service, lostAfter tim
 	return &Feeder{
 		client: client, server: server, engine: engine, service: service, lostAfter: lostAfter,
 		log: log.With("server", server), online: map[string]bool{},
-		peers: &peers{client: client, log: log.With("server", server), first: map[ari.ChannelID]chan ari.ChannelID{}},
+		peers:  &peers{client: client, log: log.With("server", server), first: map[ari.ChannelID]chan ari.ChannelID{}},
 		refers: map[ari.ChannelID]time.Time{}, digits: map[ari.ChannelID]time.Time{},
 	}
 }

@@ -16,7 +16,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 export FUZZTIME
 
-.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway bench-calls compose-test e2e soak clean
+.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway bench-calls bench-feed compose-test e2e soak clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,7 +78,7 @@ gen: ## write the generated files
 gen-check: ## fail if a generated file is not what its generator makes
 	@scripts/gen.sh --check
 
-soak: deps build ## the sidecar is killed SOAK_KILLS times at random, in the middle of twenty calls
+soak: deps build ## the feed through long cuts of the network; then the sidecar is killed SOAK_KILLS times at random, in the middle of twenty calls
 	@scripts/soak.sh
 
 bench: deps-run build ## benchmarks with allocations, the gateway's legs and whole calls for a few seconds each
@@ -92,6 +92,9 @@ bench-gateway: build ## what a browser's leg costs, beside Asterisk and rtpengin
 
 bench-calls: deps-run build ## 20 calls a second for five minutes through the sidecar and Asterisk
 	@scripts/bench-calls.sh
+
+bench-feed: deps ## the CometD feed: deliveries to 1,000 sessions, memory of 10,000, beside the published server; two minutes
+	@scripts/bench-feed.sh
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@scripts/fuzz.sh

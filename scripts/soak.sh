@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The sidecar is killed SOAK_KILLS times at random moments while twenty calls are there. SOAK_SEED repeats a run.
+# The sidecar is killed SOAK_KILLS times at random moments while twenty calls are there. SOAK_SEED repeats a run. Before that,
+# the feed's clients go through cuts of the network of up to ten minutes.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -7,4 +8,5 @@ source "$(dirname "$0")/common.sh"
 cd "$top"
 export SOAK_KILLS=${SOAK_KILLS:-200} SOAK_SEED=${SOAK_SEED:-$RANDOM$RANDOM}
 printf 'soak: SOAK_SEED=%s SOAK_KILLS=%s\n' "$SOAK_SEED" "$SOAK_KILLS"
+go test -race -count=1 -timeout 1h -parallel 18 -tags e2e,soak -run '^TestSoakFeed$' -v ./cti/bayeux
 exec go test -race -count=1 -timeout 3h -tags e2e,soak,opus,nolibopusfile -run '^TestSoakKills$' -v ./e2e

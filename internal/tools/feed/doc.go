@@ -1,0 +1,10 @@
+// Command feed measures what a Bayeux server delivers to many sessions, and what a session costs that is told nothing. It
+// starts the server in a process of its own, opens sessions by WebSocket or by long-polling, has the server publish, and
+// counts what arrives. Beside the project's own server (package cti/bayeux) it measures the published one for Node.js,
+// which knows long-polling only, in the same run.
+//
+// The clients are light: they read in bulk and count the channel's name, without decoding. They share the machine with the
+// server all the same, and the report says how much CPU the server had of it.
+//
+// "feed serve ADDR" is the server's process.
+package main

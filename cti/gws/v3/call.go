@@ -67,7 +67,7 @@ func callOf(e *cti.Event) Call {
 	}
 	// T-Library repeats the parent's ConnID in every event of a consultation; clients of this API take the attribute as
 	// "known by that id so far" and would lose the parent.
-	if e.Name == string(bridge.EventPartyChanged) && a.PreviousConnID != 0 && a.PreviousConnID != c.ConnID && a.PreviousConnID != c.ParentConnID {
+	if a.PreviousConnID != 0 && a.PreviousConnID != c.ConnID && a.PreviousConnID != c.ParentConnID {
 		call.PreviousConnID = a.PreviousConnID.String()
 	}
 	for _, p := range c.Participants {

@@ -3,6 +3,7 @@ package cti
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -191,11 +192,7 @@ func (f *Feed) Head() Cursor {
 func (f *Feed) Nodes() map[string]uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	nodes := make(map[string]uint64, len(f.nodes))
-	for node, seq := range f.nodes {
-		nodes[node] = seq
-	}
-	return nodes
+	return maps.Clone(f.nodes)
 }
 
 func (f *Feed) close() {

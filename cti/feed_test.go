@@ -171,7 +171,7 @@ func TestFeedRefusesCursorsItCantContinueFrom(t *testing.T) {
 	f := running(t, cti.FeedOptions{Retain: 4, Log: cti.NewMemoryLog(8)})
 	s := subscribe(t, f, cti.SubscribeOptions{})
 	since := func(seq int) cti.SubscribeOptions {
-		return cti.SubscribeOptions{Since: cti.Cursor{Epoch: f.Head().Epoch, Seq: uint64(seq)}} //nolint:gosec // small
+		return cti.SubscribeOptions{Since: cti.Cursor{Epoch: f.Head().Epoch, Seq: uint64(seq)}}
 	}
 	for n := 1; n <= 12; n++ {
 		publish(f, "a", n, n)

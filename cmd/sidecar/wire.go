@@ -23,6 +23,7 @@ import (
 	"sidecar/config"
 	"sidecar/cti"
 	"sidecar/cti/gws/v3"
+	"sidecar/cti/live"
 	"sidecar/gateway"
 	"sidecar/internal/backoff"
 	"sidecar/internal/numbering"
@@ -47,6 +48,7 @@ type daemon struct {
 	orders      *store.Journal[bridge.MonitorOrder]
 	feed        *cti.Feed
 	eventLog    eventLog
+	live        *live.State
 	dns         *agent.Registry
 	keeper      *agentKeeper
 	queues      *queues
@@ -142,7 +144,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
 		Servers: d.servers(), Homes: d.homes, Switch: ariswitch.New(d.clients, paired, ariswitch.Homes{Of: d.homes, Peer: peerOf}), Plan: d.plan,
 		Recorder: recorderPort{d.cfg.Recording, d.recordings.archive}, Queues: d.queues,
-		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: queueFeed{feedPort{d.feed, d.dns}, d.queues.Router},
+		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: liveFeed{queueFeed{feedPort{d.feed, d.dns}, d.queues.Router}, d.live},
 		Orders: d.orders, HideMonitors: !d.cfg.Supervision.VisibleToAgents,
 		MusicClass: d.cfg.Calls.MusicClass, RingTimeout: d.cfg.Calls.RingTimeout, Grace: d.cfg.Gateway.Grace,
 		EffectTimeout: d.cfg.Asterisk[0].RequestTimeout, Logger: d.log,
@@ -214,7 +216,7 @@ func (d *daemon) buildDoors(context.Context) error {
 	if err = d.buildDesktops(); err != nil { //nolint:contextcheck // its sessions live until Close, not until ctx ends
 		return err
 	}
-	d.events = api.NewEvents(api.EventsOptions{Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, PerUser: d.cfg.CTI.UserStreams})
+	d.events = api.NewEvents(api.EventsOptions{Feed: d.feed, Snapshot: d.live, PerUser: d.cfg.CTI.UserStreams})
 	if err = d.buildWorkspace(); err != nil { //nolint:contextcheck // it lives until Close, not until ctx ends
 		return err
 	}
@@ -262,6 +264,7 @@ func (d *daemon) run(ctx context.Context) {
 			d.log.Error("feed_ended", "error", err)
 		}
 	})
+	d.wg.Go(func() { d.live.Run(ctx) })
 	d.runAgents(ctx)
 	d.queues.run(ctx)
 	for i, client := range d.clients {

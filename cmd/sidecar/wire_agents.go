@@ -35,7 +35,7 @@ func (d *daemon) buildAgents(ctx context.Context, dns []config.DN) error {
 	}
 	d.lamps = lamps{ariswitch.NewDevices(d.clients, old, d.log)}
 	d.keeper = newAgentKeeper(d.db, d.log)
-	d.dns = agent.NewRegistry(d.cfg.Node, agent.Fanout{d.feed, d.keeper, d.lamps, d.queues})
+	d.dns = agent.NewRegistry(d.cfg.Node, agent.Fanout{d.live, d.feed, d.keeper, d.lamps, d.queues})
 	d.dns.SetPolicy(agentPolicy(d.cfg.Agents))
 	for _, dn := range dns {
 		d.dns.Add(dn.Number, dn.MaxCalls)

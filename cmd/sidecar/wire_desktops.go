@@ -62,7 +62,7 @@ func annex(string) map[string]string {
 // sessionOptions are the same for all dialects.
 func (d *daemon) sessionOptions() gws.Options {
 	return gws.Options{
-		Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Auth: feedAuth{d.auth}, Logins: d.desktops.logins, Origins: d.cfg.HTTP.AllowedOrigins,
+		Feed: d.feed, Snapshot: d.live, Auth: feedAuth{d.auth}, Logins: d.desktops.logins, Origins: d.cfg.HTTP.AllowedOrigins,
 		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize, Logger: d.log,
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"path/filepath"
 
+	"sidecar/agent"
 	"sidecar/api"
+	"sidecar/bridge"
 	"sidecar/cti"
+	"sidecar/cti/live"
 	"sidecar/store/eventlog"
 )
 
@@ -37,9 +40,12 @@ func (d *daemon) buildEventLog(ctx context.Context) (err error) {
 	if d.eventLog.log, err = eventlog.New(eventLogOptions(d)); err != nil {
 		return err
 	}
-	d.feed = cti.NewFeed(cti.FeedOptions{
+	d.feed = cti.NewFeed(cti.FeedOptions{ //nolint:contextcheck // it opens nothing but a log in memory
 		Node: d.cfg.Node, Log: d.eventLog.log, Spool: d.eventLog.spool, Retain: d.cfg.CTI.Retain, Logger: d.log,
 		AgentOf: func(dn string) string { return d.dns.AgentOf(dn) },
+	})
+	d.live = live.New(live.Options{
+		Node: d.cfg.Node, Local: localPort{d}, Store: d.eventLog.log.LiveState(), Feed: d.feed, Logger: d.log,
 	})
 	if len(d.cfg.EventLog.Servers) > 0 {
 		return nil
@@ -78,5 +84,24 @@ func (d *daemon) feedChecks() []api.Check {
 			return errFeedDegraded
 		}
 		return nil
-	}}, {Name: "event log", Probe: d.eventLog.log.Check}}
+	}}, {Name: "event log", Probe: d.eventLog.log.Check}, {Name: "node", Probe: d.live.Check}}
+}
+
+// localPort tells how things stand at this sidecar.
+type localPort struct{ d *daemon }
+
+func (p localPort) Calls() []bridge.CallView { return p.d.engine.Calls() }
+func (p localPort) DNs() []agent.View        { return p.d.dns.All() }
+
+// liveFeed lets the other sidecars know of calls, too.
+type liveFeed struct {
+	bridge.Feed
+
+	live *live.State
+}
+
+// Publish implements bridge.Feed.
+func (f liveFeed) Publish(e bridge.Event) {
+	f.live.PublishCall(e)
+	f.Feed.Publish(e)
 }

@@ -71,15 +71,6 @@ func (p servicePort) SetService(number string, inService bool) {
 	}
 }
 
-// snapshotPort shows the feed's newcomers how things stand.
-type snapshotPort struct {
-	engine *bridge.Engine
-	dns    *agent.Registry
-}
-
-func (p snapshotPort) Calls() []bridge.CallView { return p.engine.Calls() }
-func (p snapshotPort) DNs() []agent.View        { return p.dns.All() }
-
 // feedAuth lets the feed know who shows a token.
 type feedAuth struct{ *auth.Service }
 

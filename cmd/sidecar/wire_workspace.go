@@ -22,7 +22,7 @@ func (d *daemon) buildWorkspace() (err error) {
 	}
 	d.workspace, err = v3.New(v3.Options{
 		Access: d.desktops.access,
-		Tokens: d.auth, Users: d.users, Released: d.engine.Released, Complete: d.engine.Complete, Feed: d.feed, Snapshot: snapshotPort{d.engine, d.dns}, Keep: d.favorites,
+		Tokens: d.auth, Users: d.users, Released: d.engine.Released, Complete: d.engine.Complete, Feed: d.feed, Snapshot: d.live, Keep: d.favorites,
 		Queues: d.routePoints, Available: d.callable, Client: api.Client, APIKeys: keys, Origins: d.cfg.HTTP.AllowedOrigins,
 		SwitchName: d.cfg.Workspace.SwitchName, Reasons: d.cfg.Agents.Reasons, Version: version, Logger: d.log,
 		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize,

@@ -84,7 +84,7 @@ func (l *Log) batch(ctx context.Context, messages []*nats.Msg) (last uint64, err
 		if i == len(messages)-1 {
 			break
 		}
-		if err := l.conn.PublishMsg(m); err != nil {
+		if err = l.conn.PublishMsg(m); err != nil {
 			return 0, fmt.Errorf("publish a batch: %w", err)
 		}
 	}
@@ -144,7 +144,7 @@ func (l *Log) LastOf(ctx context.Context, node string) (string, error) {
 		} `json:"message"`
 		Error *jetstream.APIError `json:"error"`
 	}
-	if err := json.Unmarshal(answer.Data, &got); err != nil {
+	if err = json.Unmarshal(answer.Data, &got); err != nil {
 		return "", fmt.Errorf("last event of %s: %w", node, err)
 	}
 	if got.Error != nil {

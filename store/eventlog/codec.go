@@ -13,13 +13,13 @@ import (
 
 // Headers of a message besides those of NATS.
 const (
-	headerID       = nats.MsgIdHdr        // the event's id
-	headerAudience = "Sidecar-Audience"   // the DNs whose viewers may see it, with commas between
-	headerSequence = nats.JSSequence      // of a direct answer of the server
-	headerSubject  = nats.JSSubject       //
-	headerBatch    = "Nats-Batch-Id"      // of a batch that is stored as a whole or not at all, see ADR-50 of NATS
+	headerID       = nats.MsgIdHdr         // the event's id
+	headerAudience = "Sidecar-Audience"    // the DNs whose viewers may see it, with commas between
+	headerSequence = nats.JSSequence       // of a direct answer of the server
+	headerSubject  = nats.JSSubject        //
+	headerBatch    = "Nats-Batch-Id"       // of a batch that is stored as a whole or not at all, see ADR-50 of NATS
 	headerBatchSeq = "Nats-Batch-Sequence" //
-	headerCommit   = "Nats-Batch-Commit"  //
+	headerCommit   = "Nats-Batch-Commit"   //
 )
 
 // subjects are those of one feed: <name>.events.<node>.agent.<dn>, <name>.events.<node>.call, <name>.events.<node>.gap.
@@ -119,7 +119,7 @@ func (s subjects) stored(seq uint64, subject string, header nats.Header, data []
 		r.Kind = ""
 		return r
 	}
-	for _, part := range strings.Split(header.Get(headerAudience), ",") {
+	for part := range strings.SplitSeq(header.Get(headerAudience), ",") {
 		if dn, err := untoken(part); err == nil && dn != "" {
 			r.Audience = append(r.Audience, bridge.DN(dn))
 		}

@@ -112,7 +112,7 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	for _, got := range [][]cti.Stored{read, followed(t, l, 0, 3)} {
 		require.Len(t, got, 3)
 		for i := range got {
-			require.Equal(t, uint64(i+1), got[i].Seq) //nolint:gosec // small
+			require.Equal(t, uint64(i+1), got[i].Seq)
 			require.Equal(t, want[i], got[i].Record)
 		}
 	}

@@ -1,0 +1,163 @@
+package live
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sidecar/agent"
+	"sidecar/bridge"
+	"sidecar/cti"
+)
+
+// Store is where sidecars tell each other. Its methods may be called from several goroutines.
+type Store interface {
+	// Put writes entries of this sidecar, in order; an entry without a value goes.
+	Put(ctx context.Context, entries []Entry) error
+	// Watch hands over the entries of all sidecars, then every change in the order of writing, until ctx ends or something
+	// fails. The first call of take has all there are.
+	Watch(ctx context.Context, take func([]Entry)) error
+}
+
+// Entry is a call, a DN, or the sign of life of a sidecar.
+type Entry struct {
+	Node  string
+	Kind  Kind
+	ID    string // of call or DN
+	Value []byte // JSON; none: it is gone
+}
+
+// key names an entry of ours.
+type key struct {
+	kind Kind
+	id   string
+}
+
+// Kind says what an entry is about.
+type Kind string
+
+// The kinds.
+const (
+	KindCall  Kind = "call"
+	KindDN    Kind = "dn"
+	KindLease Kind = "lease"
+)
+
+// Feed is what is asked how far the events have come: a *cti.Feed.
+type Feed interface {
+	Head() cti.Cursor
+	Nodes() map[string]uint64
+}
+
+// Options set up a State. All are needed but Logger.
+type Options struct {
+	Node   string
+	Local  cti.Snapshotter // how things stand at this sidecar
+	Store  Store
+	Feed   Feed
+	Logger *slog.Logger
+}
+
+const (
+	// pace is how often changes are told, at most: what changes more often is told once.
+	pace = 50 * time.Millisecond
+	// beat is how often a sidecar gives a sign of life, and leaseFor how long others wait for one.
+	beat     = 5 * time.Second
+	leaseFor = 3 * beat
+	// catchUp bounds how long a snapshot waits for what another sidecar has yet to tell.
+	catchUp    = 500 * time.Millisecond
+	putTimeout = 5 * time.Second
+	maxPut     = 500
+)
+
+// lease is the sign of life. Everything that led to the events up to number At has been told before it.
+type lease struct {
+	Instance string `json:"instance"`
+	At       uint64 `json:"at"`
+}
+
+// State is how things stand everywhere. It implements cti.Snapshotter: local calls and DNs, and those of the other sidecars
+// that live.
+type State struct {
+	o        Options
+	instance string
+	wake     chan struct{}
+
+	mu      sync.Mutex
+	dirty   map[key]any     // what has changed; nil: it is gone
+	told    map[string]bool // calls that others know of, by id
+	others  map[string]*other
+	twin    bool          // another sidecar has our name
+	changed chan struct{} // closed, and replaced, with every change of others
+}
+
+// other is another sidecar.
+type other struct {
+	heard time.Time
+	at    uint64
+	calls map[string]bridge.CallView
+	dns   map[string]agent.View
+}
+
+// New makes a State that knows of nobody yet.
+func New(o Options) *State {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &State{
+		o: o, instance: rand.Text(), wake: make(chan struct{}, 1), dirty: map[key]any{}, told: map[string]bool{},
+		others: map[string]*other{}, changed: make(chan struct{}),
+	}
+}
+
+// PublishCall takes how a call stands. It never waits.
+func (s *State) PublishCall(e bridge.Event) {
+	if e.Call.ID == "" {
+		return
+	}
+	var value any = e.Call
+	if gone(&e.Call) {
+		value = nil
+	}
+	s.note(key{KindCall, string(e.Call.ID)}, value)
+}
+
+// PublishDN takes how a DN stands. It never waits.
+func (s *State) PublishDN(e agent.Event) { s.note(key{KindDN, e.DN.Number}, e.DN) }
+
+func gone(c *bridge.CallView) bool { return !c.EndedAt.IsZero() || c.State == bridge.PartyReleased }
+
+func (s *State) note(k key, value any) {
+	s.mu.Lock()
+	s.dirty[k] = value
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run tells and listens until ctx ends.
+func (s *State) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { s.listen(ctx) })
+	s.tell(ctx)
+	work.Wait()
+}
+
+// ErrTwin says that two sidecars that share a feed have the same name.
+var ErrTwin = errors.New("another sidecar that shares the feed has the same node")
+
+// Check reports whether another sidecar goes by our name: their events could not be told apart.
+func (s *State) Check(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.twin {
+		return fmt.Errorf("%w, %s: give each a node and a node_id of its own", ErrTwin, s.o.Node)
+	}
+	return nil
+}

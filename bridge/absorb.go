@@ -51,7 +51,7 @@ func (e *Engine) exchange(m absorbing) error {
 	give := doGive{By: m.by, Verb: m.verb, Refer: m.refer == m.new, Phone: m.phone}
 	for _, p := range from.Parties {
 		if p.alive() && p.DN != m.by {
-			p.TakenFrom, p.Asked = m.new.id, Asked{} // who waits for its phone waits here
+			p.TakenFrom, p.Asked, p.Rejoin = m.new.id, Asked{}, 0 // who waits for its phone waits here
 			take.Parties = append(take.Parties, p)
 			give.Channels = append(give.Channels, p.Leg.Channel)
 		}

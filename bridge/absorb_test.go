@@ -90,6 +90,31 @@ func TestAlternateBetweenTwoCalls(t *testing.T) {
 	})
 }
 
+// A switch that refuses the one half leaves the calls as they were.
+func TestAlternateBetweenTwoCallsIsRefused(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		customer, internal := twoCalls(t, s)
+		_, err := s.e.Hold(t.Context(), PartyCommand{Call: customer.ID, By: "5001"})
+		require.NoError(t, err)
+		pass(t, time.Second)
+		s.mu.Lock()
+		s.refuseJoins = 1
+		s.mu.Unlock()
+		_, err = s.e.Alternate(t.Context(), PartyCommand{Call: internal.ID, By: "5001"})
+		require.ErrorIs(t, err, errSim)
+		pass(t, time.Second)
+		for call, state := range map[CallID]PartyState{customer.ID: PartyHeld, internal.ID: PartyEstablished} {
+			view, found := s.e.Call(call)
+			require.True(t, found)
+			require.Equal(t, state, view.stateOf("5001"))
+		}
+		require.ElementsMatch(t, []string{"", "5001", "5002"}, s.together(), "the customer waits alone")
+		_, err = s.e.Alternate(t.Context(), PartyCommand{Call: internal.ID, By: "5001"})
+		require.NoError(t, err, "it can be asked again")
+	})
+}
+
 func TestAPhoneTransfersByReplaces(t *testing.T) {
 	t.Parallel()
 	engineTest(t, func(t *testing.T, s *sim) {

@@ -60,6 +60,8 @@ func (a *actor) run(effect Effect) {
 		err = a.request(func(ctx context.Context) error { return sw.Leave(ctx, effect.Bridge, effect.Channels) })
 	case HoldLeg:
 		err = a.request(func(ctx context.Context) error { return sw.Hold(ctx, effect.Channel, effect.On) })
+	case IdentifyPeer:
+		err = a.request(func(ctx context.Context) error { return sw.Identify(ctx, effect.Channel, effect.Number, effect.Name) })
 	case MuteLeg:
 		err = a.request(func(ctx context.Context) error { return sw.Mute(ctx, effect.Channel, effect.Direction, effect.On) })
 	case SendDigits:

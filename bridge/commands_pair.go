@@ -24,10 +24,7 @@ func (e *Engine) apart(ctx context.Context, cmd PartyCommand, by DN, other CallI
 	}
 	switch verb {
 	case CanAlternate:
-		if _, err := e.Hold(ctx, PartyCommand{Call: talking.ID, By: by}); err != nil {
-			return CallView{}, err
-		}
-		return e.Retrieve(ctx, PartyCommand{Call: held.ID, By: by})
+		return e.alternateApart(ctx, by, talking.ID, held.ID)
 	case CanReconnect:
 		if _, err := e.Release(ctx, PartyCommand{Call: talking.ID, By: by}); err != nil {
 			return CallView{}, err
@@ -35,6 +32,23 @@ func (e *Engine) apart(ctx context.Context, cmd PartyCommand, by DN, other CallI
 		return e.Retrieve(ctx, PartyCommand{Call: held.ID, By: by})
 	}
 	return e.absorb(absorbing{by: by, verb: verb, old: first, oldCall: cmd.Call, new: second, newCall: other}) //nolint:contextcheck // what has been taken is given, whoever still waits for it
+}
+
+// alternateApart holds the one call and retrieves the other. If that can't be done the first is put back.
+func (e *Engine) alternateApart(ctx context.Context, by DN, talking, held CallID) (CallView, error) {
+	if _, err := e.Hold(ctx, PartyCommand{Call: talking, By: by}); err != nil {
+		return CallView{}, err
+	}
+	view, err := e.Retrieve(ctx, PartyCommand{Call: held, By: by})
+	if err == nil {
+		return view, nil
+	}
+	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.EffectTimeout) // whoever still waits for it
+	defer cancel()
+	if _, lost := e.Retrieve(back, PartyCommand{Call: talking, By: by}); lost != nil {
+		e.log.Warn("alternate_not_undone", "dn", by, "call", talking, "error", lost)
+	}
+	return CallView{}, err
 }
 
 // stateOf is how far a DN is in the call.

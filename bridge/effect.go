@@ -69,6 +69,11 @@ type (
 		Channel ChannelID
 		On      bool
 	}
+	// IdentifyPeer tells the device of a channel with whom it is connected now.
+	IdentifyPeer struct {
+		Channel      ChannelID
+		Number, Name string
+	}
 	// SendDigits sends digits to the device of a channel.
 	SendDigits struct {
 		Channel ChannelID
@@ -167,6 +172,7 @@ func (HandOver) isEffect()       {}
 func (LeaveLegs) isEffect()      {}
 func (MuteLeg) isEffect()        {}
 func (HoldLeg) isEffect()        {}
+func (IdentifyPeer) isEffect()   {}
 func (SendDigits) isEffect()     {}
 func (DestroyBridge) isEffect()  {}
 func (FreeDN) isEffect()         {}

@@ -250,7 +250,7 @@ func (c *Call) forgetReplies() {
 		c.Transfer.Reply = 0
 	}
 	for n := range c.Parties {
-		c.Parties[n].Asked, c.Parties[n].Reply = Asked{}, 0
+		c.Parties[n].Asked, c.Parties[n].Reply, c.Parties[n].Rejoin = Asked{}, 0, 0
 	}
 }
 

@@ -85,6 +85,7 @@ type Party struct {
 	Added     bool          // called into a call that went on
 	Complete  bool          // a consultation that is a transfer as soon as it is being called
 	Reply     int           // token of the command that waits until it is being called, 0 for none
+	Rejoin    int           // token of the command that waits until it is back in the call, 0 for none
 	Ready     bool          // called only as an agent who is ready for calls
 	TakenFrom InteractionID // it was a party of that one before the two calls became one
 	Forwards  int           // how many DNs have sent the call on to here
@@ -115,6 +116,7 @@ type Leg struct {
 	Mute      Mute           // what the switch was told to keep from being heard
 	Muted     bool           // it was told so once
 	Caps      []Cap          // what it counts against
+	Shows     string         // number of whom its phone takes it to be connected with
 
 	ReferredAt ChannelID // of its phone, which asked for a transfer and is at another server
 }

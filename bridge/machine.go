@@ -227,6 +227,7 @@ func (s *step) settleCall(before CallView) {
 	}
 	if living > 0 {
 		s.music()
+		s.identify()
 		s.recordAnother()
 	}
 	s.tellChange(before, s.i.viewOf(s.n))
@@ -265,7 +266,7 @@ func (s *step) arrived(in Arrived) {
 		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK})
 		s.handBack(origin, in.Dest.Treatment)
 	case in.Dest.Queue != "":
-		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK})
+		s.tell(origin, Event{Kind: EventDialing, CallState: CallStateOK, Other: routePoint(in.Dest.Number)})
 		s.enqueue(origin, in.Dest)
 	default:
 		id := origin.ID
@@ -291,6 +292,7 @@ func (s *step) makeCall(in doMakeCall) {
 	s.i.MakeReply, s.i.MakeOp = in.Reply, in.Op
 	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest})
 	p.Leg = s.newLeg(in.From)
+	p.Leg.Shows = in.Dest.Number
 	if in.RingFor > 0 {
 		p.Deadline = s.at.Add(in.RingFor)
 	}
@@ -353,7 +355,7 @@ func (s *step) ringAs(as Calling, dest Destination, third PartyID) *Party {
 		DN: dest.Endpoint.DN, Number: dest.Number, Role: RoleDestination, State: PartyAlerting, Third: third, Dest: dest,
 	})
 	p.Leg = s.newLeg(p.DN)
-	p.Leg.Caps = dest.Caps
+	p.Leg.Caps, p.Leg.Shows = dest.Caps, number
 	s.do(CreateLeg{
 		Leg: NewLeg{
 			Channel: p.Leg.Channel, Leg: p.Leg.Name, To: dest.Endpoint, Originator: caller.Leg.Channel,
@@ -407,6 +409,7 @@ func (s *step) quit(p *Party, e Event) {
 		s.replyAsked(p, &StateError{Call: s.call().ID, Verb: string(p.Asked.Verb), State: PartyReleased, Why: why})
 	}
 	s.replyCalled(p, &StateError{Call: s.call().ID, Verb: "call", State: PartyReleased, Why: why})
+	s.rejoined(p, &StateError{Call: s.call().ID, Verb: string(PhoneRetrieve), State: PartyReleased, Why: why})
 }
 
 // replyCalled answers the command that waits until a party is being called, once.

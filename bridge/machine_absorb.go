@@ -91,6 +91,7 @@ func (s *step) give(in doGive) {
 			continue
 		}
 		s.replyAsked(&p, &StateError{Call: c.ID, Verb: string(p.Asked.Verb), State: p.State, Why: "the call became one with another meanwhile"})
+		s.rejoined(&p, nil)
 		if p.DN != "" {
 			free = append(free, p.DN)
 		}

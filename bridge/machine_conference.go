@@ -125,14 +125,13 @@ func (s *step) redirect(in doRedirect) {
 
 // redirectToQueue lets the caller wait instead.
 func (s *step) redirectToQueue(p *Party, in doRedirect) {
-	c := s.call()
-	if c.Queue != nil || c.Transfer != nil || len(c.others(p.ID)) != 1 {
+	if !s.mayWait(p) {
 		s.do(Reply{Token: in.Reply, Err: &TargetError{
-			Number: in.Dest.Dialled, Rule: "redirect", Why: "only a call of two parties that waits nowhere can be sent to a queue",
+			Number: in.Dest.Dialled, Rule: "redirect", Why: "only a call of one caller can wait in a queue",
 		}})
 		return
 	}
 	s.release(p, CallStateRedirected, causeNormal)
-	s.enqueueInstead(in.Dest)
+	s.waitInstead(p, in.Dest)
 	s.do(Reply{Token: in.Reply})
 }

@@ -42,7 +42,9 @@ func (s *step) consult(in doConsult) {
 	s.on(len(s.i.Consults), func() {
 		origin := s.join(Party{DN: dn, Number: number, Name: name, Role: RoleOrigination, State: PartyDialing, Leg: leg}).ID
 		if in.Dest.Queue != "" {
-			s.tell(s.call().party(origin), Event{Kind: EventDialing, CallState: CallStateOK, Reference: in.Op})
+			s.tell(s.call().party(origin), Event{
+				Kind: EventDialing, CallState: CallStateOK, Reference: in.Op, Other: routePoint(in.Dest.Number),
+			})
 			s.freePhone(s.call().party(origin))
 			s.enqueue(s.call().party(origin), in.Dest)
 			return
@@ -156,6 +158,9 @@ func (s *step) handOver(dn DN, prim, cons int, op OpID) {
 	s.on(prim, func() {
 		c := s.call()
 		s.told(moved, EventPartyChanged, CallStateTransferred, s.i.nth(cons).ConnID)
+		if len(moved) == 0 {
+			s.nowWaits(c.party(by))
+		}
 		for _, id := range moved {
 			switch q := c.party(id); {
 			case q.talks(), c.Queue != nil:
@@ -224,6 +229,7 @@ func (s *step) move(from, to int, by PartyID) []PartyID {
 				stay = append(stay, *p)
 				continue
 			}
+			s.rejoined(p, nil)
 			party := *p
 			party.Leg = s.takeLeg(p)
 			party.Third, party.Complete, party.Announced = by, false, true

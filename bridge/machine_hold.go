@@ -20,6 +20,7 @@ func (s *step) leaveBridge(p *Party) {
 	if s.call().Bridged && p.Leg.heard() { // whether its joining has been heard of or not
 		s.do(LeaveLegs{Bridge: s.call().Bridge, Channels: []ChannelID{p.Leg.Channel}})
 	}
+	s.rejoined(p, nil)
 	p.Leg.Joined, p.Leg.ToldHeld = false, false // Asterisk tells who leaves a bridge that it is held no more
 }
 

@@ -205,6 +205,7 @@ func (s *step) phoneUp(p *Party) {
 	}
 	id := p.ID
 	if p.Dest.Queue != "" {
+		dialing.Other = routePoint(p.Dest.Number)
 		s.tell(p, dialing)
 		s.enqueue(p, p.Dest)
 		return
@@ -273,6 +274,7 @@ func (s *step) joined(in Joined) {
 			continue // gone, or taken out again meanwhile
 		}
 		p.Leg.Joined = true
+		s.rejoined(p, nil)
 		if p.resuming() {
 			p.back()
 		}
@@ -309,6 +311,8 @@ func (s *step) notJoined(ids []PartyID, err error) {
 	switch p := c.party(ids[0]); {
 	case c.Queue != nil && slices.Contains(ids, c.Queue.Offer): // whoever else is in it waits on
 		s.failed(c.party(c.Queue.Offer), causeTemporary, fmt.Errorf("%w: %w", ErrUnreachable, err))
+	case p != nil && p.Rejoin != 0:
+		s.notRetrieved(p, err)
 	case c.talkingWithout(ids) < 2 && (len(ids) == 1 || c.talking() < 3):
 		s.clear(CallStateOK, causeTemporary)
 	case len(ids) > 1: // to see which of them it is

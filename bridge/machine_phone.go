@@ -1,5 +1,7 @@
 package bridge
 
+import "fmt"
+
 // phone has the phone of a party do something. The reply waits for the phone to acknowledge; the change itself comes as a
 // fact.
 func (s *step) phone(in doPhone) {
@@ -82,8 +84,27 @@ func (s *step) holdByEngine(p *Party, in doPhone) {
 		s.holdFor(p)
 	} else {
 		s.backInto(p)
+		if p.Leg.talks() { // the switch may refuse
+			p.Rejoin = in.Reply
+			return
+		}
 	}
 	s.do(Reply{Token: in.Reply})
+}
+
+// rejoined answers the command that waits until a party is back in its call.
+func (s *step) rejoined(p *Party, err error) {
+	if p.Rejoin != 0 {
+		s.do(Reply{Token: p.Rejoin, Err: err})
+		p.Rejoin = 0
+	}
+}
+
+// notRetrieved puts a party back on hold that the switch would not let into its call again.
+func (s *step) notRetrieved(p *Party, err error) {
+	p.Leg.Hold = HoldEngine
+	s.holdFor(p)
+	s.rejoined(p, fmt.Errorf("retrieve: %w", err))
 }
 
 // doneAsAsked answers who waits for a phone that has done what it was told, as its fact proves: the acknowledgement may

@@ -107,7 +107,15 @@ func TestHoldOfPhonesThatCannotBeTold(t *testing.T) {
 	require.Contains(t, s.capabilities(2), CanRetrieve)
 	s.in(doPhone{By: "5001", Verb: PhoneRetrieve, Reply: 8})
 	require.Equal(t, []string{"5001: Retrieved OK other=030123"}, s.events())
-	require.Equal(t, []string{"JoinLegs", "Reply", "PlayMusic"}, s.effects())
+	require.Equal(t, []string{"JoinLegs", "PlayMusic"}, s.effects())
+	require.Equal(t, map[int]string{8: "done"}, s.replies(Joined{Parties: []PartyID{2}}))
+	s.in(doPhone{By: "5001", Verb: PhoneHold, Reply: 9}, doPhone{By: "5001", Verb: PhoneRetrieve, Reply: 10})
+	s.in(Joined{Parties: []PartyID{2}, Err: errMatrix})
+	require.Equal(t, []string{"5001: Held OK other=030123"}, s.events(), "the switch refuses: it is held as before")
+	require.Len(t, s.answers(), 1)
+	require.Contains(t, s.answers()[0], "retrieve: "+errMatrix.Error())
+	require.Equal(t, map[int]string{11: "done", 12: "done"}, s.in(doPhone{By: "5001", Verb: PhoneRetrieve, Reply: 11}).
+		replies(doPhone{By: "5001", Verb: PhoneHold, Reply: 12}), "held again before it was back")
 	require.Equal(t, map[int]string{7: "retrieve is not possible while the call is Held: its phone holds the call and takes no such command, use the phone"},
 		talking(t).in(leg("n1-x.1", LegIsHeld)).replies(doPhone{By: "5001", Verb: PhoneRetrieve, Reply: 7}))
 	require.Equal(t, map[int]string{7: "hold is not possible while the call is Ringing: an established call is needed"},

@@ -57,6 +57,21 @@ func (s *step) enqueueInstead(dest Destination) {
 	}
 }
 
+// nowWaits tells the DN that waits now instead of talking to who has transferred it.
+func (s *step) nowWaits(by *Party) {
+	c := s.call()
+	if p := c.waiter(); p != nil && c.Queue != nil && p.Told {
+		s.tell(p, Event{
+			Kind: EventPartyChanged, CallState: CallStateTransferred, Other: routePoint(c.Queue.Number), Third: by.view(&s.i, s.n),
+		})
+	}
+}
+
+// routePoint is the other party of who calls a queue.
+func routePoint(number string) PartyView {
+	return PartyView{DN: DN(number), Number: number, Role: RoleDestination, State: PartyRinging}
+}
+
 // queueMoves lets the primary call wait where its consultation waited.
 func (s *step) queueMoves(prim, cons int) {
 	wait := s.i.nth(cons).Queue
@@ -80,7 +95,7 @@ func (s *step) queueEvent(kind EventKind, caller *Party, why CallState) {
 	c := s.call()
 	s.publish(Event{
 		Kind: kind, CallState: why, Other: caller.view(&s.i, s.n), Audience: []DN{DN(c.Queue.Number)},
-		This: PartyView{DN: DN(c.Queue.Number), Number: c.Queue.Number, Role: RoleDestination, State: PartyRinging},
+		This: routePoint(c.Queue.Number),
 	})
 }
 

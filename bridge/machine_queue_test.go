@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,7 +88,7 @@ func TestConsultationWithAQueue(t *testing.T) {
 	t.Parallel()
 	sales := Destination{Queue: "sales", Number: "6000", Dialled: "6000", Music: "sales"}
 	s := talking(t).in(doConsult{By: "5001", Dest: sales, ID: "UUID2", ConnID: 2, Reply: 9})
-	require.Equal(t, []string{"5001: Held OK other=030123", "5001: Dialing OK", "6000: Queued OK other=5001"}, s.events())
+	require.Equal(t, []string{"5001: Held OK other=030123", "5001: Dialing OK other=6000", "6000: Queued OK other=5001"}, s.events())
 	since := s.state.Consults[0].Queue.Since
 	s.in(Joined{Parties: []PartyID{3}}, doComplete{By: "5001", Verb: CanCompleteTransfer, Reply: 10})
 	require.Equal(t, []string{
@@ -106,8 +107,68 @@ func TestTransferToAQueue(t *testing.T) {
 	require.Equal(t, []string{"HangupLeg", "TellQueue", "Reply", "PlayMusic"}, s.effects())
 	s = inbound(t).in(doRedirect{By: "5001", Dest: sales, Reply: 8})
 	require.Equal(t, []string{"5001: Released Redirected other=030123 cause=16", "6000: Queued OK other=030123"}, s.events())
+	s = queued(t).in(offer("5001"), leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsRinging),
+		doRedirect{By: "5001", Dest: Destination{Queue: "support", Number: "6001"}, Reply: 8})
+	require.Equal(t, []string{
+		"5001: Released Redirected other=030123 cause=16", "6000: Diverted Redirected other=030123", "6001: Queued OK other=030123",
+	}, s.events(), "an agent sends a call of a queue to another one")
+	s = talking(t).in(doTransfer{By: "5001", Dest: toDN("5002"), Reply: 7}, leg("n1-x.2", LegIsCreated), leg("n1-x.2", LegIsRinging),
+		doRedirect{By: "5002", Dest: sales, Reply: 8})
+	require.Equal(t, []string{"5002: Released Redirected other=030123 cause=16", "6000: Queued OK other=030123"}, s.events())
+	require.Nil(t, s.state.Call.Transfer)
 	require.Equal(t, map[int]string{8: `"6000" can't be called: a queue can't be a party: consult it instead`},
 		talking(t).replies(doAdd{By: "5001", Dest: sales, Reply: 8}))
+}
+
+// A DN that is transferred to a queue learns with whom it is connected now, as with any other transfer.
+func TestADNIsTransferredToAQueue(t *testing.T) {
+	t.Parallel()
+	sales := Destination{Queue: "sales", Number: "6000", Dialled: "6000"}
+	between := func() *script {
+		return newScript(t).in(
+			Arrived{Channel: ch("own"), From: "5003", Number: "5003", Called: "5001", Dest: toDN("5001")},
+			leg("n1-x.1", LegIsCreated), leg("n1-x.1", LegIsRinging), leg("n1-x.1", LegIsUp), Joined{Parties: []PartyID{1, 2}},
+		)
+	}
+	told := "5003: PartyChanged Transferred other=6000 third=5001"
+	require.Contains(t, between().in(doTransfer{By: "5001", Dest: sales, Reply: 8}).events(), told)
+	s := between().in(doConsult{By: "5001", Dest: sales, ID: "UUID2", ConnID: 2, Reply: 9}, Joined{Parties: []PartyID{3}})
+	require.Contains(t, s.in(doComplete{By: "5001", Verb: CanCompleteTransfer, Reply: 10}).events(), told)
+	s = newScript(t).in(Arrived{Channel: ch("own"), From: "5003", Number: "5003", Called: "6000", Dest: sales})
+	require.Equal(t, []string{"5003: Dialing OK other=6000", "6000: Queued OK other=5003"}, s.events())
+}
+
+// A DN may send its calls to a queue.
+func TestForwardedToAQueue(t *testing.T) {
+	t.Parallel()
+	sales := Destination{Queue: "sales", Number: "6000", Dialled: "6000"}
+	to := func(channel string) Forwarded { return Forwarded{Channel: ch(channel), Dest: sales} }
+	s := newScript(t).in(Arrived{Channel: ch("cust"), Number: "030123", Called: "8000", Dest: toDN("5001")}, to("n1-x.1"))
+	require.Equal(t, []string{"6000: Queued OK other=030123"}, s.events())
+	require.Equal(t, []string{"AnswerLeg", "JoinLegs", "TellQueue", "PlayMusic"}, slices.DeleteFunc(s.effects(), func(e string) bool {
+		return e == "FreeDN" || e == "Reply"
+	}))
+
+	s = talking(t).in(doTransfer{By: "5001", Dest: toDN("5002"), Reply: 8}, to("n1-x.2"))
+	require.Equal(t, []string{"5001: Released Transferred other=030123 cause=16", "6000: Queued OK other=030123"}, s.events())
+	require.Contains(t, s.answers(), "Reply {Token:8 Err:<nil>}")
+	require.Contains(t, s.effects(), "HangupLeg")
+
+	for _, mute := range []bool{false, true} {
+		s = talking(t).in(doConsult{By: "5001", Dest: toDN("5002"), ID: "UUID2", ConnID: 2, Reply: 9, Mute: mute}, to("n1-x.2"))
+		require.Contains(t, s.answers(), "Reply {Token:9 Err:<nil>}")
+		waiting := s.state.Consults[0].Queue
+		if mute {
+			waiting = s.state.Call.Queue
+		}
+		require.Equal(t, "sales", waiting.Name)
+	}
+	s = queued(t).in(doOffer{Dest: toDN("5001"), Route: true, Reply: 5}, Forwarded{Channel: ch("n1-x.1"), Dest: Destination{Queue: "support", Number: "6001"}})
+	require.Equal(t, "support", s.state.Call.Queue.Name)
+	require.Contains(t, s.answers(), "Reply {Token:5 Err:<nil>}")
+	s = talking(t).in(doAdd{By: "5001", Dest: toDN("5002"), Reply: 6}, to("n1-x.2"))
+	require.Contains(t, s.answers(), "Reply {Token:6 Err:"+ErrUnreachable.Error()+"}", "a queue can't be in a conference")
+	require.Nil(t, s.state.Call.Queue)
 }
 
 // upNow are the channels that a server has after a gap.

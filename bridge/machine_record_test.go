@@ -88,7 +88,7 @@ func TestPausedRecordingGoesOnAtAnotherPartyWhenTheSoundEndsFirst(t *testing.T) 
 	s.in(gone("n1-x.2", 16), gone("n1-x.4", 16))
 	require.Len(t, s.state.Call.Recordings, 1, "its party is there")
 	s.in(gone("cust", 16))
-	require.Equal(t, []string{"SnoopLeg", "SnoopLeg"}, s.effects())
+	require.Equal(t, []string{"IdentifyPeer", "IdentifyPeer", "SnoopLeg", "SnoopLeg"}, s.effects())
 	require.Equal(t, RecordingPaused, s.state.view().Recording)
 	next := s.state.Call.Recordings[1].Says.Leg.Channel.ID
 	require.Equal(t, []string{"RecordLeg", "PauseRecording"}, s.in(leg(next, LegIsCreated)).effects())

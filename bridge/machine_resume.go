@@ -70,6 +70,7 @@ func (s *step) callAgain(p *Party) {
 	if other := s.call().otherFor(p.ID); other != nil {
 		leg.CallerNum, leg.CallerName = other.Number, other.Name
 	}
+	p.Leg.Shows = leg.CallerNum
 	s.do(CreateLeg{Leg: leg, As: CallingOwn})
 }
 

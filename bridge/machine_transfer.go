@@ -17,7 +17,8 @@ func (s *step) transfer(in doTransfer) {
 		return
 	}
 	if in.Dest.Queue != "" {
-		s.transferToQueue(in, by)
+		s.transferToQueue(by, TransferOp{Refer: in.refer(), Phone: in.Phone, Op: in.Op}, in.Dest)
+		s.do(Reply{Token: in.Reply})
 		return
 	}
 	op := &TransferOp{By: by.ID, Refer: in.refer(), Phone: in.Phone, Op: in.Op, Reply: in.Reply}
@@ -28,11 +29,11 @@ func (s *step) transfer(in doTransfer) {
 }
 
 // transferToQueue lets the other party wait: there is nobody to be called yet.
-func (s *step) transferToQueue(in doTransfer, by *Party) {
-	s.quit(by, Event{Kind: EventReleased, CallState: CallStateTransferred, Cause: causeNormal, Reference: in.Op})
-	s.dropReferring(by, in.refer(), in.Phone)
-	s.enqueueInstead(in.Dest)
-	s.do(Reply{Token: in.Reply})
+func (s *step) transferToQueue(by *Party, op TransferOp, dest Destination) {
+	s.quit(by, Event{Kind: EventReleased, CallState: CallStateTransferred, Cause: causeNormal, Reference: op.Op})
+	s.dropReferring(by, op.Refer, op.Phone)
+	s.enqueueInstead(dest)
+	s.nowWaits(by)
 }
 
 func (s *step) refuseTransfer(in doTransfer, err error) {

@@ -11,6 +11,8 @@ type Media interface {
 	Leave(ctx context.Context, br BridgeID, chs []ChannelID) error
 	// Hold tells the far end of ch that it is held, or retrieved.
 	Hold(ctx context.Context, ch ChannelID, on bool) error
+	// Identify tells the device on ch with whom it is connected now.
+	Identify(ctx context.Context, ch ChannelID, number, name string) error
 	// Mute ends or restores what is heard of ch, and what it hears, wherever it is.
 	Mute(ctx context.Context, ch ChannelID, m Mute, on bool) error
 	// SendDTMF sends digits towards the device on ch.

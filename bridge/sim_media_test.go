@@ -17,6 +17,10 @@ func (p port) Hold(ctx context.Context, id ChannelID, _ bool) error {
 	return p.on(ctx, id, func(*simChannel) error { return nil })
 }
 
+func (p port) Identify(ctx context.Context, id ChannelID, number, _ string) error {
+	return p.on(ctx, id, func(c *simChannel) error { c.caller = number; return nil })
+}
+
 func (p port) Mute(ctx context.Context, id ChannelID, m Mute, on bool) error {
 	return p.on(ctx, id, func(c *simChannel) error { c.mute = c.mute.with(m, on); return nil })
 }

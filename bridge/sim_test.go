@@ -66,33 +66,34 @@ type simBridge struct {
 // sim is a switch with its phones, in the time of a synctest bubble, and what the engine sees of the world. Facts
 // are given to the engine under the lock, which keeps them in order.
 type sim struct {
-	mu       sync.Mutex
-	e        *Engine
-	servers  []ServerID
-	engines  []*Engine // all there were
-	gen      int       // of the engine that may act
-	chans    map[string]*simChannel
-	legs     map[string]*simLeg // of calls that a switch mixes; they die with the engine
-	silent   bool               // phones acknowledge nothing
-	referred []string           // what phones were told of their REFERs
-	bridges  map[string]*simBridge
-	phones   map[string]phone
-	latency  time.Duration
-	faults   map[int]fault // by number of request
-	requests int
-	gap      bool // no events
-	cut      bool // no requests either
-	journal  map[string][]byte
-	orders   map[string]MonitorOrder
-	diskFull bool
-	events   []Event
-	agents   map[DN]map[InteractionID]bool
-	ops      int // what the engine has done to the world
-	killAt   int
-	killed   chan struct{}
-	wrong    []string
-	arrivals int
-	recorder Recorder
+	mu          sync.Mutex
+	e           *Engine
+	servers     []ServerID
+	engines     []*Engine // all there were
+	gen         int       // of the engine that may act
+	chans       map[string]*simChannel
+	legs        map[string]*simLeg // of calls that a switch mixes; they die with the engine
+	silent      bool               // phones acknowledge nothing
+	referred    []string           // what phones were told of their REFERs
+	bridges     map[string]*simBridge
+	phones      map[string]phone
+	latency     time.Duration
+	refuseJoins int           // so many of the next
+	faults      map[int]fault // by number of request
+	requests    int
+	gap         bool // no events
+	cut         bool // no requests either
+	journal     map[string][]byte
+	orders      map[string]MonitorOrder
+	diskFull    bool
+	events      []Event
+	agents      map[DN]map[InteractionID]bool
+	ops         int // what the engine has done to the world
+	killAt      int
+	killed      chan struct{}
+	wrong       []string
+	arrivals    int
+	recorder    Recorder
 
 	gateway simGateway
 }
@@ -472,6 +473,10 @@ func (p port) ReferResult(ctx context.Context, id ChannelID, ok bool) error {
 
 func (p port) Join(ctx context.Context, br BridgeID, ids []ChannelID) error {
 	return p.request(ctx, func() error {
+		if p.refuseJoins > 0 {
+			p.refuseJoins--
+			return errSim
+		}
 		b := p.bridges[br.ID]
 		if b == nil {
 			b = &simBridge{members: map[string]bool{}}

@@ -103,8 +103,8 @@ func (c CallView) For(sees func(DN) bool) CallView {
 // Outside reports whether the party is not one of our DNs.
 func (p PartyView) Outside() bool { return p.DN == "" }
 
-// IsZero reports whether there is no party.
-func (p PartyView) IsZero() bool { return p.ID == 0 }
+// IsZero reports whether there is no party. A route point has a role and no id.
+func (p PartyView) IsZero() bool { return p.ID == 0 && p.Role == "" }
 
 // Has reports whether dn is a living party of the call. Outside parties have no DN.
 func (c CallView) Has(dn DN) bool {

@@ -53,6 +53,7 @@ func (d *agents) ownerLeaves() {
 	cust, agent, b, id := d.conference()
 	d.command("5001", id, "release", "{}")
 	ended(d.t, agent.call)
+	require.NoError(d.t, b.call.WaitRemote(soon(d.t), "030123456"), "the two who are left show each other")
 	talk(d.t, cust.call, cust.tone, b.call, b.tone)
 	require.NoError(d.t, b.call.Hangup(soon(d.t)))
 	ended(d.t, cust.call)

@@ -27,6 +27,7 @@ func TestConsultations(t *testing.T) {
 		{"the phone hangs up", (*agents).consultingHangsUp},
 		{"mute transfer", (*agents).muteTransfer},
 		{"by the phone's REFER", (*agents).referReplaces},
+		{"whom the phones show", (*agents).shown},
 	})
 }
 
@@ -210,6 +211,35 @@ func (d *agents) muteTransfer() {
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
 	ended(d.t, c)
 	d.expect("mute_transfer")
+}
+
+// shown is what phones say of whom they are connected with.
+func (d *agents) shown() {
+	shows := func(c *phone.Call, number string) {
+		d.t.Helper()
+		require.NoError(d.t, c.WaitRemote(soon(d.t), number))
+	}
+	caller := dial(d.t, d.third, "5001", thirdTone)
+	agent := incoming(d.t, d.first, agentTone)
+	talk(d.t, caller, thirdTone, agent, agentTone)
+	shows(agent, "5003")
+	id := d.onlyCall("Established").ID
+	d.command("5001", id, "consult", `{"to": "5002"}`)
+	b := incoming(d.t, d.second, secondTone)
+	talk(d.t, agent, agentTone, b, secondTone)
+	shows(b, "5001")
+	shows(agent, "5002")
+	d.command("5001", id, "complete-transfer", "{}")
+	ended(d.t, agent)
+	shows(b, "5003")
+	shows(caller, "5002")
+	d.command("5002", id, "transfer", `{"to": "5001"}`)
+	agent = incoming(d.t, d.first, agentTone)
+	talk(d.t, caller, thirdTone, agent, agentTone)
+	shows(agent, "5003")
+	shows(caller, "5001")
+	require.NoError(d.t, caller.Hangup(soon(d.t)))
+	ended(d.t, agent)
 }
 
 // referReplaces is a phone that holds, calls another agent on its second line, and connects the two.

@@ -46,6 +46,18 @@ func (s *Switch) Hold(ctx context.Context, ch bridge.ChannelID, on bool) error {
 	})
 }
 
+// Identify sets the channel's connected line, of which Asterisk tells the device by UPDATE or re-INVITE. The number comes last:
+// what is set with "i" is told together with what follows.
+func (s *Switch) Identify(ctx context.Context, ch bridge.ChannelID, number, name string) error {
+	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
+		err := c.SetChannelVar(ctx, id, ari.ChannelSetChannelVarParams{Variable: "CONNECTEDLINE(name,i)", Value: name})
+		if err == nil {
+			err = c.SetChannelVar(ctx, id, ari.ChannelSetChannelVarParams{Variable: "CONNECTEDLINE(num)", Value: number})
+		}
+		return unlessGone(err)
+	})
+}
+
 // Mute mutes a channel, which lasts through changes of its bridge.
 func (s *Switch) Mute(ctx context.Context, ch bridge.ChannelID, m bridge.Mute, on bool) error {
 	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {

@@ -215,6 +215,12 @@ func (p feedPort) Publish(e bridge.Event) {
 		p.dns.Answered(dn, id, agent.CallKind(e.Call.Type))
 	case e.Kind == bridge.EventHeld:
 		p.dns.Held(dn, id)
+	case e.Kind == bridge.EventPartyChanged && (e.This.State == bridge.PartyEstablished || e.This.State == bridge.PartyHeld):
+		p.dns.Occupy(dn, id) // it may come from another interaction, which the engine's own Occupy follows
+		p.dns.Answered(dn, id, agent.CallKind(e.Call.Type))
+		if e.This.State == bridge.PartyHeld {
+			p.dns.Held(dn, id)
+		}
 	case e.Kind == bridge.EventReleased && e.CallState == bridge.CallStateNoAnswer:
 		p.dns.Unanswered(dn, id)
 	}

@@ -155,6 +155,22 @@ func TestCallsMoveTheAgent(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, port.Reserve("5001", "i2", bridge.CallingDN), bridge.ErrBusy)
 
+	moved := bridge.Event{
+		Kind: bridge.EventPartyChanged, CallState: bridge.CallStateTransferred,
+		Call: bridge.CallView{Interaction: "i4", Type: bridge.CallInternal}, This: bridge.PartyView{DN: "5001", State: bridge.PartyEstablished},
+	}
+	feed.Publish(moved)
+	port.Occupy("5001", "i4")
+	require.Equal(t, agent.HandlingInternalCall, view().Activity, "it is in another call now, in the midst of which it came")
+	moved.This.State = bridge.PartyHeld
+	feed.Publish(moved)
+	require.Equal(t, agent.CallOnHold, view().Activity)
+	moved.This.State = bridge.PartyRinging
+	feed.Publish(moved)
+	require.Equal(t, agent.CallOnHold, view().Activity, "it has not begun to talk")
+	port.Free("5001", "i4")
+	require.Equal(t, agent.Idle, view().Activity)
+
 	port.Occupy("5001", "i3") // as the engine does with what it restores
 	takeUpCalls([]bridge.CallView{{Interaction: "i3", Type: bridge.CallOutbound, Parties: []bridge.PartyView{
 		{Number: "030", State: bridge.PartyEstablished}, {DN: "5001", State: bridge.PartyHeld},

@@ -90,6 +90,32 @@ func TestAlternateBetweenTwoCalls(t *testing.T) {
 	})
 }
 
+// The switch does late what the interaction that gives its parties had asked for.
+func TestAMergeOvertakesAJoin(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		customer, internal := twoCalls(t, s)
+		_, err := s.e.Hold(t.Context(), PartyCommand{Call: internal.ID, By: "5002"})
+		require.NoError(t, err)
+		pass(t, time.Second)
+		s.mu.Lock()
+		s.slowJoin = time.Second
+		s.mu.Unlock()
+		retrieved := make(chan error, 1)
+		go func() { // joined by the receive
+			_, err := s.e.Retrieve(t.Context(), PartyCommand{Call: internal.ID, By: "5002"})
+			retrieved <- err
+		}()
+		pass(t, 100*time.Millisecond)
+		_, err = s.e.Merge(t.Context(), Merge{PartyCommand: PartyCommand{Call: customer.ID, By: "5001"}, Other: internal.ID})
+		require.NoError(t, err)
+		require.NoError(t, <-retrieved)
+		pass(t, 3*time.Second)
+		require.ElementsMatch(t, []string{"", "5001", "5002"}, s.together())
+		require.Len(t, s.bridges, 1)
+	})
+}
+
 // A switch that refuses the one half leaves the calls as they were.
 func TestAlternateBetweenTwoCallsIsRefused(t *testing.T) {
 	t.Parallel()

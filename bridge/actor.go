@@ -44,14 +44,28 @@ func newActor(e *Engine, state Interaction) *actor {
 // feed hands an input to the actor; one that has ended ignores it.
 func (a *actor) feed(in Input) {
 	a.loop.Post(func() {
-		if change, ok := in.(LegChanged); ok && a.state.byChannel(change.Channel) == nil {
-			if owner := a.e.owner(change.Channel); owner != nil && owner != a { // it was given away meanwhile
+		if ch, ok := channelOf(in); ok && a.state.byChannel(ch) == nil {
+			if owner := a.e.owner(ch); owner != nil && owner != a { // it was given away meanwhile
 				owner.feed(in)
 				return
 			}
 		}
 		a.handle(in)
 	})
+}
+
+// channelOf is the channel that a fact is about.
+func channelOf(in Input) (ChannelID, bool) {
+	switch in := in.(type) {
+	case LegChanged:
+		return in.Channel, true
+	case LegFailed:
+		return in.Channel, true
+	case AnswerFailed:
+		return in.Channel, true
+	default:
+		return ChannelID{}, false
+	}
 }
 
 // handle takes an input that is not about one of the calls alone, or says itself about which.

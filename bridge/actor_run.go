@@ -184,8 +184,14 @@ func (a *actor) try(ctx context.Context, effect Effect) error {
 
 // feedResult hands the machine what became of an effect. What worked comes as a fact of the switch, but for a join.
 func (a *actor) feedResult(effect Effect, err error) {
-	if _, join := effect.(JoinLegs); join || err != nil {
+	join, joins := effect.(JoinLegs)
+	if joins || err != nil {
 		a.feed(resultOf(effect, err))
+	}
+	for _, ch := range join.Channels { // of those given away meanwhile, the bridge that they were put into is the wrong one
+		if owner := a.e.owner(ch); owner != nil && owner != a {
+			owner.feed(strayed{ch})
+		}
 	}
 }
 

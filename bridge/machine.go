@@ -178,6 +178,8 @@ func (s *step) applyCommand(in Input) {
 		s.take(in)
 	case doGive:
 		s.give(in)
+	case strayed:
+		s.bringBack(in)
 	case doRecord:
 		s.record(in)
 	case Recorded:

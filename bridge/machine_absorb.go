@@ -26,8 +26,19 @@ type doGive struct {
 	Phone    bool
 }
 
-func (doTake) isInput() {}
-func (doGive) isInput() {}
+// strayed says of a channel that the interaction which gave it had asked for it to be joined, and the answer came only now.
+type strayed struct{ Channel ChannelID }
+
+func (doTake) isInput()  {}
+func (doGive) isInput()  {}
+func (strayed) isInput() {}
+
+// bringBack puts a leg into its call's bridge again.
+func (s *step) bringBack(in strayed) {
+	if p := s.byChannel(in.Channel); p != nil && p.inBridge() && p.Leg.talks() {
+		s.joinLegs(p)
+	}
+}
 
 func (v doTake) why() CallState { return whyCompleted(v.Verb) }
 func (v doGive) why() CallState { return whyCompleted(v.Verb) }

@@ -79,6 +79,7 @@ type sim struct {
 	phones      map[string]phone
 	latency     time.Duration
 	refuseJoins int           // so many of the next
+	slowJoin    time.Duration // of the next
 	faults      map[int]fault // by number of request
 	requests    int
 	gap         bool // no events
@@ -472,6 +473,13 @@ func (p port) ReferResult(ctx context.Context, id ChannelID, ok bool) error {
 }
 
 func (p port) Join(ctx context.Context, br BridgeID, ids []ChannelID) error {
+	p.mu.Lock()
+	slow := p.slowJoin
+	p.slowJoin = 0
+	p.mu.Unlock()
+	if err := wait(ctx, slow); err != nil {
+		return err
+	}
 	return p.request(ctx, func() error {
 		if p.refuseJoins > 0 {
 			p.refuseJoins--

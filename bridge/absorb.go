@@ -61,13 +61,19 @@ func (e *Engine) exchange(m absorbing) error {
 			return
 		}
 		e.moveChannels(take.Parties, m.old)
-		m.old.handleFor(m.oldCall, take)
+		taken := m.old.advance(m.oldCall, take)
+		if taken == nil {
+			return
+		}
+		// The call that ends is told before the one that goes on, as in a completed consultation; and a DN is never free
+		// between the two. The younger's loop waits here, so that its state is ours.
+		taken.start()
+		m.new.handleFor(m.newCall, give)
+		taken.tell()
+		taken.end()
 	})
 	if lost != nil {
 		return lost
-	}
-	if err == nil {
-		m.new.handleFor(m.newCall, give)
 	}
 	return err
 }

@@ -75,6 +75,43 @@ func TestTwoCallsBecomeAConference(t *testing.T) {
 	})
 }
 
+// The order of events does not depend on how the two calls began: as that of a consultation that is completed.
+func TestEventsOfTwoCallsThatBecomeOne(t *testing.T) {
+	t.Parallel()
+	for verb, want := range map[CompleteVerb][]string{
+		CanMerge: {
+			"5001 Released Conferenced internal", "5001 Retrieved OK customer",
+			"5002 PartyChanged Conferenced customer", "5001 PartyAdded Conferenced customer",
+		},
+		CanCompleteTransfer: {
+			"5001 Released Transferred internal", "5001 Released Transferred customer", "5002 PartyChanged Transferred customer",
+		},
+	} {
+		engineTest(t, func(t *testing.T, s *sim) {
+			customer, internal := twoCalls(t, s)
+			_, err := s.e.Hold(t.Context(), PartyCommand{Call: customer.ID, By: "5001"})
+			require.NoError(t, err)
+			pass(t, time.Second)
+			s.mu.Lock()
+			before := len(s.events)
+			s.mu.Unlock()
+			_, err = s.e.completeWith(t.Context(), PartyCommand{Call: internal.ID, By: "5001"}, customer.ID, verb)
+			require.NoError(t, err)
+			pass(t, time.Second)
+			names := map[ConnID]string{customer.ConnID: "customer", internal.ConnID: "internal"}
+			var got []string
+			s.mu.Lock()
+			for _, e := range s.events[before:] {
+				if e.Kind != EventCallChanged {
+					got = append(got, fmt.Sprintf("%s %s %s %s", e.This.DN, e.Kind, e.CallState, names[e.Call.ConnID]))
+				}
+			}
+			s.mu.Unlock()
+			require.Equal(t, want, got)
+		})
+	}
+}
+
 func TestAlternateBetweenTwoCalls(t *testing.T) {
 	t.Parallel()
 	engineTest(t, func(t *testing.T, s *sim) {

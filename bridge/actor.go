@@ -112,8 +112,25 @@ func (a *actor) reconcile(snap Snapshot) {
 // stops nothing is taken any more: what its requests come to then says nothing about the calls, and the next engine
 // finds the record as it was and asks again.
 func (a *actor) handleFor(call CallID, in Input) {
+	if done := a.advance(call, in); done != nil {
+		done.tell()
+		done.start()
+		done.end()
+	}
+}
+
+// advanced is a step whose record is written.
+type advanced struct {
+	*actor
+
+	before  Interaction
+	effects []Effect
+}
+
+// advance is the part of handleFor that changes the state, nil when the engine stops.
+func (a *actor) advance(call CallID, in Input) *advanced {
 	if a.e.ctx.Err() != nil {
-		return
+		return nil
 	}
 	before := a.state // which nobody changes any more
 	known, _ := a.state.knowing(a.e.Phones.Abilities)
@@ -123,21 +140,32 @@ func (a *actor) handleFor(call CallID, in Input) {
 		a.e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
 	}
 	a.e.setView(a)
-	if state.Events > before.Events {
-		for _, event := range state.Outbox {
-			a.e.Feed.Publish(event)
-			a.e.released.take(event)
+	return &advanced{a, before, effects}
+}
+
+// tell publishes the events.
+func (d *advanced) tell() {
+	if d.state.Events > d.before.Events {
+		for _, event := range d.state.Outbox {
+			d.e.Feed.Publish(event)
+			d.e.released.take(event)
 		}
 	}
-	for _, effect := range effects {
-		a.start(effect)
+}
+
+func (d *advanced) start() {
+	for _, effect := range d.effects {
+		d.actor.start(effect)
 	}
-	a.e.followOrders(a)
-	if state.Finished {
-		a.work.close()
+}
+
+func (d *advanced) end() {
+	d.e.followOrders(d.actor)
+	if d.state.Finished {
+		d.work.close()
 		return
 	}
-	a.recordBySettings(&before)
+	d.recordBySettings(&d.before)
 }
 
 // start does at once what takes no time, and queues the rest.

@@ -140,8 +140,8 @@ func TestAMergeOvertakesAJoin(t *testing.T) {
 		s.mu.Unlock()
 		retrieved := make(chan error, 1)
 		go func() { // joined by the receive
-			_, err := s.e.Retrieve(t.Context(), PartyCommand{Call: internal.ID, By: "5002"})
-			retrieved <- err
+			_, failed := s.e.Retrieve(t.Context(), PartyCommand{Call: internal.ID, By: "5002"})
+			retrieved <- failed
 		}()
 		pass(t, 100*time.Millisecond)
 		_, err = s.e.Merge(t.Context(), Merge{PartyCommand: PartyCommand{Call: customer.ID, By: "5001"}, Other: internal.ID})

@@ -58,14 +58,8 @@ func (a *actor) run(effect Effect) {
 		err = a.request(func(ctx context.Context) error { return sw.PauseRecording(ctx, effect.Server, effect.Name, effect.On) })
 	case LeaveLegs:
 		err = a.request(func(ctx context.Context) error { return sw.Leave(ctx, effect.Bridge, effect.Channels) })
-	case HoldLeg:
-		err = a.request(func(ctx context.Context) error { return sw.Hold(ctx, effect.Channel, effect.On) })
-	case IdentifyPeer:
-		err = a.request(func(ctx context.Context) error { return sw.Identify(ctx, effect.Channel, effect.Number, effect.Name) })
-	case MuteLeg:
-		err = a.request(func(ctx context.Context) error { return sw.Mute(ctx, effect.Channel, effect.Direction, effect.On) })
-	case SendDigits:
-		err = a.request(func(ctx context.Context) error { return sw.SendDTMF(ctx, effect.Channel, effect.Digits) })
+	case HoldLeg, IdentifyPeer, MuteLeg, SendDigits:
+		err = a.request(func(ctx context.Context) error { return a.atDevice(ctx, effect) })
 	case FreeDN: // in the order of the effects: behind a CreateLeg that reserves
 		a.e.Agents.Free(effect.DN, a.id)
 	case FreeCaps:
@@ -74,6 +68,23 @@ func (a *actor) run(effect Effect) {
 	}
 	if err != nil && a.e.ctx.Err() == nil {
 		a.e.log.Warn("effect_failed", "interaction", a.id, "effect", effectName(effect), "error", err)
+	}
+}
+
+// atDevice asks something of the far end of a channel.
+func (a *actor) atDevice(ctx context.Context, effect Effect) error {
+	sw := a.e.Switch
+	switch effect := effect.(type) {
+	case HoldLeg:
+		return sw.Hold(ctx, effect.Channel, effect.On)
+	case IdentifyPeer:
+		return sw.Identify(ctx, effect.Channel, effect.Number, effect.Name)
+	case MuteLeg:
+		return sw.Mute(ctx, effect.Channel, effect.Direction, effect.On)
+	case SendDigits:
+		return sw.SendDTMF(ctx, effect.Channel, effect.Digits)
+	default:
+		return nil
 	}
 }
 
@@ -248,7 +259,7 @@ func (a *actor) create(ctx context.Context, effect CreateLeg) error {
 		var forwarded *ForwardedError
 		switch err := a.e.Agents.Reserve(dn, a.id, effect.As); {
 		case errors.As(err, &forwarded):
-			return a.forward(effect, forwarded)
+			return a.forward(effect, forwarded) //nolint:contextcheck // what it begins goes on without this request
 		case err != nil:
 			return err
 		}

@@ -35,6 +35,7 @@ type Options struct {
 	Extra          map[string]http.Handler // by pattern; they look at origins themselves
 	Sound          Sound                   // of calls, recorded and live
 	Events         *Events                 // of /api/v1/events; nil: not built
+	Webhooks       Webhooks                // nil: not built
 	Log            *slog.Logger
 	Version        string // of the program, for the OpenAPI description
 }
@@ -116,6 +117,7 @@ func newServer(o Options) *server {
 	s.registerRecordings()
 	s.registerAudio()
 	s.registerEvents()
+	s.registerWebhooks()
 	return s
 }
 

@@ -12,6 +12,7 @@ import (
 	"sidecar/cti"
 	"sidecar/recording"
 	"sidecar/tap"
+	"sidecar/webhook"
 )
 
 // sentinels says how the errors of what only this door gives are answered: recordings and live sound.
@@ -36,6 +37,8 @@ func sentinels() []struct {
 		{errTooManyStreams, http.StatusTooManyRequests, "too_many_streams", ""},
 		{cti.ErrStalled, http.StatusServiceUnavailable, "event_log_stalled", ""},
 		{errShutdown, http.StatusServiceUnavailable, "draining", ""},
+		{webhook.ErrTarget, http.StatusNotFound, "webhook_not_found", "name"},
+		{webhook.ErrNoDeadLetter, http.StatusNotFound, "dead_letter_not_found", "id"},
 		{recording.ErrCursor, http.StatusUnprocessableEntity, "invalid_field", "after"},
 	}
 }
@@ -64,6 +67,9 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, err error) {
 func typedProblem(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
+	}
+	if e, ok := errors.AsType[*webhook.UndeliveredError](err); ok { // its cause is the target's, not ours
+		return newProblem(http.StatusBadGateway, "undelivered", e.Error())
 	}
 	o, ok := access.OutcomeOf(err)
 	if !ok {

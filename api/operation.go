@@ -37,6 +37,7 @@ func tags() []*huma.Tag {
 		{Name: "users", Description: "Users, for admins"},
 		{Name: "health", Description: "For orchestrators and load balancers"},
 		{Name: "events", Description: "What happens, as it happens"},
+		{Name: "webhooks", Description: "Programs that are told what happens, for admins"},
 		{Name: "recordings", Description: "Recordings of the DNs that the user may hear"},
 	}
 }

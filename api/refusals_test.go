@@ -81,6 +81,11 @@ func doors() []door {
 		{"PATCH", "/api/v1/users/a", `{}`},
 		{"GET", "/api/v1/calls/C/audio", ""},
 		{"GET", "/api/v1/events", ""},
+		{"GET", "/api/v1/webhooks", ""},
+		{"GET", "/api/v1/webhooks/crm/dead-letters", ""},
+		{"GET", "/api/v1/webhooks/crm/dead-letters/1", ""},
+		{"POST", "/api/v1/webhooks/crm/dead-letters/1/redeliver", ""},
+		{"DELETE", "/api/v1/webhooks/crm/dead-letters/1", ""},
 		{"GET", "/api/v1/recordings", ""},
 		{"GET", "/api/v1/recordings/C", ""},
 		{"GET", "/api/v1/recordings/C/audio", ""},
@@ -160,7 +165,7 @@ func TestWrongRole(t *testing.T) {
 	tokens := []string{s.user("5001", auth.RoleAgent, "", "5001"), s.user("boss", auth.RoleSupervisor, "")}
 	for _, token := range tokens {
 		for _, d := range doors() {
-			if strings.HasPrefix(d.path, "/api/v1/users") {
+			if strings.HasPrefix(d.path, "/api/v1/users") || strings.HasPrefix(d.path, "/api/v1/webhooks") {
 				s.send(d.method, d.path, token, d.body).problem(http.StatusForbidden, "forbidden")
 			}
 		}

@@ -31,6 +31,7 @@ const (
 	VerbViewDNs      Verb = "view DNs"
 	VerbActForOthers Verb = "act for other DNs" // those that the principal sees
 	VerbManageUsers  Verb = "manage users"
+	VerbManageHooks  Verb = "manage webhooks"
 
 	VerbListen           Verb = "listen to recordings" // agents only if the settings let them
 	VerbDeleteRecordings Verb = "delete recordings"
@@ -44,7 +45,7 @@ func rolesFor(v Verb) []Role {
 		return []Role{RoleAgent, RoleSupervisor, RoleAdmin}
 	case VerbActForOthers, VerbSupervise, VerbViewAudit, VerbRouteQueues:
 		return []Role{RoleSupervisor, RoleAdmin}
-	case VerbManageUsers:
+	case VerbManageUsers, VerbManageHooks:
 		return []Role{RoleAdmin}
 	case VerbListen:
 		return []Role{RoleAgent, RoleSupervisor, RoleAdmin}

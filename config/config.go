@@ -28,6 +28,7 @@ type Config struct {
 	Agents    Agents              `mapstructure:"agents"`
 	CTI       CTI                 `mapstructure:"cti"`
 	EventLog  EventLog            `mapstructure:"event_log"`
+	Webhooks  map[string]Webhook  `mapstructure:"webhooks"` // by name
 	Auth      Auth                `mapstructure:"auth"`
 	Audit     Audit               `mapstructure:"audit"`
 
@@ -191,6 +192,16 @@ type CTI struct {
 	QueueSize   int           `mapstructure:"queue_size"`   // events waiting for one session before it is closed
 	Retain      int           `mapstructure:"retain"`       // events kept for replay
 	UserStreams int           `mapstructure:"user_streams"` // streams of /api/v1/events that a user may have at once
+}
+
+// Webhook is a program that is told by POST what happens; empty lists are no condition.
+type Webhook struct {
+	URL         string        `mapstructure:"url"`
+	Secret      Secret        `mapstructure:"secret"`        // signs what is sent: whsec_ and base64
+	Events      []string      `mapstructure:"events"`        // names, such as Released
+	DNs         []string      `mapstructure:"dns"`           // 5001 or 5001-5020
+	Topic       string        `mapstructure:"topic"`         // agent | call | empty: both
+	GiveUpAfter time.Duration `mapstructure:"give_up_after"` // then it becomes a dead letter; 0: 24h
 }
 
 // Auth is how long tokens live.

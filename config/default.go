@@ -61,6 +61,7 @@ func Default() *Config {
 			UserStreams: 16,
 		},
 		EventLog: defaultEventLog(),
+		Webhooks: map[string]Webhook{},
 
 		Auth:  Auth{TokenLife: 12 * time.Hour},
 		Audit: Audit{KeepDays: 365},

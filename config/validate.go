@@ -53,6 +53,7 @@ func (c *Config) check() []Problem {
 	k.between("cti.retain", c.CTI.Retain, 1, maxRetain)
 	k.between("cti.user_streams", c.CTI.UserStreams, 1, maxUserStreams)
 	k.eventLog()
+	k.webhooks()
 	k.positive("auth.token_life", c.Auth.TokenLife)
 	k.between("audit.keep_days", c.Audit.KeepDays, 0, maxKeepDays)
 	return k.problems

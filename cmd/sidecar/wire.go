@@ -33,6 +33,7 @@ import (
 	"sidecar/pjsipgen"
 	"sidecar/store"
 	"sidecar/tap"
+	"sidecar/webhook"
 )
 
 // daemon is the running system. Build makes it, run starts what has to run, close ends it in the reverse order.
@@ -72,6 +73,7 @@ type daemon struct {
 	tapped      *ariswitch.Taps // where they get their sound
 	desktops    desktops
 	events      *api.Events
+	webhooks    *webhook.Hooks
 	workspace   *v3.Server
 	favorites   *store.Journal[v3.Notes]
 	handler     http.Handler
@@ -217,13 +219,16 @@ func (d *daemon) buildDoors(context.Context) error {
 		return err
 	}
 	d.events = api.NewEvents(api.EventsOptions{Feed: d.feed, Snapshot: d.live, PerUser: d.cfg.CTI.UserStreams})
+	if err = d.buildWebhooks(); err != nil {
+		return err
+	}
 	if err = d.buildWorkspace(); err != nil { //nolint:contextcheck // it lives until Close, not until ctx ends
 		return err
 	}
 	d.handler, err = api.New(api.Options{
 		Engine: d.engine, Queues: d.queues, DNs: d.dns, Agents: agentDoor{d.dns, d.plan}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
-		Sound: d.sound(), Events: d.events, Log: d.log, Version: version,
+		Sound: d.sound(), Events: d.events, Webhooks: d.webhooks, Log: d.log, Version: version,
 	})
 	return err
 }
@@ -259,6 +264,7 @@ func (d *daemon) run(ctx context.Context) {
 	d.wg.Go(func() { keepTrim(ctx) })
 	d.wg.Go(func() { d.recordings.archive.Run(ctx) })
 	d.wg.Go(func() { d.audit.Run(ctx) })
+	d.wg.Go(func() { d.webhooks.Run(ctx) })
 	d.wg.Go(func() {
 		if err := d.feed.Run(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("feed_ended", "error", err)

@@ -31,6 +31,8 @@ func (d *daemon) buildMetrics() *prometheus.Registry {
 	d.recordingMetrics(gauge)
 	d.gatewayMetrics(r, gauge)
 	r.MustRegister(newQueueMetrics(d.queues.All))
+	r.MustRegister(newWebhookMetrics(d.webhooks))
+	gauge("sidecar_event_streams", "Clients of /api/v1/events.", nil, func() float64 { return float64(d.events.Streams()) })
 	stat := func(name, help string, value func(cti.Stats) uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 {
 			return float64(value(d.feed.Stats()))

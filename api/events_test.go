@@ -256,7 +256,7 @@ func TestEventsGoOnAfterACursor(t *testing.T) {
 	for range 5 {
 		n.happen("5001", bridge.EventHeld, bridge.PartyHeld)
 	}
-	require.Eventually(t, func() bool { return n.feed.Stats().Appended == 14 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return n.feed.Head().Seq == 14 }, 10*time.Second, time.Millisecond)
 	require.Equal(t, lost, linesOf(n.stream("?since="+last.Cursor, boss).until(complete)), "no longer kept")
 }
 

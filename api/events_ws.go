@@ -77,10 +77,10 @@ func (s *socketSink) end(why *Problem) {
 	}
 	code := websocket.CloseInternalServerErr
 	switch {
-	case why.Code == "slow_consumer":
-		code = websocket.CloseTryAgainLater
 	case why.Code == "draining":
 		code = websocket.CloseGoingAway
+	case why.Status == http.StatusServiceUnavailable:
+		code = websocket.CloseTryAgainLater
 	case why.Status == http.StatusUnauthorized, why.Status == http.StatusForbidden:
 		code = websocket.ClosePolicyViolation
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	ruleHookURL    = "write http:// or https://, a host and a path, without user, password or fragment"
-	ruleHookSecret = "write whsec_ and the base64 of 24 to 64 random bytes, as openssl rand -base64 32 makes them"
+	ruleHookURL = "write http:// or https://, a host and a path, without user, password or fragment"
+	ruleHookKey = "write whsec_ and the base64 of 24 to 64 random bytes, as openssl rand -base64 32 makes them"
 )
 
 // webhooks judges the targets; the names of events are known to package webhook.
@@ -26,7 +26,7 @@ func (c *checker) webhooks() {
 		}
 		coded, ok := strings.CutPrefix(w.Secret.Reveal(), "whsec_")
 		if raw, err := base64.StdEncoding.DecodeString(coded); !ok || err != nil || len(raw) < 24 || len(raw) > 64 {
-			c.add(key+".secret", w.Secret.String(), ruleHookSecret)
+			c.add(key+".secret", w.Secret.String(), ruleHookKey)
 		}
 		for i, dns := range w.DNs {
 			c.hookDNs(indexed(key+".dns", i), dns)

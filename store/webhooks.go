@@ -63,9 +63,9 @@ func (db *DB) DeadLetters(ctx context.Context, q webhook.DeadLetterQuery) ([]web
 	defer func() { _ = rows.Close() }() // Err tells what went wrong
 	var list []webhook.DeadLetter
 	for rows.Next() {
-		d, err := scanLetter(rows)
-		if err != nil {
-			return nil, err
+		d, bad := scanLetter(rows)
+		if bad != nil {
+			return nil, bad
 		}
 		list = append(list, d)
 	}

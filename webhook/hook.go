@@ -48,13 +48,13 @@ type hook struct {
 
 // run follows the feed until ctx or the feed ends.
 func (h *hook) run(ctx context.Context) {
-	again := backoff.New(h.o.Backoff)
+	again := backoff.New(backoff.Policy{Min: minPause, Max: maxRetake})
 	for {
 		err := h.follow(ctx)
 		if ctx.Err() != nil || errors.Is(err, cti.ErrFeedClosed) {
 			return
 		}
-		h.log.ErrorContext(ctx, "webhook_interrupted", "error", err)
+		h.log.WarnContext(ctx, "webhook_interrupted", "error", err)
 		if again.Wait(ctx) != nil {
 			return
 		}
@@ -116,8 +116,7 @@ func (h *hook) deliver(ctx context.Context, batch []follow.Message) error {
 			return h.bury(ctx, m, attempts, err)
 		}
 		pause := h.pauses.Next()
-		var refused *RefusedError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*RefusedError](err); ok {
 			pause = max(pause, min(refused.after, h.o.Backoff.Max))
 		}
 		if err = backoff.Sleep(ctx, min(pause, left)); err != nil {

@@ -23,6 +23,7 @@ const (
 	defaultKeep    = 30 * 24 * time.Hour
 	minPause       = time.Second
 	maxPause       = 5 * time.Minute
+	maxRetake      = 10 * time.Second // between attempts to find its place in the feed
 
 	trimEvery = time.Hour
 )

@@ -83,7 +83,8 @@ func TestKilledSidecarsLoseNothing(t *testing.T) {
 		<-started
 		for waiting := true; waiting; {
 			select {
-			case <-ended:
+			case err := <-ended:
+				require.Error(t, err, "it ends when it is killed")
 				waiting = false
 			case <-time.After(time.Millisecond):
 				if all() {

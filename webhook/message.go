@@ -68,8 +68,7 @@ func (h *hook) post(ctx context.Context, id string, body []byte) error {
 	req.Header.Set(HeaderSignature, Sign(h.secret, id, now, body))
 	res, err := h.client.Do(req)
 	if err != nil {
-		var of *url.Error
-		if errors.As(err, &of) {
+		if of, ok := errors.AsType[*url.Error](err); ok {
 			err = of.Err
 		}
 		return fmt.Errorf("not delivered: %w", err)

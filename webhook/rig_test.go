@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -135,6 +136,7 @@ type request struct {
 }
 
 func readRequest(t testing.TB, r *http.Request) request {
+	t.Helper()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		t.Errorf("body: %v", err)
@@ -175,9 +177,7 @@ func (x *target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.answer != nil {
 		status, header = x.answer(n)
 	}
-	for name, values := range header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), header)
 	w.WriteHeader(status)
 }
 

@@ -152,3 +152,19 @@ func (l *listener) hears(want ...string) {
 	eventually(l.t, fmt.Sprintf("%s hears %q", l.name, want), func() bool { return len(heard()) >= len(want) })
 	require.Equal(l.t, want, heard())
 }
+
+// Whoever was answered that an agent's state has changed finds it changed, also when the daemon is killed in the same moment.
+func TestAgentStateThatWasAnsweredSurvivesAKill(t *testing.T) {
+	t.Parallel()
+	s := newRunning(t, "")
+	s.agentDoes("5001", "login", "")
+	for n := range 20 {
+		reason := fmt.Sprintf("reason %d", n)
+		s.agentDoes("5001", "not-ready", fmt.Sprintf(`{"reason": %q}`, reason))
+		s.killSidecar()
+		s.startSidecar()
+		s.waitReady()
+		got := s.agentOf("5001")
+		require.Equal(t, "NotReady "+reason+" 5001", got.State+" "+got.Reason+" "+got.AgentID, "kill %d", n+1)
+	}
+}

@@ -2,11 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
-	"maps"
-	"slices"
-	"sync"
-	"time"
 
 	"sidecar/agent"
 	"sidecar/ari"
@@ -14,7 +9,6 @@ import (
 	"sidecar/bridge/ariswitch"
 	"sidecar/config"
 	"sidecar/cti"
-	"sidecar/internal/backoff"
 )
 
 // buildAgents makes the registry of DNs with the agents as the last run left them. The clients must be there.
@@ -34,8 +28,8 @@ func (d *daemon) buildAgents(ctx context.Context, dns []config.DN) error {
 		}
 	}
 	d.lamps = lamps{ariswitch.NewDevices(d.clients, old, d.log)}
-	d.keeper = newAgentKeeper(d.db, d.log)
-	d.dns = agent.NewRegistry(d.cfg.Node, agent.Fanout{d.live, d.feed, d.keeper, d.lamps, d.queues})
+	d.keeper = newAgentKeeper(d.db, d.feed, d.log)
+	d.dns = agent.NewRegistry(d.cfg.Node, agent.Fanout{d.live, d.keeper, d.lamps, d.queues})
 	d.dns.SetPolicy(agentPolicy(d.cfg.Agents))
 	for _, dn := range dns {
 		d.dns.Add(dn.Number, dn.MaxCalls)
@@ -71,87 +65,6 @@ func agentPolicy(c config.Agents) agent.Policy {
 		p.WrapUpKinds = append(p.WrapUpKinds, kinds[name])
 	}
 	return p
-}
-
-// agentKeeper writes what outlives a restart, in batches beside everything else. Of a DN that changes while a batch is
-// being written the last state counts.
-type agentKeeper struct {
-	store agentStore
-	log   *slog.Logger
-	wake  chan struct{}
-
-	mu      sync.Mutex
-	pending map[string]agent.Record
-}
-
-type agentStore interface {
-	SaveAgents(ctx context.Context, list []agent.Record) error
-}
-
-const saveTimeout = 10 * time.Second
-
-func newAgentKeeper(store agentStore, log *slog.Logger) *agentKeeper {
-	return &agentKeeper{store: store, log: log, wake: make(chan struct{}, 1), pending: map[string]agent.Record{}}
-}
-
-// PublishDN implements agent.Sink.
-func (k *agentKeeper) PublishDN(e agent.Event) { k.put(e.DN) }
-
-func (k *agentKeeper) put(v agent.View) {
-	k.mu.Lock()
-	k.pending[v.Number] = v.Record()
-	k.mu.Unlock()
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run writes until ctx ends, and then what is left.
-func (k *agentKeeper) run(ctx context.Context) {
-	pause := backoff.New(backoff.Policy{Min: 100 * time.Millisecond, Max: 10 * time.Second})
-	for {
-		select {
-		case <-k.wake:
-		case <-ctx.Done():
-			_ = k.save(context.WithoutCancel(ctx)) // it is in the log
-			return
-		}
-		if k.save(context.WithoutCancel(ctx)) == nil {
-			pause.Reset()
-			continue
-		}
-		_ = backoff.Sleep(ctx, pause.Next()) // the loop looks at ctx
-		select {
-		case k.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (k *agentKeeper) save(ctx context.Context) error {
-	k.mu.Lock()
-	batch := k.pending
-	k.pending = map[string]agent.Record{}
-	k.mu.Unlock()
-	if len(batch) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
-	defer cancel()
-	err := k.store.SaveAgents(ctx, slices.Collect(maps.Values(batch)))
-	if err == nil {
-		return nil
-	}
-	k.log.Error("agents_not_saved", "dns", len(batch), "error", err)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for dn, record := range batch {
-		if _, newer := k.pending[dn]; !newer {
-			k.pending[dn] = record
-		}
-	}
-	return err
 }
 
 // lamps shows each DN as a device state at every Asterisk.
@@ -249,11 +162,12 @@ func takeUpCalls(calls []bridge.CallView, dns *agent.Registry) {
 	}
 }
 
-// agentDoor takes the commands of agents from outside: a forward must lead somewhere.
+// agentDoor takes the commands of agents from outside: a forward must lead somewhere, and what is answered is stored.
 type agentDoor struct {
 	*agent.Registry
 
-	plan planPort
+	plan   planPort
+	stored func()
 }
 
 // Do implements api.Agents.
@@ -263,5 +177,7 @@ func (a agentDoor) Do(cmd agent.Command) (agent.View, error) {
 			return agent.View{}, err
 		}
 	}
-	return a.Registry.Do(cmd)
+	v, err := a.Registry.Do(cmd)
+	a.stored()
+	return v, err //nolint:wrapcheck // it says what it is
 }

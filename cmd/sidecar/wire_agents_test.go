@@ -88,7 +88,7 @@ func TestAgentKeeper(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &shelf{fails: 2, saved: map[string]agent.Record{}}
-		k := newAgentKeeper(s, slog.New(slog.DiscardHandler))
+		k := newAgentKeeper(s, agent.Fanout{}, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		var work sync.WaitGroup
 		work.Go(func() { k.run(ctx) })
@@ -108,6 +108,94 @@ func TestAgentKeeper(t *testing.T) {
 		stop()
 		work.Wait()
 		require.Contains(t, s.saved, "5003", "written at the end")
+	})
+}
+
+// told keeps the kinds of the events that it is told.
+type told struct {
+	mu    sync.Mutex
+	kinds []agent.EventKind
+}
+
+func (s *told) PublishDN(e agent.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kinds = append(s.kinds, e.Kind)
+}
+
+// slow is a store that writes when it is let.
+type slow struct {
+	shelf
+
+	let chan struct{}
+}
+
+func (s *slow) SaveAgents(ctx context.Context, list []agent.Record) error {
+	select {
+	case <-s.let:
+		return s.shelf.SaveAgents(ctx, list)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Who hears of a state, by the feed or as the answer to a command, finds it stored; one batch serves many.
+func TestAgentStateIsToldWhenItIsStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{shelf{saved: map[string]agent.Record{}}, make(chan struct{})}
+		feed := &told{}
+		k := newAgentKeeper(s, feed, slog.New(slog.DiscardHandler))
+		ctx, stop := context.WithCancel(t.Context())
+		var work sync.WaitGroup
+		work.Go(func() { k.run(ctx) })
+		tell := func(dn string, kind agent.EventKind, state agent.State) {
+			k.PublishDN(agent.Event{Kind: kind, DN: agent.View{Number: dn, Agent: agent.Status{State: state}}})
+		}
+		var answered []string
+		command := func(dn string, kind agent.EventKind, state agent.State) {
+			tell(dn, kind, state)
+			work.Go(func() {
+				k.stored()
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				require.Equal(t, state, s.saved[dn].Agent.State, "answered before it was stored")
+				answered = append(answered, dn)
+			})
+			synctest.Wait()
+		}
+		command("5001", agent.BecameReady, agent.Ready) // is being written
+		command("5002", agent.BecameReady, agent.Ready)
+		command("5003", agent.BecameNotReady, agent.NotReady)
+		tell("5001", agent.ActivityChanged, agent.Ready) // is no matter of the store
+		synctest.Wait()
+		require.Empty(t, answered)
+		require.Empty(t, feed.kinds)
+		s.let <- struct{}{}
+		synctest.Wait()
+		require.Equal(t, []string{"5001"}, answered)
+		require.Equal(t, []agent.EventKind{agent.BecameReady}, feed.kinds)
+		s.let <- struct{}{}
+		synctest.Wait()
+		require.Len(t, answered, 3)
+		require.Equal(t, []agent.EventKind{agent.BecameReady, agent.BecameReady, agent.BecameNotReady, agent.ActivityChanged}, feed.kinds, "in order")
+		require.Equal(t, 2, s.calls, "two of them in one")
+		tell("5001", agent.ActivityChanged, agent.Ready)
+		require.Len(t, feed.kinds, 5, "nothing is held back: at once")
+		k.stored()
+
+		tell("5001", agent.BecameNotReady, agent.NotReady)
+		began := time.Now()
+		k.stored()
+		require.Equal(t, saveTimeout, time.Since(began), "a store that stalls holds up nobody for longer")
+		require.Len(t, feed.kinds, 6)
+		work.Go(func() { s.let <- struct{}{} })
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, agent.NotReady, s.saved["5001"].Agent.State, "and is asked again")
+		stop()
+		work.Wait()
+		k.stored()
 	})
 }
 
@@ -203,7 +291,7 @@ trunks: [{name: carrier, kind: peer, host: "192.0.2.1:5060"}]
 	registry := agent.NewRegistry("n1", agent.Fanout{})
 	registry.Add("5001", 2)
 	registry.SetService("pbx1", "5001", true)
-	door := agentDoor{registry, planPort{plan: plan, calls: cfg.Calls}}
+	door := agentDoor{registry, planPort{plan: plan, calls: cfg.Calls}, func() {}}
 	for _, number := range []string{"+870123", "%%%"} {
 		_, err = door.Do(agent.Command{DN: "5001", Verb: agent.VerbSetForward, To: number})
 		var refused *bridge.TargetError

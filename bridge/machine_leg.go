@@ -288,7 +288,7 @@ func (s *step) legFailed(in LegFailed) {
 		s.notCalledAgain(p, in)
 		return
 	}
-	if p == nil && s.snooped(in.Channel, LegIsGone) || p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
+	if p == nil && s.notSnooped(in.Channel) || p == nil || !p.Leg.alive() || !s.failedLeg(p, in) {
 		return
 	}
 	switch {

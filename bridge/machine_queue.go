@@ -260,8 +260,11 @@ func (s *step) stillWaiting(restarted bool) {
 		c.Queue.Reply = 0 // who waited for it died with us
 	}
 	s.silence(ErrNotPlayed)
-	if caller.Leg.State == LegArrived {
+	if caller.Leg.State == LegArrived { // one that is up is joined by rejoin
 		s.do(AnswerLeg{Channel: caller.Leg.Channel})
+		if !caller.Leg.Joined {
+			s.joinLegs(caller)
+		}
 	}
 	if restarted {
 		s.waits(0, nil)

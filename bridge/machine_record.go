@@ -212,8 +212,25 @@ func (s *step) snooped(ch ChannelID, change LegChange) bool {
 	case change == LegIsCreated && side.Leg.State == LegRequested:
 		side.Leg.State = LegLeaving
 		s.do(HangupLeg{Channel: ch, Cause: causeNormal})
+	case change == LegIsCreated && side.Leg.State == LegGone: // it was given up, and came to be nevertheless
+		s.do(HangupLeg{Channel: ch, Cause: causeNormal})
 	case change == LegIsGone:
 		side.Leg.State, side.Over = LegGone, true // the end of the file was told before
+		s.sideOver(r)
+	}
+	return true
+}
+
+// notSnooped takes the failure of a request for a snoop channel, and reports whether it was one. One that is there all the
+// same is of use as long as nobody knows of the failure.
+func (s *step) notSnooped(ch ChannelID) bool {
+	r, side := s.recordedSide(func(side *RecordedSide) bool { return side.Leg.Channel == ch })
+	if r == nil {
+		return false
+	}
+	if side.Leg.State == LegRequested || side.Leg.State == LegLeaving {
+		s.do(HangupLeg{Channel: ch, Cause: causeNormal}) // the answer may be lost and the channel there
+		side.Leg.State, side.Over = LegGone, true
 		s.sideOver(r)
 	}
 	return true
@@ -225,7 +242,8 @@ func (s *step) recorded(in Recorded) {
 	if r == nil {
 		return
 	}
-	side.Over, side.Failed = true, in.Failed
+	side.Failed = in.Failed
+	side.Over = side.Over || !in.Failed || !side.Leg.alive() // what seemed to fail may be written nevertheless, while its channel is there
 	s.sideOver(r)
 }
 
@@ -291,10 +309,10 @@ func (s *step) reconcileRecordings(in Reconciled) {
 				switch {
 				case side.Leg.alive() && !there:
 					facts = append(facts, fact{side.Leg.Channel, LegIsGone})
+				case side.Leg.State == LegGone && there, side.Leg.State == LegLeaving:
+					s.do(HangupLeg{Channel: side.Leg.Channel, Cause: causeNormal})
 				case side.Leg.State == LegRequested:
 					facts = append(facts, fact{side.Leg.Channel, LegIsCreated})
-				case side.Leg.State == LegLeaving:
-					s.do(HangupLeg{Channel: side.Leg.Channel, Cause: causeNormal})
 				case side.Leg.State == LegUp && in.Restarted: // it may not have been asked for
 					s.do(RecordLeg{Channel: side.Leg.Channel, Name: side.Name})
 				}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,8 @@ type deed struct {
 // life is one run of the model.
 type life struct {
 	Phones map[string]phone
-	Begin  []deed // that every life of its kind has
+	Rules  map[DN]bool // whose calls are recorded
+	Begin  []deed      // that every life of its kind has
 	Deeds  []deed
 	Faults map[int]fault
 	KillAt int
@@ -38,7 +40,9 @@ func modelDeeds() []string {
 	)
 }
 
-func modelNumbers() []string { return []string{"5001", "5002", "5003", "5004", "030", "0900", "8000"} }
+func modelNumbers() []string {
+	return []string{"5001", "5002", "5003", "5004", "030", "0900", "8000", "6000"}
+}
 
 func lives(faults bool, kinds []string, begin ...deed) *rapid.Generator[life] {
 	seconds := func(t *rapid.T, label string, most int) time.Duration {
@@ -67,9 +71,10 @@ func lives(faults bool, kinds []string, begin ...deed) *rapid.Generator[life] {
 		l.Deeds = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
 			return deed{
 				Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), After: time.Duration(rapid.SampledFrom([]int{0, 1, 3, 7, 100, 1500, 4000}).Draw(t, "after")) * time.Millisecond,
-				A: rapid.IntRange(0, 6).Draw(t, "a"), B: rapid.IntRange(0, 6).Draw(t, "b"),
+				A: rapid.IntRange(0, 7).Draw(t, "a"), B: rapid.IntRange(0, 7).Draw(t, "b"),
 			}
 		}), 1, 14).Draw(t, "deeds")
+		l.Rules = rapid.SampledFrom([]map[DN]bool{{}, {}, {"5002": true}}).Draw(t, "rules")
 		if rapid.Bool().Draw(t, "killed") {
 			l.KillAt, l.Down = rapid.IntRange(1, 80+60*len(begin)).Draw(t, "kill at"), seconds(t, "down", 10)
 		}
@@ -102,6 +107,20 @@ func TestModelOfConsultations(t *testing.T) {
 	})
 }
 
+// TestModelOfQueuesAndRecordings has calls wait, which are offered, routed and told how things stand, and recorded.
+func TestModelOfQueuesAndRecordings(t *testing.T) {
+	t.Parallel()
+	kinds := []string{
+		"wait", "wait", "offer", "offer", "offer", "offer", "route", "route", "announce", "announce", "inbound", "hangup", "hangup", "transfer",
+		"consult", "complete transfer", "complete conference", "add", "release", "hold by command", "retrieve", "record", "record", "record",
+		"record stop", "record pause", "record resume", "gap", "cut", "back", "back", "stop", "clear", "hold at browser", "refer",
+	}
+	begin := []deed{{Kind: "wait"}, {Kind: "offer", After: time.Second}}
+	rapid.Check(t, func(rt *rapid.T) {
+		runLife(t, rt, lives(rapid.Bool().Draw(rt, "faults"), kinds, begin...).Draw(rt, "life"))
+	})
+}
+
 // runLife runs it in a bubble of its own. A failure must leave the bubble before rapid is told, since rapid panics.
 func runLife(t *testing.T, rt *rapid.T, l life) {
 	t.Helper()
@@ -115,7 +134,7 @@ func runLife(t *testing.T, rt *rapid.T, l life) {
 // run lives it to the end and reports what was wrong.
 func (l life) run(ctx context.Context) []string {
 	s := newSim()
-	s.phones, s.faults, s.killAt = l.Phones, l.Faults, l.KillAt
+	s.phones, s.faults, s.killAt, s.studio.rules = l.Phones, l.Faults, l.KillAt, l.Rules
 	s.start()
 	var wg, restart sync.WaitGroup
 	over := make(chan struct{})
@@ -208,6 +227,10 @@ func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
 			"answer": e.Answer, "hold by command": e.Hold, "retrieve": e.Retrieve, "reject": e.Reject,
 		}[d.Kind]
 		command(func(ctx context.Context) (CallView, error) { return verb(ctx, cmd) })
+	case "wait":
+		s.arrive("", "6000")
+	case "offer", "route", "announce":
+		s.queueDoes(ctx, e, wg, d)
 	case "switch call":
 		s.switchCall(dn(d.A), number(d.B), d.B%2 == 0)
 	case "switch leg":
@@ -225,6 +248,34 @@ func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
 	default:
 		command(func(ctx context.Context) (CallView, error) { return partyDoes(ctx, e, call, d) })
 	}
+}
+
+// queueDoes gives a command about one of the calls that wait, as far as the queue was told.
+func (s *sim) queueDoes(ctx context.Context, e *Engine, wg *sync.WaitGroup, d deed) {
+	s.mu.Lock()
+	waiting := slices.Sorted(maps.Keys(s.studio.waits))
+	s.mu.Unlock()
+	if len(waiting) == 0 {
+		return
+	}
+	call := waiting[d.A%len(waiting)]
+	to := modelNumbers()[d.B]
+	wg.Go(func() {
+		limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		if d.Kind == "announce" {
+			_ = e.Announce(limited, Announce{Call: call, Media: []string{"sound:queue-youarenext"}})
+			return
+		}
+		s.mu.Lock()
+		s.studio.asked[call]++
+		s.mu.Unlock()
+		if d.Kind == "offer" {
+			_ = e.Offer(limited, Offer{Call: call, To: DN(modelNumbers()[d.B%4]), Timeout: 5 * time.Second})
+			return
+		}
+		_ = e.Route(limited, Route{Call: call, To: to})
+	})
 }
 
 // phoneDoes lets one of the phones that have a channel act.

@@ -39,26 +39,6 @@ func (p port) Snoop(ctx context.Context, s NewSnoop) error {
 	})
 }
 
-func (p port) Play(ctx context.Context, _ NewPlayback) error {
-	return p.request(ctx, func() error { return nil })
-}
-
-func (p port) StopPlay(ctx context.Context, _ ServerID, _ string) error {
-	return p.request(ctx, func() error { return nil })
-}
-
-func (p port) Record(ctx context.Context, id ChannelID, _ string) error {
-	return p.on(ctx, id, func(*simChannel) error { return nil })
-}
-
-func (p port) PauseRecording(ctx context.Context, _ ServerID, _ string, _ bool) error {
-	return p.request(ctx, func() error { return nil })
-}
-
-func (p port) StopRecording(ctx context.Context, _ ServerID, _ string) error {
-	return p.request(ctx, func() error { return nil })
-}
-
 // simOrders is the journal of the orders of supervisors.
 type simOrders struct{ port }
 

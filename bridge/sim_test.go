@@ -97,6 +97,7 @@ type sim struct {
 	recorder    Recorder
 
 	gateway simGateway
+	studio  simStudio
 }
 
 // simGateway is what can be known of the gateway while the lock is held.
@@ -116,7 +117,7 @@ func newSim() *sim {
 	return &sim{
 		chans: map[string]*simChannel{}, legs: map[string]*simLeg{}, bridges: map[string]*simBridge{}, phones: map[string]phone{}, faults: map[int]fault{},
 		journal: map[string][]byte{}, orders: map[string]MonitorOrder{}, agents: map[DN]map[InteractionID]bool{}, killed: make(chan struct{}),
-		latency: 3 * time.Millisecond, gateway: simGateway{legs: map[string]int{}},
+		latency: 3 * time.Millisecond, gateway: simGateway{legs: map[string]int{}}, studio: newStudio(),
 	}
 }
 
@@ -141,9 +142,14 @@ func (s *sim) start() *Engine {
 		list = append(list, i)
 	}
 	orders := maps.Clone(s.orders)
+	clear(s.studio.waits)
+	var recorder Recorder = simRecorder{p}
+	if s.recorder != nil {
+		recorder = s.recorder
+	}
 	s.mu.Unlock()
 	e := New(Options{
-		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Phones: simPhones{p}, Plan: simPlan{}, Agents: p, Journal: p, Feed: p, Orders: simOrders{p}, Recorder: s.recorder,
+		Node: "n1", NodeID: 1, Server: "pbx1", Servers: s.servers, Switch: p, Phones: simPhones{p}, Plan: simPlan{}, Agents: p, Journal: p, Feed: p, Orders: simOrders{p}, Recorder: recorder, Queues: simQueues{p},
 		MusicClass: "default", Grace: 20 * time.Second, RingTimeout: 20 * time.Second, EffectTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	e.Restore(list)
@@ -259,6 +265,7 @@ func (s *sim) set(c *simChannel, state LegChange) {
 // end removes a channel. The lock is held.
 func (s *sim) end(c *simChannel, cause int) {
 	delete(s.chans, c.id.ID)
+	s.closeFiles(c.id.ID)
 	for _, other := range s.chans {
 		if other.snoops == c.id.ID {
 			s.end(other, causeNormal)
@@ -515,7 +522,11 @@ func (p port) Music(ctx context.Context, br BridgeID, _ string, on bool) error {
 }
 
 func (p port) Destroy(ctx context.Context, br BridgeID) error {
-	return p.request(ctx, func() error { delete(p.bridges, br.ID); return nil })
+	return p.request(ctx, func() error {
+		delete(p.bridges, br.ID)
+		p.endPlays(br.ID)
+		return nil
+	})
 }
 
 func (p port) Put(id string, i Interaction) error {
@@ -532,6 +543,7 @@ func (p port) Put(id string, i Interaction) error {
 		return err
 	}
 	p.journal[id] = text
+	p.keeps(&i)
 	return nil
 }
 
@@ -600,7 +612,7 @@ func (simPlan) Dial(from DN, _, number string) (Destination, error) {
 	case number == "0900":
 		return Destination{}, &TargetError{Number: number, Rule: "denied"}
 	case number == "6000":
-		return Destination{Queue: "sales", Dialled: number, Number: number}, nil
+		return Destination{Queue: "sales", Number: number, Music: "sales", Dialled: number}, nil
 	case number == "8000":
 		return Destination{Treatment: Treatment{"messages", "closed"}, Dialled: number, Number: number}, nil
 	case strings.HasPrefix(number, "50"):
@@ -645,5 +657,5 @@ func (s *sim) leftovers() []string {
 	left("names of legs", len(s.e.legs), s.e.legs)
 	left("legs of the gateway", len(s.legs), nil)
 	left("views", len(s.e.views), nil)
-	return append(list, checkHistory(s.events)...)
+	return append(append(list, s.lostTakes()...), checkHistory(s.events)...)
 }

@@ -274,7 +274,9 @@ func (l *load) killAt(ctx context.Context, r *records, at func(bridge.Interactio
 		if some {
 			idle = 0
 		}
-		r.follow()
+		if idle%64 == 63 {
+			r.follow()
+		}
 		select {
 		case <-poll.C:
 		case <-ctx.Done():

@@ -67,12 +67,12 @@ func toneOf(dn string) float64 {
 }
 
 const loadSite = `
-calls: {ring_timeout: 10m}
+calls: {ring_timeout: 3h}
 recording: {enabled: true, min_free_bytes: 0}
 dns: [{numbers: [5001-5027], owner: phone}, {numbers: [5030-5034]}]
 queues:
   sales: {number: "6000", agents: ["5016"], announce: {every: 0s}}
-  support: {number: "6001", agents: ["5020"], ring_timeout: 10m, announce: {every: 0s}}
+  support: {number: "6001", agents: ["5020"], ring_timeout: 3h, announce: {every: 0s}}
   desk: {number: "6002", agents: ["5026"], announce: {every: 0s}}
   late: {number: "6003", agents: ["5027"], ring_timeout: 1s, announce: {every: 0s}}
 routes:

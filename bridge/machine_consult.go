@@ -18,6 +18,9 @@ func (s *step) consult(in doConsult) {
 	if err == nil {
 		err = s.outsider(in.Dest, "consult")
 	}
+	if err == nil && in.Mute && in.Dest.Queue != "" && len(s.call().others(p.ID)) > 1 {
+		err = &StateError{Call: s.call().ID, Verb: "mute transfer", State: p.State, Why: oneWaits}
+	}
 	data, wrong := s.call().UserData.Update(in.Data)
 	if err == nil {
 		err = wrong

@@ -29,6 +29,7 @@ func (s *step) takeLeg(p *Party) Leg {
 	s.leaveBridge(p)
 	leg := p.Leg
 	p.Leg = Leg{}
+	s.recordElsewhere(p)
 	return leg
 }
 

@@ -263,6 +263,15 @@ func (s *step) sideOver(r *Recording) {
 	}
 }
 
+// recordElsewhere ends the sound of a recording whose party goes to another call, which is none of this one's business.
+func (s *step) recordElsewhere(p *Party) {
+	if r := s.call().recording(); r != nil && r.Of == p.ID {
+		r.Left = r.State
+		s.stopRecording(r)
+		s.recordingChanged("")
+	}
+}
+
 // recordAnother records another party when the recorded one has left, and those who stay talk. Asterisk may tell of the
 // snoop channel's end before it tells of the party's, and whoever is called instead may answer later. A pause goes on.
 func (s *step) recordAnother() {
@@ -271,7 +280,7 @@ func (s *step) recordAnother() {
 		return
 	}
 	r := &c.Recordings[len(c.Recordings)-1]
-	if r.Left == RecordingNone || c.party(r.Of).alive() || c.talking() < 2 {
+	if of := c.party(r.Of); r.Left == RecordingNone || of != nil && of.alive() && !of.Away || c.talking() < 2 {
 		return
 	}
 	by, reason, state := r.By, r.Reason, r.Left

@@ -135,6 +135,9 @@ func (s *step) resumed(p *Party) {
 		s.do(RingLeg{Channel: p.Leg.Channel})
 	default:
 		s.joinLegs(p)
+		if c.Queue != nil { // its bridge may come to be only now
+			s.do(PlayMusic{Bridge: c.Bridge, Class: c.musicClass(), On: c.Music})
+		}
 		s.followHold(p)
 	}
 }

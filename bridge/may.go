@@ -73,6 +73,7 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 const (
 	awayWhy      = "its phone is in another call of the DN: complete, alternate or reconnect"
 	transferring = "a transfer is under way"
+	oneWaits     = "only one party can wait in a queue"
 )
 
 // whyElse is for what no code of the engine does for a party yet.
@@ -131,6 +132,8 @@ func (i *Interaction) whyPair(p *Party, verb Capability) string {
 		return "its phone is being called again"
 	case !first.answered():
 		return "somebody is still being called into the first call"
+	case verb == CanCompleteTransfer && second.Queue != nil && len(first.others(first.livingDN(p.DN).ID)) > 1:
+		return oneWaits
 	case !second.answered() && verb != CanCompleteTransfer:
 		return "the consultation is not answered yet"
 	case verb != CanAlternate && len(first.others(0))+len(second.others(0))-2 > maxParties:

@@ -44,6 +44,16 @@ func modelNumbers() []string {
 	return []string{"5001", "5002", "5003", "5004", "030", "0900", "8000", "6000"}
 }
 
+// deeds generates them, some after the one before is done, some in its midst.
+func deeds(kinds []string) *rapid.Generator[deed] {
+	return rapid.Custom(func(t *rapid.T) deed {
+		return deed{
+			Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), After: time.Duration(rapid.SampledFrom([]int{0, 1, 3, 7, 100, 1500, 4000}).Draw(t, "after")) * time.Millisecond,
+			A: rapid.IntRange(0, 7).Draw(t, "a"), B: rapid.IntRange(0, 7).Draw(t, "b"),
+		}
+	})
+}
+
 func lives(faults bool, kinds []string, begin ...deed) *rapid.Generator[life] {
 	seconds := func(t *rapid.T, label string, most int) time.Duration {
 		return time.Duration(rapid.IntRange(0, most*10).Draw(t, label)) * 100 * time.Millisecond
@@ -68,12 +78,7 @@ func lives(faults bool, kinds []string, begin ...deed) *rapid.Generator[life] {
 			}
 			l.Phones[number] = ph
 		}
-		l.Deeds = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) deed {
-			return deed{
-				Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), After: time.Duration(rapid.SampledFrom([]int{0, 1, 3, 7, 100, 1500, 4000}).Draw(t, "after")) * time.Millisecond,
-				A: rapid.IntRange(0, 7).Draw(t, "a"), B: rapid.IntRange(0, 7).Draw(t, "b"),
-			}
-		}), 1, 14).Draw(t, "deeds")
+		l.Deeds = rapid.SliceOfN(deeds(kinds), 1, 14).Draw(t, "deeds")
 		l.Rules = rapid.SampledFrom([]map[DN]bool{{}, {}, {"5002": true}}).Draw(t, "rules")
 		if rapid.Bool().Draw(t, "killed") {
 			l.KillAt, l.Down = rapid.IntRange(1, 80+60*len(begin)).Draw(t, "kill at"), seconds(t, "down", 10)
@@ -134,7 +139,7 @@ func runLife(t *testing.T, rt *rapid.T, l life) {
 // run lives it to the end and reports what was wrong.
 func (l life) run(ctx context.Context) []string {
 	s := newSim()
-	s.phones, s.faults, s.killAt, s.studio.rules = l.Phones, l.Faults, l.KillAt, l.Rules
+	s.phones, s.faults, s.killAt, s.studio.rules, s.studio.strict = l.Phones, l.Faults, l.KillAt, l.Rules, true
 	s.start()
 	var wg, restart sync.WaitGroup
 	over := make(chan struct{})
@@ -160,13 +165,15 @@ func (l life) run(ctx context.Context) []string {
 	_ = wait(ctx, 20*time.Second) // the engine may be away so long
 	s.setGap(false, false)
 	_ = wait(ctx, 3*time.Minute) // whatever rings has stopped
-	problems := s.unsettled(len(l.Faults) == 0)
-	for _, id := range s.channels("") {
-		s.hangup(id)
-		_ = wait(ctx, 5*time.Millisecond)
+	problems := slices.Concat(s.unsettled(len(l.Faults) == 0), s.unwatched(), s.endMonitors(ctx))
+	for range 2 { // whose engine dies now are called again
+		for _, id := range s.channels("") {
+			s.hangup(id)
+			_ = wait(ctx, 5*time.Millisecond)
+		}
+		s.endLegs()
+		_ = wait(ctx, time.Minute)
 	}
-	s.endLegs()
-	_ = wait(ctx, time.Minute)
 	wg.Wait()
 	close(over)
 	restart.Wait()
@@ -231,6 +238,8 @@ func (s *sim) do(ctx context.Context, wg *sync.WaitGroup, d deed) {
 		s.arrive("", "6000")
 	case "offer", "route", "announce":
 		s.queueDoes(ctx, e, wg, d)
+	case "monitor", "monitor call", "mode", "unmonitor":
+		s.supervise(ctx, wg, d)
 	case "switch call":
 		s.switchCall(dn(d.A), number(d.B), d.B%2 == 0)
 	case "switch leg":
@@ -321,8 +330,12 @@ func (s *sim) lose(dead bool) {
 	s.mu.Lock()
 	e := s.e
 	if dead {
+		for id := range s.chans {
+			s.closeFiles(id) // of which nobody tells: there is a gap
+		}
 		clear(s.chans)
 		clear(s.bridges)
+		clear(s.studio.plays)
 	}
 	s.mu.Unlock()
 	if e != nil {

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,8 +27,14 @@ type page struct {
 	heard   *tone.Listener
 	work    sync.WaitGroup
 
-	mu     sync.Mutex
-	hangup func() // ends the media of the call
+	mu    sync.Mutex
+	calls []pageCall
+}
+
+// pageCall is a call that the page has answered on a connection; hangup ends its media.
+type pageCall struct {
+	on     *browser.Phone
+	hangup func()
 }
 
 // page is the registered page of a DN, until the test ends.
@@ -44,9 +51,7 @@ func (s *system) page(dn string, hz float64, answers bool) *page {
 	s.t.Cleanup(func() {
 		cancel()
 		p.work.Wait()
-		if p.hangup != nil {
-			p.hangup()
-		}
+		p.hangup(nil)
 		p.heard.Close()
 	})
 	return p
@@ -89,31 +94,40 @@ func (p *page) connected(ctx context.Context, phone *browser.Phone) error {
 					return
 				}
 			}
-			if err := p.answer(ctx, ring); err != nil {
+			if err := p.answer(ctx, phone, ring); err != nil {
 				p.log.Warn("page_did_not_answer", "error", err)
 			}
 		})
 	}
 }
 
-// answer takes a call, and talks in it until the next one is answered.
-func (p *page) answer(ctx context.Context, ring *browser.Ring) error {
+// hangup ends the calls of other connections. An INVITE that a dead gateway was sent may reach the next one: who answers it
+// must not give up the call that lives.
+func (p *page) hangup(besides *browser.Phone) {
+	p.calls = slices.DeleteFunc(p.calls, func(c pageCall) bool {
+		if c.on != besides {
+			c.hangup()
+		}
+		return c.on != besides
+	})
+}
+
+// answer takes a call, and talks in it until one of another connection is answered.
+func (p *page) answer(ctx context.Context, on *browser.Phone, ring *browser.Ring) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.hangup != nil {
-		p.hangup()
-	}
+	p.hangup(on)
 	media, err := p.factory.NewMedia(&pageVoice{hz: p.tone, heard: p.heard}, 0)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var talking sync.WaitGroup
-	p.hangup = func() {
+	p.calls = append(p.calls, pageCall{on, func() {
 		cancel()
 		talking.Wait()
 		_ = media.Close()
-	}
+	}})
 	answer, err := media.Answer(ctx, ring.Offer())
 	if err == nil {
 		err = ring.Accept(answer)

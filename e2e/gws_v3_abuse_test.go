@@ -91,7 +91,8 @@ func (d *v3Door) cometd(message object) (got struct {
 	ClientID   string
 	Error      string
 	Advice     struct{ Reconnect string }
-}) {
+},
+) {
 	d.t.Helper()
 	text, err := json.Marshal([]object{message})
 	require.NoError(d.t, err)

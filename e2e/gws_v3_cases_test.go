@@ -192,6 +192,7 @@ func (d *v3Day) consulting(method string) (cust, agent, b *phone.Call, first, se
 	b = incoming(d.t, d.second, 0)
 	second = d.desks[0].saw("the consultation", func(m *v3Message) bool { return m.Call != nil && m.Call.CallType == "Consult" }).Call.copy()
 	require.Equal(d.t, first.ID, second.ParentConnID)
+	require.Subset(d.t, second.Capabilities, []string{"release", "complete-transfer", "reconnect"})
 	d.desks[1].call("Ringing")
 	return cust, agent, b, first, second
 }

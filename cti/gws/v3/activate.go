@@ -94,6 +94,6 @@ func (s *Server) expectAgent(r *request, dn string, verb agent.Verb) {
 		agent.VerbSetForward: {agent.ForwardSet}, agent.VerbCancelForward: {agent.ForwardCanceled},
 	}[verb]
 	for _, kind := range kinds {
-		s.operations.expect(r.id, r.started, effect{dn: dn, event: string(kind)})
+		s.operations.expect(r.id, r.started, effect{user: r.who.ID(), dn: dn, event: string(kind)})
 	}
 }

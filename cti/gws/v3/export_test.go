@@ -49,11 +49,11 @@ type Operations struct{ operations }
 
 // Expect says that the next such event of a call is caused by a command.
 func (o *Operations) Expect(id, dn, call, event string, now time.Time) {
-	o.expect(id, now, effect{dn: dn, call: bridge.CallID(call), event: event})
+	o.expect(id, now, effect{user: "1", dn: dn, call: bridge.CallID(call), event: event})
 }
 
 // Cause finds the command.
-func (o *Operations) Cause(e *cti.Event) string { return o.cause(e) }
+func (o *Operations) Cause(e *cti.Event) string { return o.cause("1", e) }
 
 // Tally counts.
 type Tally struct{ *tally }

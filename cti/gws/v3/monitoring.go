@@ -77,7 +77,7 @@ func (s *Server) stopMonitoring(ctx context.Context, r *request) (*reply, error)
 			continue
 		}
 		found = true
-		s.operations.expect(r.id, r.started, effect{dn: at.dn, event: string(bridge.EventMonitoringCancelled)})
+		s.operations.expect(r.id, r.started, effect{user: r.who.ID(), dn: at.dn, event: string(bridge.EventMonitoringCancelled)})
 		if _, err = s.o.Access.StopMonitor(ctx, r.who, m.ID); err != nil {
 			return nil, err
 		}

@@ -20,6 +20,7 @@ type operations struct {
 
 // effect is what a command leads to.
 type effect struct {
+	user  string // who gave the command
 	dn    string
 	call  bridge.CallID // empty: about the agent or the DN
 	event string
@@ -48,12 +49,12 @@ func (o *operations) expect(id string, now time.Time, effects ...effect) {
 	}
 }
 
-// cause finds the command. Several desktops of the DN ask about the same event, so it is only taken by another event.
-func (o *operations) cause(e *cti.Event) string {
+// cause finds the command of a user. Several desktops ask about the same event, so it is only taken by another event.
+func (o *operations) cause(user string, e *cti.Event) string {
 	if e.Snapshot {
 		return ""
 	}
-	of := effect{dn: string(e.DN), event: e.Name}
+	of := effect{user: user, dn: string(e.DN), event: e.Name}
 	if e.Call != nil {
 		of.call = e.Call.ID
 	}

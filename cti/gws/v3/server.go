@@ -139,7 +139,7 @@ func (s *Server) handle(h handler) http.Handler {
 		if asked.id == "" {
 			asked.id = newOperation()
 		}
-		asked.op = opOf(who, asked.id)
+		asked.op = opOf(who, r.URL.Path, asked.id)
 		s.feed.sessions.Answering(w, session.id, func() { s.answer(w, asked, h) })
 		for _, tell := range asked.after {
 			tell()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"sidecar/access"
@@ -184,22 +185,26 @@ func unknownCall(id string) *refusal {
 // newOperation makes an id for a client that has not chosen one.
 func newOperation() string { return rand.Text() }
 
-// opOf keeps the operations of users apart, who may choose the same ids.
-func opOf(who auth.Principal, id string) bridge.OpID { return bridge.OpID(opPrefix(who.ID()) + id) }
+// opOf keeps the operations of users apart, who may choose the same ids, and those of different commands, since not every client
+// chooses a new one each time: to the engine the same id means the same command once more.
+func opOf(who auth.Principal, path, id string) bridge.OpID {
+	return bridge.OpID(opPrefix(who.ID()) + strconv.FormatInt(dbid("path", path), 36) + ":" + id)
+}
 
 func opPrefix(user string) string { return "ws" + user + ":" }
 
 // operationOf is the client's own id of the command that an event is the effect of; empty for those of others.
 func (s *Server) operationOf(user string, e *cti.Event) string {
-	if id, ours := strings.CutPrefix(string(e.Attributes.ReferenceID), opPrefix(user)); ours {
+	if rest, ours := strings.CutPrefix(string(e.Attributes.ReferenceID), opPrefix(user)); ours {
+		_, id, _ := strings.Cut(rest, ":")
 		return id
 	}
-	return s.operations.cause(e)
+	return s.operations.cause(user, e)
 }
 
 // expectCall says which event of a call a command will cause.
 func (s *Server) expectCall(r *request, dn string, call bridge.CallID, kinds ...bridge.EventKind) {
 	for _, kind := range kinds {
-		s.operations.expect(r.id, r.started, effect{dn: dn, call: call, event: string(kind)})
+		s.operations.expect(r.id, r.started, effect{user: r.who.ID(), dn: dn, call: call, event: string(kind)})
 	}
 }

@@ -100,6 +100,9 @@ func done(data any) *reply { return &reply{Data: data} }
 
 // initialize begins a session for a code or a token.
 func (s *Server) initialize(w http.ResponseWriter, r *http.Request) error {
+	if err := s.o.Tokens.CheckOrigin(r); err != nil { // a foreign page must not log its visitor in
+		return err //nolint:wrapcheck // refuse puts it into words
+	}
 	token := bearer(r)
 	if code := r.URL.Query().Get("code"); code != "" {
 		g, ok := s.codes.redeem(code, r.URL.Query().Get("redirect_uri"), time.Now())
@@ -127,10 +130,18 @@ func (s *Server) initialize(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) begun(w http.ResponseWriter, r *http.Request, of *session) error {
-	_, secure := s.o.Client(r)
-	http.SetCookie(w, of.cookie(secure || s.o.SecureCookies))
+	c := of.cookie(s.secure(r)) // #nosec G124 -- see there
+	if c.Secure && slices.Contains(s.o.Origins, r.Header.Get("Origin")) {
+		c.SameSite = http.SameSiteNoneMode // the page is of another site, whose requests CheckOrigin judges
+	}
+	http.SetCookie(w, c)
 	(&reply{Status: Status{Code: codeAccepted}}).write(w, http.StatusOK)
 	return nil
+}
+
+func (s *Server) secure(r *http.Request) bool {
+	_, secure := s.o.Client(r)
+	return secure || s.o.SecureCookies
 }
 
 // loginRedirect sends a browser to the sign-in page.
@@ -156,14 +167,13 @@ func (s *Server) logoutRedirect(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := s.o.Tokens.CheckOrigin(asUnsafe(r)); err != nil { // it changes something, whatever its method
+	if err := s.checkPage(r); err != nil {
 		return err
 	}
 	if gone, who, err := s.sessionOf(r); err == nil {
 		s.logout(r.Context(), gone, who)
 	}
-	_, secure := s.o.Client(r)
-	http.SetCookie(w, (*session)(nil).cookie(secure || s.o.SecureCookies))
+	http.SetCookie(w, (*session)(nil).cookie(s.secure(r)))
 	if to == "" {
 		done(nil).write(w, http.StatusOK)
 		return nil
@@ -172,10 +182,15 @@ func (s *Server) logoutRedirect(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func asUnsafe(r *http.Request) *http.Request {
+// checkPage refuses a page that sends its visitor to the logout unasked: it changes something, whatever its method. Browsers name the
+// page that leads to another one as Referer only.
+func (s *Server) checkPage(r *http.Request) error {
+	if from, err := url.Parse(r.Referer()); err == nil && slices.Contains(s.o.Origins, from.Scheme+"://"+from.Host) {
+		return nil
+	}
 	post := r.Clone(r.Context())
 	post.Method = http.MethodPost
-	return post
+	return s.o.Tokens.CheckOrigin(post) //nolint:wrapcheck // refuse puts it into words
 }
 
 // logout ends a session, the work of the agent with the user's last one, and the token.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -110,6 +111,7 @@ type link struct {
 	pending []*expected
 	frames  [][]json.RawMessage // all that arrived
 	closed  *websocket.CloseError
+	lost    bool          // what the server sends gets lost
 	arrived chan struct{} // cap 1
 }
 
@@ -130,6 +132,7 @@ func (c *client) dial() *link {
 	conn, _, err := dialPipe(c.t, c.server, header)
 	require.NoError(c.t, err)
 	l := &link{conn: conn, arrived: make(chan struct{}, 1)}
+	conn.SetPingHandler(l.onPing)
 	l.reading.Go(l.read)
 	c.t.Cleanup(func() { l.close() })
 	c.link = l
@@ -170,9 +173,30 @@ func (l *link) end(err error) {
 	l.pending = nil
 }
 
+// lose cuts the way from the server to the client.
+func (l *link) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = true
+}
+
+// onPing answers as every implementation does, if the ping arrives.
+func (l *link) onPing(data string) error {
+	l.mu.Lock()
+	lost := l.lost
+	l.mu.Unlock()
+	if !lost {
+		_ = l.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(waitLimit)) // else the socket is closing
+	}
+	return nil
+}
+
 func (l *link) take(list []json.RawMessage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.lost {
+		return
+	}
 	l.frames = append(l.frames, list)
 	for _, raw := range list {
 		l.inbox = append(l.inbox, raw)
@@ -253,6 +277,22 @@ func (l *link) events(t testing.TB) []msg {
 		require.NoError(t, json.Unmarshal(raw, &list[i]))
 	}
 	l.inbox = nil
+	return list
+}
+
+// fresh returns all that arrived since it was called last, whatever answer it belonged to.
+func (l *link) fresh(t testing.TB) (list []msg) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, frame := range l.frames {
+		for _, raw := range frame {
+			var m msg
+			require.NoError(t, json.Unmarshal(raw, &m))
+			list = append(list, m)
+		}
+	}
+	l.frames = nil
 	return list
 }
 

@@ -88,3 +88,58 @@ func TestOrder52StrictlyIncreasing(t *testing.T) {
 		require.Equal(t, events, next)
 	})
 }
+
+// TestOrder52OverWebSocket: sockets close, and networks swallow what is pushed; the session sees all events in their order.
+// What may have arrived before may come again.
+func TestOrder52OverWebSocket(t *testing.T) {
+	const events = 20_000
+	pushing(t, bayeux.Options{MaxQueue: events, MaxInterval: time.Hour}, func(t *testing.T, s *rig) {
+		c := connected(t, s, "anna")
+		c.subscribe("/n")
+		c.link.close()
+		go func() { // joined by the bubble
+			for i := range events {
+				_ = s.Publish(bayeux.Event{Channel: "/n", Data: fmt.Append(nil, i)}) // a gap would show
+				if rand.IntN(10) == 0 {
+					select {
+					case <-time.After(time.Duration(rand.IntN(20)) * time.Millisecond):
+					case <-t.Context().Done():
+						return
+					}
+				}
+			}
+		}()
+		next, again := 0, 0
+		check := func(list []msg) {
+			for _, e := range list {
+				n, isNumber := e["data"].(float64)
+				if !isNumber {
+					continue // a reply
+				}
+				require.LessOrEqual(t, int(n), next, "a gap")
+				if int(n) == next {
+					next++
+				} else {
+					again++
+				}
+			}
+		}
+		for next < events {
+			n := c.again()
+			n.poll()
+			for range rand.IntN(5) {
+				n.start(t.Context(), n.connectMsg())
+				pass(time.Duration(rand.IntN(500)) * time.Millisecond)
+				check(n.link.fresh(t))
+			}
+			if rand.IntN(2) == 0 {
+				n.link.lose()
+				pass(time.Duration(rand.IntN(500)) * time.Millisecond)
+			}
+			n.link.close()
+			check(n.link.fresh(t))
+		}
+		require.Equal(t, events, next)
+		require.Less(t, again, events, "what is known to have arrived doesn't come again")
+	})
+}

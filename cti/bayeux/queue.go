@@ -88,14 +88,17 @@ func (h *hold) wait(ctx context.Context, timeout time.Duration) {
 // for long-polling: events leave where the newest connect is. The first result is nil when the session has ended without
 // a farewell. first says that no connect was answered so far.
 func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
-	if !s.recover(k) {
-		s.end(ReasonOverflow, false)
-	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.state == stateClosed {
+		s.mu.Unlock()
 		return nil, false
 	}
+	if !s.recoverLocked(k) {
+		s.mu.Unlock()
+		s.end(ReasonOverflow, false)
+		return nil, false
+	}
+	defer s.mu.Unlock()
 	if s.hold != nil {
 		close(s.hold.superseded)
 	}
@@ -113,12 +116,10 @@ func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
 	return s.hold, !s.connected
 }
 
-// recover looks at what a connect tells about the events that left on a WebSocket. On the same one, the client has
+// recoverLocked looks at what a connect tells about the events that left on a WebSocket. On the same one, the client has
 // read the reply to its last connect and all before. Elsewhere, what isn't known to have arrived is queued again; false
 // means that not all of it is left.
-func (s *Session) recover(k *socket) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Session) recoverLocked(k *socket) bool {
 	if k != nil && s.place == k {
 		s.flight.arrived(s.flight.replied)
 		return true
@@ -220,7 +221,7 @@ func (s *Session) endConnect(h *hold, k *socket, interval time.Duration, answere
 	s.hold = nil
 	s.interval = interval
 	s.deadline = time.Now().Add(interval + s.server.opts.MaxInterval)
-	if k != nil && answered && !s.acks && !s.server.opts.ConnectOnly {
+	if k != nil && s.place == k && answered && !s.acks && !s.server.opts.ConnectOnly {
 		s.pushing = true
 		s.wakeLocked()
 	}

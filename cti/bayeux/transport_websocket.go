@@ -33,7 +33,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	k := &socket{
 		server: s, r: r.WithContext(context.WithoutCancel(r.Context())), browser: browserOf(r),
-		in: make(chan *outcome), pongs: make(chan int64), wake: make(chan struct{}, 1), gone: make(chan struct{}), done: make(chan struct{}),
+		in: make(chan *outcome), pongs: make(chan int64, 1), wake: make(chan struct{}, 1), gone: make(chan struct{}), done: make(chan struct{}),
 	}
 	var header http.Header
 	if k.browser == "" {
@@ -77,7 +77,7 @@ type socket struct {
 	browser string
 	conn    *websocket.Conn
 	in      chan *outcome // from reader to writer: a client that doesn't read is not read from
-	pongs   chan int64    // likewise
+	pongs   chan int64    // cap 1, from reader to writer
 	wake    chan struct{} // the writer shall look at the session
 	gone    chan struct{} // closed when the reader has ended
 	done    chan struct{} // closed when the writer has ended

@@ -92,13 +92,7 @@ func newLoad(t *testing.T) *load {
 		}
 	}
 	s := newSystem(t, site.String(), "SIDECAR_GATEWAY_GRACE=2m") // a machine that runs all tests at once is slow
-	rtp := asterisk.PortRange(t, 200)
-	text, err := os.ReadFile(s.conf)
-	require.NoError(t, err)
-	old := fmt.Sprintf("rtp: {start: %d, end: %d}", s.ports.RTPStart, s.ports.RTPEnd)
-	text = bytes.Replace(text, []byte(old), fmt.Appendf(nil, "rtp: {start: %d, end: %d}", rtp, rtp+199), 1)
-	require.NoError(t, os.WriteFile(s.conf, text, 0o600))
-	s.run("generate", "--out", filepath.Join(s.dir, "etc"))
+	s.widen(200)
 	s.startAsterisk()
 	s.startSidecar()
 	s.waitReady()
@@ -117,6 +111,19 @@ func newLoad(t *testing.T) *load {
 	l.feed = s.listen(9, "supervisor")
 	l.begin()
 	return l
+}
+
+// widen gives Asterisk so many ports for RTP.
+func (s *system) widen(ports int) {
+	s.t.Helper()
+	rtp := asterisk.PortRange(s.t, ports)
+	text, err := os.ReadFile(s.conf)
+	require.NoError(s.t, err)
+	old := fmt.Sprintf("rtp: {start: %d, end: %d}", s.ports.RTPStart, s.ports.RTPEnd)
+	require.Contains(s.t, string(text), old)
+	text = bytes.Replace(text, []byte(old), fmt.Appendf(nil, "rtp: {start: %d, end: %d}", rtp, rtp+ports-1), 1)
+	require.NoError(s.t, os.WriteFile(s.conf, text, 0o600))
+	s.run("generate", "--out", filepath.Join(s.dir, "etc"))
 }
 
 // begin makes the twenty calls that are to outlive all kills: inbound, ringing, held, in consultation, a conference,

@@ -130,7 +130,7 @@ func (s *step) resumed(p *Party) {
 	switch {
 	case p.Leg.Hold == HoldEngine:
 		p.back()
-	case p.State == PartyDialing && c.Queue == nil && c.talking() == 0:
+	case p.State == PartyDialing && c.Queue == nil && c.talking() == 0 && !c.answersTo(p):
 		p.back()
 		s.do(RingLeg{Channel: p.Leg.Channel})
 	default:
@@ -140,6 +140,11 @@ func (s *step) resumed(p *Party) {
 		}
 		s.followHold(p)
 	}
+}
+
+// answersTo reports whether somebody has answered the party's call, and is being joined.
+func (c *Call) answersTo(p *Party) bool {
+	return slices.ContainsFunc(c.others(p.ID), func(q *Party) bool { return q.Leg.State == LegUp })
 }
 
 // notResumed lets a party go whose phone did not come back: its caller waits in the queue again that the call came

@@ -44,6 +44,8 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 			return needsAnswer
 		case c.Transfer != nil:
 			return transferring
+		case c.Queue != nil:
+			return waiting
 		case len(c.others(0)) >= maxParties:
 			return "a conference has 20 parties at most"
 		}
@@ -73,6 +75,7 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 const (
 	awayWhy      = "its phone is in another call of the DN: complete, alternate or reconnect"
 	transferring = "a transfer is under way"
+	waiting      = "the call waits in a queue"
 	oneWaits     = "only one party can wait in a queue"
 )
 
@@ -106,6 +109,8 @@ func (i *Interaction) whyConsult(c *Call, p *Party) string {
 		return needsAnswer
 	case c.Transfer != nil:
 		return transferring
+	case c.Queue != nil:
+		return waiting
 	case paired || p.Away:
 		return "the DN has a second call already"
 	case p.Leg.Hold == HoldSwitch, p.Leg.Hold == HoldGateway && !p.Leg.Can.Hold:

@@ -54,6 +54,21 @@ func (d *day) command(dn, id, verb, body string) call {
 	return c
 }
 
+// over ends a call of two, of which the desktop has seen these events.
+func (d *agents) over(who, other *phone.Call, events string) {
+	d.t.Helper()
+	require.NoError(d.t, who.Hangup(soon(d.t)))
+	ended(d.t, other)
+	d.expect(events)
+}
+
+// backWith is the customer who talks to the agent again, and then hangs up.
+func (d *agents) backWith(cust, agent *phone.Call, events string) {
+	d.t.Helper()
+	talk(d.t, cust, customerTone, agent, agentTone)
+	d.over(cust, agent, events)
+}
+
 // can are the capabilities of a DN in a call.
 func (d *day) can(dn, id string) []string {
 	d.t.Helper()
@@ -142,10 +157,7 @@ func (d *agents) heldByCommand() {
 	require.Contains(d.t, d.can("5001", id), "retrieve")
 	require.NotContains(d.t, d.can("5001", id), "hold")
 	d.command("5001", id, "retrieve", "{}")
-	talk(d.t, cust, customerTone, agent, agentTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("held")
+	d.backWith(cust, agent, "held")
 }
 
 func (d *agents) muted() {
@@ -163,10 +175,7 @@ func (d *agents) muted() {
 	require.NoError(d.t, cust.WaitTone(soon(d.t), agentTone))
 	require.NoError(d.t, agent.WaitSilence(soon(d.t)))
 	d.command("5001", id, "unmute", `{"direction": "both"}`)
-	talk(d.t, cust, customerTone, agent, agentTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("muted")
+	d.backWith(cust, agent, "muted")
 }
 
 func (d *agents) digitsByCommand() {
@@ -174,10 +183,7 @@ func (d *agents) digitsByCommand() {
 	d.command("5001", d.onlyCall("Established").ID, "dtmf", `{"digits": "12#*a"}`)
 	require.NoError(d.t, cust.WaitDTMF(soon(d.t), "12#*A"))
 	require.Empty(d.t, agent.DTMF())
-	talk(d.t, cust, customerTone, agent, agentTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("digits")
+	d.backWith(cust, agent, "digits")
 }
 
 func (d *agents) redirected() {
@@ -190,9 +196,7 @@ func (d *agents) redirected() {
 	b := incoming(d.t, d.second, secondTone)
 	require.Equal(d.t, "030123456", b.Remote().Number)
 	talk(d.t, cust, customerTone, b, secondTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, b)
-	d.expect("redirected")
+	d.over(cust, b, "redirected")
 }
 
 // released is a DN that leaves by command: of a call of two nothing is left.
@@ -257,7 +261,5 @@ func (d *agents) forwarded() {
 	d.as("5001", http.MethodPost, "/api/v1/calls/"+id+"/consult", `{"to": "5002"}`).want(http.StatusConflict)
 	talk(d.t, cust, customerTone, agent, agentTone)
 	d.agentDoes("5002", "dnd-off", "")
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("consult_forwarded")
+	d.over(cust, agent, "consult_forwarded")
 }

@@ -44,9 +44,7 @@ func (d *agents) twoStepConference() {
 	ended(d.t, b.call)
 	talk(d.t, cust.call, cust.tone, agent.call, agent.tone)
 	require.NotContains(d.t, d.can("5001", id), "delete-from-conference")
-	require.NoError(d.t, cust.call.Hangup(soon(d.t)))
-	ended(d.t, agent.call)
-	d.expect("conference_drop")
+	d.over(cust.call, agent.call, "conference_drop")
 }
 
 func (d *agents) ownerLeaves() {
@@ -55,9 +53,7 @@ func (d *agents) ownerLeaves() {
 	ended(d.t, agent.call)
 	require.NoError(d.t, b.call.WaitRemote(soon(d.t), "030123456"), "the two who are left show each other")
 	talk(d.t, cust.call, cust.tone, b.call, b.tone)
-	require.NoError(d.t, b.call.Hangup(soon(d.t)))
-	ended(d.t, cust.call)
-	d.expect("conference_owner_leaves")
+	d.over(b.call, cust.call, "conference_owner_leaves")
 }
 
 func (d *agents) singleStepConference() {
@@ -71,9 +67,7 @@ func (d *agents) singleStepConference() {
 	together(d.t, voice{cust, customerTone}, voice{agent, agentTone}, voice{b, secondTone})
 	require.NoError(d.t, b.Hangup(soon(d.t)))
 	talk(d.t, cust, customerTone, agent, agentTone)
-	require.NoError(d.t, agent.Hangup(soon(d.t)))
-	ended(d.t, cust)
-	d.expect("conference_single_step")
+	d.over(agent, cust, "conference_single_step")
 }
 
 func (d *agents) conferenceOfFive() {

@@ -81,9 +81,7 @@ func (d *agents) reconnected() {
 	ended(d.t, b)
 	talk(d.t, cust, customerTone, agent, agentTone)
 	require.NotContains(d.t, d.can("5001", id), "reconnect")
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("consult_reconnected")
+	d.over(cust, agent, "consult_reconnected")
 }
 
 func (d *agents) completedAfter() {
@@ -92,9 +90,7 @@ func (d *agents) completedAfter() {
 	ended(d.t, agent)
 	talk(d.t, cust, customerTone, b, secondTone)
 	d.note("5002", id)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, b)
-	d.expect("consult_transferred")
+	d.over(cust, b, "consult_transferred")
 }
 
 func (d *agents) completedBefore() {
@@ -110,9 +106,7 @@ func (d *agents) completedBefore() {
 	require.NoError(d.t, b.Answer(soon(d.t)))
 	talk(d.t, cust, customerTone, b, secondTone)
 	d.note("5002", id)
-	require.NoError(d.t, b.Hangup(soon(d.t)))
-	ended(d.t, cust)
-	d.expect("consult_transferred_ringing")
+	d.over(b, cust, "consult_transferred_ringing")
 }
 
 func (d *agents) consultedOutside() {
@@ -124,9 +118,7 @@ func (d *agents) consultedOutside() {
 	d.command("5001", id, "complete-transfer", "{}")
 	ended(d.t, agent)
 	talk(d.t, cust, customerTone, other, thirdTone)
-	require.NoError(d.t, other.Hangup(soon(d.t)))
-	ended(d.t, cust)
-	d.expect("consult_transferred_outside")
+	d.over(other, cust, "consult_transferred_outside")
 }
 
 // consultBusy brings the customer back by itself.
@@ -135,19 +127,13 @@ func (d *agents) consultBusy() {
 	b := incoming(d.t, d.second, 0)
 	d.feed.saw("5002", "Ringing")
 	require.NoError(d.t, b.Busy())
-	talk(d.t, cust, customerTone, agent, agentTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("consult_busy")
+	d.backWith(cust, agent, "consult_busy")
 }
 
 func (d *agents) consultNoAnswer() {
 	cust, agent, _, _ := d.consulting(`{"to": "5002"}`)
 	ended(d.t, incoming(d.t, d.second, 0))
-	talk(d.t, cust, customerTone, agent, agentTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("consult_no_answer")
+	d.backWith(cust, agent, "consult_no_answer")
 }
 
 func (d *agents) consultCancelled() {
@@ -157,20 +143,14 @@ func (d *agents) consultCancelled() {
 	require.Contains(d.t, d.can("5001", consult), "reconnect")
 	d.command("5001", id, "reconnect", "{}")
 	require.Equal(d.t, "CANCEL", ended(d.t, b).Method)
-	talk(d.t, cust, customerTone, agent, agentTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("consult_cancelled")
+	d.backWith(cust, agent, "consult_cancelled")
 }
 
 // consultedLeaves brings the customer back by itself.
 func (d *agents) consultedLeaves() {
 	cust, agent, b, _, _ := d.consulted()
 	require.NoError(d.t, b.Hangup(soon(d.t)))
-	talk(d.t, cust, customerTone, agent, agentTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("consult_left")
+	d.backWith(cust, agent, "consult_left")
 }
 
 // customerLeaves does not want to wait: the agents talk on.
@@ -182,9 +162,7 @@ func (d *agents) customerLeaves() {
 	})
 	talk(d.t, agent, agentTone, b, secondTone)
 	require.NotContains(d.t, d.can("5001", consult), "complete-transfer")
-	require.NoError(d.t, b.Hangup(soon(d.t)))
-	ended(d.t, agent)
-	d.expect("consult_abandoned")
+	d.over(b, agent, "consult_abandoned")
 }
 
 // consultingHangsUp ends both calls of its only line.
@@ -208,9 +186,7 @@ func (d *agents) muteTransfer() {
 	c.SendTone(thirdTone)
 	require.NoError(d.t, c.Answer(soon(d.t)))
 	talk(d.t, cust, customerTone, c, thirdTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, c)
-	d.expect("mute_transfer")
+	d.over(cust, c, "mute_transfer")
 }
 
 // shown is what phones say of whom they are connected with.
@@ -258,7 +234,5 @@ func (d *agents) referReplaces() {
 	ended(d.t, agent)
 	ended(d.t, line)
 	talk(d.t, cust, customerTone, b, secondTone)
-	require.NoError(d.t, cust.Hangup(soon(d.t)))
-	ended(d.t, b)
-	d.expect("refer_replaces")
+	d.over(cust, b, "refer_replaces")
 }

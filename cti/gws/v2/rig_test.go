@@ -147,6 +147,38 @@ func (b *board) StartRecording(_ context.Context, c bridge.PartyCommand) (bridge
 	return b.run("record", c.Call, c.By, c)
 }
 
+func (b *board) StopRecording(_ context.Context, c bridge.PartyCommand) (bridge.CallView, error) {
+	return b.run("record off", c.Call, c.By, c)
+}
+
+func (b *board) PauseRecording(_ context.Context, c bridge.PartyCommand) (bridge.CallView, error) {
+	return b.run("pause", c.Call, c.By, c)
+}
+
+func (b *board) ResumeRecording(_ context.Context, c bridge.PartyCommand) (bridge.CallView, error) {
+	return b.run("resume", c.Call, c.By, c)
+}
+
+func (b *board) Reject(_ context.Context, c bridge.PartyCommand) (bridge.CallView, error) {
+	return b.run("reject", c.Call, c.By, c)
+}
+
+func (b *board) Complete(_ context.Context, c bridge.PartyCommand) (bridge.CallView, error) {
+	return b.run("complete", c.Call, c.By, c)
+}
+
+func (b *board) Reconnect(_ context.Context, c bridge.PartyCommand) (bridge.CallView, error) {
+	return b.run("reconnect", c.Call, c.By, c)
+}
+
+func (b *board) DropMember(_ context.Context, c bridge.DropMember) (bridge.CallView, error) {
+	return b.run("drop "+c.Member, c.Call, c.By, c)
+}
+
+func (b *board) SetMute(_ context.Context, c bridge.SetMute) (bridge.CallView, error) {
+	return b.run(fmt.Sprintf("mute %s %t", c.Direction, c.On), c.Call, c.By, c)
+}
+
 func (b *board) Monitor(_ context.Context, c bridge.Monitor) (bridge.MonitorView, error) {
 	_, err := b.run(fmt.Sprintf("monitor %s %s %s", c.Mode, c.Scope, c.Next), bridge.CallID(c.Target), c.Supervisor, c)
 	v := bridge.MonitorView{
@@ -234,14 +266,14 @@ func (s standing) DNs() []agent.View { return s.All() }
 
 // rig is the dialect on a real feed and real agents.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	feed   *cti.Feed
 	board  *board
 	agents *agent.Registry
 	url    string
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, feed: cti.NewFeed(cti.FeedOptions{}), board: &board{}}
 	r.agents = agent.NewRegistry("n1", r.feed)
@@ -285,7 +317,7 @@ func newRig(t *testing.T) *rig {
 
 // desktop is a client as Workspace Web Edition is one: it sends its password once, and keeps cookies.
 type desktop struct {
-	t      *testing.T
+	t      testing.TB
 	url    string
 	http   *http.Client
 	header http.Header
@@ -324,6 +356,14 @@ func (r *rig) desktop(name string) *desktop {
 // do sends a request, requires its status, and gives the reply.
 func (d *desktop) do(method, path, body string, status int) map[string]any {
 	d.t.Helper()
+	got, reply := d.try(method, path, body)
+	require.Equal(d.t, status, got, "%s %s: %v", method, path, reply)
+	require.Contains(d.t, reply, "statusCode")
+	return reply
+}
+
+func (d *desktop) try(method, path, body string) (status int, reply map[string]any) {
+	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, bytes.NewBufferString(body))
 	require.NoError(d.t, err)
 	req.Header = d.header.Clone()
@@ -332,11 +372,8 @@ func (d *desktop) do(method, path, body string, status int) map[string]any {
 	raw, err := io.ReadAll(res.Body)
 	require.NoError(d.t, err)
 	require.NoError(d.t, res.Body.Close())
-	require.Equal(d.t, status, res.StatusCode, "%s %s: %s", method, path, raw)
-	var reply map[string]any
 	require.NoError(d.t, json.Unmarshal(raw, &reply), string(raw))
-	require.Contains(d.t, reply, "statusCode")
-	return reply
+	return res.StatusCode, reply
 }
 
 func (d *desktop) get(path string, status int) map[string]any {

@@ -56,4 +56,8 @@ for ((i = 0; ; i++)); do
   sleep 0.2
 done
 bin/calls --api http://127.0.0.1:17090 --sip 127.0.0.1:17060 --customer 127.0.0.2:17064 --credentials "$dir/var/credentials.txt" \
-  --sidecar "$sidecar" --asterisk "$asterisk" --dns "$dns" --answer 100 "$@"
+  --sidecar "$sidecar" --asterisk "$asterisk" --dns "$dns" --answer 100 "$@" && code=0 || code=$?
+# It logs warnings and errors only: what nobody at a phone has noticed is told here.
+printf 'log          %d warnings and errors of the sidecar\n' "$(grep -c 'level=' "$dir/sidecar.log" || true)"
+grep -oE 'level=[A-Z]+ msg=("[^"]*"|[^ ]+)' "$dir/sidecar.log" | sort | uniq -c | sort -rn | head -n 10 || true
+exit "$code"

@@ -3,6 +3,7 @@ package bayeux
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -33,6 +34,10 @@ type Options struct {
 	// WebSocket offers the WebSocket transport beside long-polling. Without it an upgrade is refused at once, which
 	// makes clients fall back.
 	WebSocket bool
+	// AcceptSocket, if set, is asked before an upgrade; false refuses it with 401, and the client goes on by long-polling.
+	// A page can add no header to an upgrade: one that authenticates by a header, with a client that prefers WebSocket,
+	// would be refused at its handshake otherwise, and stop.
+	AcceptSocket func(r *http.Request) bool
 	// ConnectOnly lets events over WebSocket travel on connect replies alone, as they always do over long-polling, instead
 	// of pushing them: each waits for the client's next connect then.
 	ConnectOnly bool

@@ -3,6 +3,7 @@
 package bayeux_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -197,12 +198,20 @@ func TestInterop69FallBack(t *testing.T) {
 		for _, generation := range []string{"3", "5", "9"} {
 			t.Run(script+"/cometd"+generation, func(t *testing.T) {
 				t.Parallel()
-				for _, offered := range []bool{false, true} {
-					s := newSite(t, bayeux.Options{WebSocket: offered})
-					l := run(t, script, s.addr, generation, "--token", "anna", "--auth", "cookie", "--transport", "any",
+				cookie := func(r *http.Request) bool { _, err := r.Cookie("token"); return err == nil }
+				for _, tc := range []struct {
+					offered    bool
+					auth, want string
+				}{
+					{false, "cookie", "long-polling"},
+					{true, "cookie", "websocket"},
+					{true, "header", "long-polling"}, // which an upgrade has none of
+				} {
+					s := newSite(t, bayeux.Options{WebSocket: tc.offered, AcceptSocket: cookie})
+					l := run(t, script, s.addr, generation, "--token", "anna", "--auth", tc.auth, "--transport", "any",
 						"--channels", "/user/agent/events,/call/state")
 					l.subscribed()
-					s.settled(map[bool]string{false: "long-polling", true: "websocket"}[offered])
+					s.settled(tc.want)
 				}
 			})
 		}

@@ -27,6 +27,10 @@ const (
 // serveWebSocket makes the request a WebSocket and returns: what net/http keeps for a request is not needed any longer.
 // The origin has been checked.
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	if s.opts.AcceptSocket != nil && !s.opts.AcceptSocket(r) {
+		http.Error(w, "credentials are needed to open a WebSocket", http.StatusUnauthorized)
+		return
+	}
 	if !s.enter() {
 		http.Error(w, "the server is closing", http.StatusServiceUnavailable)
 		return

@@ -315,6 +315,17 @@ func TestWebSocket66BadOrigin(t *testing.T) {
 	}
 }
 
+// TestWebSocket69Unaccepted: a page that would come without its credentials is better off with long-polling.
+func TestWebSocket69Unaccepted(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, bayeux.Options{WebSocket: true, AcceptSocket: func(r *http.Request) bool { return tokenOf(r) != "" }})
+	_, response, err := dialPipe(t, s, nil)
+	require.Error(t, err)
+	require.Equal(t, http.StatusUnauthorized, response.status)
+	_, _, err = dialPipe(t, s, http.Header{"Authorization": {"Bearer anna"}})
+	require.NoError(t, err)
+}
+
 func TestWebSocket68SlowReaderEndsItsSession(t *testing.T) {
 	ends := make(chan bayeux.CloseReason, 1)
 	opts := bayeux.Options{WriteTimeout: 5 * time.Second, Hooks: bayeux.Hooks{OnClose: func(_ *bayeux.Session, r bayeux.CloseReason) { ends <- r }}}

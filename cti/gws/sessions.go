@@ -91,6 +91,7 @@ func NewSessions(o Options, d Dialect) (*Sessions, error) {
 		Hooks:          bayeux.Hooks{OnSession: s.onSession, OnSubscribe: s.onSubscribe, OnMessage: d.OnMessage, OnClose: s.onClose},
 		Logger:         o.Logger,
 		WebSocket:      true,
+		AcceptSocket:   s.policy.mayUpgrade,
 		Timeout:        o.HoldTime,
 		MaxInterval:    o.SessionLife,
 		MaxQueue:       o.QueueSize,

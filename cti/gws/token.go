@@ -57,3 +57,9 @@ func (p *policy) cookieToken(r *http.Request) string {
 	}
 	return c.Value
 }
+
+// mayUpgrade wants a WebSocket's token with its first request. A page that has it for a header or an ext has no way to
+// send a header by WebSocket, and goes on by long-polling.
+func (p *policy) mayUpgrade(r *http.Request) bool {
+	return r.Header.Get("Authorization") != "" || p.cookieToken(r) != ""
+}

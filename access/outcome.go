@@ -47,7 +47,7 @@ func sentinels() []sentinel {
 		{bridge.ErrNotAMember, http.StatusUnprocessableEntity, "not_a_party", "member"},
 		{bridge.ErrNoRecorder, http.StatusConflict, "recording_off", ""},
 		{bridge.ErrMonitorNotFound, http.StatusNotFound, "monitor_not_found", "id"},
-		{bridge.ErrNotBuilt, http.StatusNotImplemented, "not_built", ""},
+		{bridge.ErrMonitorField, http.StatusUnprocessableEntity, "incomplete_monitor", ""},
 		{ErrOpTaken, http.StatusConflict, "operation_id_taken", "Operation-Id"},
 		{auth.ErrNoToken, http.StatusUnauthorized, "no_token", ""},
 		{auth.ErrBadToken, http.StatusUnauthorized, "invalid_token", ""},

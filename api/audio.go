@@ -55,7 +55,7 @@ func (s *server) listen(ctx context.Context, in *audioInput) (*huma.StreamRespon
 		return nil, bridge.ErrCallNotFound
 	}
 	if s.Sound.Taps == nil {
-		return nil, bridge.ErrNotBuilt
+		return nil, absent()
 	}
 	want := tap.Want{Call: in.ID, Format: tap.Format(in.Format)}
 	if in.Parties != "all" {

@@ -49,7 +49,7 @@ func (v verb) endpoint() endpoint {
 	e := endpoint{
 		id: v.id, method: v.method, path: "/api/v1/calls/{id}/" + v.name, tag: "calls", verb: auth.VerbControl, summary: v.summary,
 		errors: append([]int{
-			http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusNotImplemented,
+			http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 		}, v.errors...),
 	}
 	if e.id == "" {

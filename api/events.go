@@ -13,7 +13,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	"sidecar/auth"
-	"sidecar/bridge"
 	"sidecar/cti"
 	"sidecar/cti/follow"
 )
@@ -38,7 +37,7 @@ func (s *server) registerEvents() {
 	register(s, endpoint{
 		id: "events", method: http.MethodGet, path: "/api/v1/events", tag: "events", verb: auth.VerbViewCalls,
 		summary: "Follow what happens, by server-sent events or by WebSocket",
-		errors:  []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusNotImplemented, http.StatusServiceUnavailable},
+		errors:  []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 		before:  func(r *http.Request) error { return errors.Join(s.checkPage(r), bearerOfProtocol(r)) },
 		responses: map[string]*huma.Response{
 			"101": {Description: "A text message for each event, the same JSON as by server-sent events"},
@@ -73,7 +72,7 @@ func bearerOfProtocol(r *http.Request) error {
 
 func (s *server) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 	if s.Events == nil {
-		return nil, bridge.ErrNotBuilt
+		return nil, absent()
 	}
 	p := principalOf(ctx)
 	want, err := wantOf(p, in)

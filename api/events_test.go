@@ -314,7 +314,7 @@ func TestEventsRefused(t *testing.T) {
 	refuse("", agent, "Origin", "https://evil.example.com").problem(http.StatusForbidden, "foreign_origin")
 	require.Zero(t, n.events.Streams())
 	s := newSystem(t)
-	s.send("GET", "/api/v1/events", s.user("5001", auth.RoleAgent, ""), "").problem(http.StatusNotImplemented, "not_built")
+	s.send("GET", "/api/v1/events", s.user("5001", auth.RoleAgent, ""), "").problem(http.StatusNotFound, "not_found")
 }
 
 func TestEventsOfOneUserAreBounded(t *testing.T) {

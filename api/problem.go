@@ -52,6 +52,11 @@ func newProblem(status int, code, detail string) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail}
 }
 
+// absent answers for a part of the API that this daemon is run without.
+func absent() *Problem {
+	return newProblem(http.StatusNotFound, "not_found", "this sidecar is run without it")
+}
+
 func (p *Problem) at(field, rule string) *Problem {
 	p.Field, p.Rule = field, rule
 	return p

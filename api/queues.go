@@ -117,7 +117,7 @@ func (s *server) registerQueues() {
 		id: "route-queued-call", method: http.MethodPost, path: path + "/{name}/calls/{id}/route", tag: "queues", verb: auth.VerbRouteQueues,
 		summary: "Offer a waiting call to a DN, or send it elsewhere",
 		errors: []int{
-			http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusNotImplemented,
+			http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 		},
 	}, s.routeQueuedCall)
 }

@@ -160,7 +160,6 @@ func TestRouteAQueuedCallIsRefused(t *testing.T) {
 		"being offered": {queue.ErrBeingOffered, 409, "being_offered"},
 		"busy":          {fmt.Errorf("5001: %w", bridge.ErrBusy), 409, "busy"},
 		"not allowed":   {&bridge.TargetError{Number: "0900", Rule: "deny", Why: "x"}, 422, "impossible_number"},
-		"not built":     {bridge.ErrNotBuilt, 501, "not_built"},
 	} {
 		q.decide = func(string, queue.Decision) error { return tc.err }
 		s.send("POST", path, boss, `{"to": "5002"}`).problem(tc.status, tc.code)

@@ -68,7 +68,7 @@ type (
 const monitorsPath = "/api/v1/monitors"
 
 func (s *server) registerSupervision() {
-	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusNotImplemented}
+	failures := []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	add := func(id, method, path, summary string) endpoint {
 		return endpoint{id: id, method: method, path: monitorsPath + path, tag: "supervision", verb: auth.VerbSupervise, summary: summary}
 	}

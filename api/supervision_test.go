@@ -153,7 +153,7 @@ func TestSwitchAndStopMonitor(t *testing.T) {
 		require.Equal(t, field, p.Field)
 	}
 	require.Empty(t, *got)
-	for _, err := range []error{bridge.ErrMonitorNotFound, bridge.ErrNotBuilt, bridge.ErrSwitchUnavailable} {
+	for _, err := range []error{bridge.ErrMonitorNotFound, bridge.ErrMonitorField, bridge.ErrSwitchUnavailable} {
 		r.err = err
 		require.GreaterOrEqual(t, r.send("DELETE", "/api/v1/monitors/M1", r.boss, "").status, 400)
 		require.NotEqual(t, "done", r.audit.take()[0].Detail["result"])

@@ -207,7 +207,7 @@ func TestEveryVerbAnswersTheEnginesErrors(t *testing.T) {
 		{fmt.Errorf("5003: %w", bridge.ErrSwitchUnavailable), 503, "switch_unavailable", ""},
 		{bridge.ErrDraining, 503, "draining", ""},
 		{bridge.ErrPhoneSilent, 504, "phone_silent", ""},
-		{bridge.ErrNotBuilt, 501, "not_built", ""},
+		{bridge.ErrMonitorField, 422, "incomplete_monitor", ""},
 		{errors.New("secret detail"), 500, "internal", ""},
 	}
 	r := newRig(t)

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"sidecar/auth"
-	"sidecar/bridge"
 	"sidecar/webhook"
 )
 
@@ -78,10 +77,10 @@ type (
 )
 
 func (s *server) registerWebhooks() {
-	add := func(id, method, path, summary string, errors ...int) endpoint {
+	add := func(id, method, path, summary string, failures ...int) endpoint {
 		return endpoint{
 			id: id, method: method, path: "/api/v1/webhooks" + path, tag: "webhooks", verb: auth.VerbManageHooks, summary: summary,
-			errors: append(errors, http.StatusNotImplemented),
+			errors: failures,
 		}
 	}
 	const one = "/{name}/dead-letters/{id}"
@@ -100,7 +99,7 @@ func (s *server) registerWebhooks() {
 
 func (s *server) listWebhooks(ctx context.Context, _ *struct{}) (*hooksOutput, error) {
 	if s.Webhooks == nil {
-		return nil, bridge.ErrNotBuilt
+		return nil, absent()
 	}
 	all, err := s.Webhooks.Statuses(ctx)
 	if err != nil {
@@ -118,7 +117,7 @@ func (s *server) listWebhooks(ctx context.Context, _ *struct{}) (*hooksOutput, e
 
 func (s *server) listDeadLetters(ctx context.Context, in *lettersInput) (*lettersOutput, error) {
 	if s.Webhooks == nil {
-		return nil, bridge.ErrNotBuilt
+		return nil, absent()
 	}
 	// One more tells whether a page follows.
 	list, err := s.Webhooks.DeadLetters(ctx, webhook.DeadLetterQuery{Target: in.Name, Before: in.Before, Limit: in.Limit + 1})
@@ -138,7 +137,7 @@ func (s *server) listDeadLetters(ctx context.Context, in *lettersInput) (*letter
 
 func (s *server) getDeadLetter(ctx context.Context, in *letterPath) (*letterOutput, error) {
 	if s.Webhooks == nil {
-		return nil, bridge.ErrNotBuilt
+		return nil, absent()
 	}
 	d, err := s.Webhooks.DeadLetter(ctx, in.Name, in.ID)
 	if err != nil {
@@ -149,7 +148,7 @@ func (s *server) getDeadLetter(ctx context.Context, in *letterPath) (*letterOutp
 
 func (s *server) redeliver(ctx context.Context, in *letterPath) (*struct{}, error) {
 	if s.Webhooks == nil {
-		return nil, bridge.ErrNotBuilt
+		return nil, absent()
 	}
 	err := s.Webhooks.Redeliver(ctx, in.Name, in.ID)
 	s.audit(ctx, "redeliver-dead-letter", in.Name, map[string]string{"id": strconv.FormatInt(in.ID, 10)}, err)
@@ -158,7 +157,7 @@ func (s *server) redeliver(ctx context.Context, in *letterPath) (*struct{}, erro
 
 func (s *server) discardDeadLetter(ctx context.Context, in *letterPath) (*struct{}, error) {
 	if s.Webhooks == nil {
-		return nil, bridge.ErrNotBuilt
+		return nil, absent()
 	}
 	err := s.Webhooks.Discard(ctx, in.Name, in.ID)
 	s.audit(ctx, "discard-dead-letter", in.Name, map[string]string{"id": strconv.FormatInt(in.ID, 10)}, err)

@@ -121,7 +121,7 @@ func TestWebhooksRefused(t *testing.T) {
 	admin = without.user("root", auth.RoleAdmin, "")
 	for _, d := range doors() {
 		if len(d.path) >= len(path)-1 && d.path[:len(path)-1] == path[:len(path)-1] {
-			without.send(d.method, d.path, admin, d.body).problem(http.StatusNotImplemented, "not_built")
+			without.send(d.method, d.path, admin, d.body).problem(http.StatusNotFound, "not_found")
 		}
 	}
 }

@@ -13,6 +13,7 @@ type MakeCall struct {
 	Class    string // class of the dial rules; empty: that of From
 	CallerID string // number to show instead of the DN's own; one that the DN may show
 	UserData UserData
+	Ready    bool // only if an agent is ready at From and in no call
 	Op       OpID
 }
 
@@ -59,7 +60,7 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 	}
 	a := e.start(server, "")
 	err = a.ask(ctx, "", func(token int) Input {
-		return doMakeCall{From: cmd.From, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token, UserData: cmd.UserData.Clone()}
+		return doMakeCall{From: cmd.From, Ready: cmd.Ready, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token, UserData: cmd.UserData.Clone()}
 	})
 	if err != nil {
 		return CallView{}, explain(string(cmd.From), err)

@@ -91,6 +91,7 @@ type SwitchLost struct{}
 type doMakeCall struct {
 	From    DN
 	Dest    Destination
+	Ready   bool          // only if an agent is ready there
 	RingFor time.Duration // how long the DN's own phone rings
 	Op      OpID
 	Reply   int

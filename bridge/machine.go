@@ -292,13 +292,17 @@ func (s *step) makeCall(in doMakeCall) {
 	c.StartedAt, c.ANI, c.DNIS, c.UserData = s.at, string(in.From), in.Dest.Dialled, in.UserData
 	c.Type = callType(in.From, in.Dest)
 	s.i.MakeReply, s.i.MakeOp = in.Reply, in.Op
-	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest})
+	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest, Ready: in.Ready})
 	p.Leg = s.newLeg(in.From)
 	p.Leg.Shows = in.Dest.Number
 	if in.RingFor > 0 {
 		p.Deadline = s.at.Add(in.RingFor)
 	}
-	s.do(CreateLeg{As: CallingOwn, Leg: NewLeg{
+	as := CallingOwn
+	if in.Ready {
+		as = CallingReady
+	}
+	s.do(CreateLeg{As: as, Leg: NewLeg{
 		Channel: p.Leg.Channel, Leg: p.Leg.Name, To: Endpoint{DN: in.From}, CallerNum: in.Dest.Number, CallID: c.ID,
 	}})
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -220,4 +221,15 @@ func TestConsultationWithAQueueFreesThePhone(t *testing.T) {
 	s.can = PhoneAbilities{Hold: true}
 	s.in(doConsult{By: "5001", Dest: Destination{Queue: "sales", Number: "6000", Dialled: "6000"}, ID: "UUID2", ConnID: 2, Reply: 9})
 	require.Contains(t, s.effects(), "AskPhone")
+}
+
+// A call back is made only if the agent is ready then, also when a restart asks for its leg again.
+func TestACallBackNeedsAReadyAgent(t *testing.T) {
+	t.Parallel()
+	again := Reconciled{Channels: map[string]ChannelFact{}, Restarted: true}
+	for ready, want := range map[bool]Calling{true: CallingReady, false: CallingOwn} {
+		s := newScript(t).in(doMakeCall{From: "5001", Dest: toOutside("030"), Ready: ready, Reply: 3})
+		require.Contains(t, strings.Join(s.lines, "\n"), "As:"+string(want)+"}")
+		require.Contains(t, strings.Join(s.in(again).lines, "\n"), "As:"+string(want)+"}")
+	}
 }

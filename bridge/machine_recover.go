@@ -144,7 +144,7 @@ func (s *step) recreate(p *Party) {
 	leg := NewLeg{Channel: p.Leg.Channel, Leg: p.Leg.Name, To: p.Dest.Endpoint, CallID: c.ID, CallerNum: p.Dest.CallerID}
 	as := CallingDN
 	switch {
-	case p.State == PartyInitiated, c.Transfer != nil && c.Transfer.To == p.ID && c.Transfer.Recalled:
+	case p.State == PartyInitiated && !p.Ready, c.Transfer != nil && c.Transfer.To == p.ID && c.Transfer.Recalled:
 		as = CallingOwn
 	case p.Ready:
 		as = CallingReady

@@ -67,7 +67,10 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 	case CanStartRecording, CanStopRecording, CanPauseRecording, CanResumeRecording:
 		return c.whyRecord(verb)
 	default:
-		return i.whyElse(n, p, verb)
+		if _, switches := modeOf(verb); switches {
+			return "only who supervises the call can"
+		}
+		return "it is no command for a party of a call"
 	}
 	return ""
 }
@@ -78,14 +81,6 @@ const (
 	waiting      = "the call waits in a queue"
 	oneWaits     = "only one party can wait in a queue"
 )
-
-// whyElse is for what no code of the engine does for a party yet.
-func (i *Interaction) whyElse(_ int, _ *Party, verb Capability) string {
-	if _, switches := modeOf(verb); switches {
-		return "only who supervises the call can"
-	}
-	return ErrNotBuilt.Error()
-}
 
 // whySwitch is why for a call that a switch with call control of its own mixes.
 func (c *Call) whySwitch(p *Party, verb Capability) string {

@@ -4,9 +4,6 @@ import (
 	"errors"
 )
 
-// ErrNotBuilt is a command that the engine does not carry out yet.
-var ErrNotBuilt = errors.New("the engine does not do this yet")
-
 // ErrNotAMember is a number that nobody in the call has.
 var ErrNotAMember = errors.New("nobody in this call has that number")
 

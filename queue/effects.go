@@ -79,7 +79,7 @@ func (r *Router) callBack(ctx context.Context, e callEffect) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
 	cb := e.callback
-	v, err := r.engine.MakeCall(ctx, bridge.MakeCall{From: e.from, To: cb.Number, Class: e.class})
+	v, err := r.engine.MakeCall(ctx, bridge.MakeCall{From: e.from, To: cb.Number, Class: e.class, Ready: true})
 	var target *bridge.TargetError
 	refused := errors.As(err, &target) && !target.Unreachable
 	if err != nil {

@@ -287,6 +287,9 @@ func (w *world) MakeCall(_ context.Context, cmd bridge.MakeCall) (bridge.CallVie
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.note("call %s from %s %s", cmd.To, cmd.From, cmd.Class)
+	if !cmd.Ready {
+		w.broken = append(w.broken, "calls back from "+string(cmd.From)+" whether it is ready or not")
+	}
 	if w.makeErr != nil {
 		return bridge.CallView{}, w.makeErr
 	}

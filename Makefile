@@ -16,7 +16,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 export FUZZTIME
 
-.PHONY: help web web-check web-e2e build deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway bench-calls bench-feed compose-test e2e soak clean
+.PHONY: help web web-check web-e2e build connector deps deps-run up demo down test check bench fuzz gen gen-check fmt vuln bench-gateway bench-calls bench-feed compose-test e2e soak clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ else
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/sidecar
 	@echo 'build: bin/sidecar is static and does not transcode opus (for that: apt-get install gcc libc6-dev libopus-dev pkg-config)'
 endif
+
+connector: ## bin/sidecar-connector.exe, for the Windows PCs of agents
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/sidecar-connector.exe ./cmd/sidecar-connector
 
 deps: ## install what make test needs and this machine lacks
 	@scripts/deps.sh test

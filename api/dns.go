@@ -26,13 +26,42 @@ type DNList struct {
 	DNs []DN `json:"dns" nullable:"false"`
 }
 
-type dnsOutput struct{ Body DNList }
+type (
+	dnsOutput struct{ Body DNList }
+	dnOutput  struct{ Body DN }
+	dnInput   struct {
+		Number string `path:"dn" maxLength:"32"`
+	}
+)
 
 func (s *server) registerDNs() {
 	register(s, endpoint{
 		id: "list-dns", method: http.MethodGet, path: "/api/v1/dns", tag: "dns", verb: auth.VerbViewDNs,
 		summary: "List the DNs that the user sees",
 	}, s.listDNs)
+	register(s, endpoint{
+		id: "get-dn", method: http.MethodGet, path: "/api/v1/dns/{dn}", tag: "dns", verb: auth.VerbViewDNs,
+		summary: "Get a DN", errors: []int{http.StatusNotFound},
+	}, s.getDN)
+}
+
+// getDN tells of a DN that the user sees; the others are not there.
+func (s *server) getDN(ctx context.Context, in *dnInput) (*dnOutput, error) {
+	for _, v := range s.DNs.All() {
+		if v.Number == in.Number && principalOf(ctx).MaySeeDN(v.Number) {
+			return &dnOutput{Body: s.dnOf(&v)}, nil
+		}
+	}
+	const rule = "no DN that you see"
+	return nil, newProblem(http.StatusNotFound, "dn_not_found", "dn: "+rule).at("dn", rule)
+}
+
+func (s *server) dnOf(v *agent.View) DN {
+	info, _ := s.DNInfo(v.Number)
+	return DN{
+		Number: v.Number, InService: v.InService, Since: stamp(v.Since), Calls: v.Calls,
+		Owner: info.Owner, CallerID: info.CallerID, Class: info.Class,
+	}
 }
 
 func (s *server) listDNs(ctx context.Context, _ *struct{}) (*dnsOutput, error) {
@@ -42,12 +71,8 @@ func (s *server) listDNs(ctx context.Context, _ *struct{}) (*dnsOutput, error) {
 		return cmp.Or(cmp.Compare(len(a.Number), len(b.Number)), cmp.Compare(a.Number, b.Number))
 	})
 	out := &dnsOutput{Body: DNList{DNs: make([]DN, 0, len(views))}}
-	for _, v := range views {
-		info, _ := s.DNInfo(v.Number)
-		out.Body.DNs = append(out.Body.DNs, DN{
-			Number: v.Number, InService: v.InService, Since: stamp(v.Since), Calls: v.Calls,
-			Owner: info.Owner, CallerID: info.CallerID, Class: info.Class,
-		})
+	for i := range views {
+		out.Body.DNs = append(out.Body.DNs, s.dnOf(&views[i]))
 	}
 	return out, nil
 }

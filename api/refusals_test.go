@@ -23,6 +23,7 @@ func doors() []door {
 		{"GET", "/api/v1/me", ""},
 		{"POST", "/api/v1/logout", ""},
 		{"GET", "/api/v1/dns", ""},
+		{"GET", "/api/v1/dns/5001", ""},
 		{"GET", "/api/v1/phone", ""},
 		{"GET", "/api/v1/calls", ""},
 		{"GET", "/api/v1/calls/C", ""},

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"sidecar/cmd/internal/connectorcmd"
 )
 
 // version is set by the build.
@@ -44,7 +46,7 @@ func newRootCmd() *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&o.configFile, "config", "", "YAML configuration `FILE` (none: defaults and SIDECAR_ environment)")
 	cmd.AddCommand(
-		newServeCmd(o), newConfigCmd(o), newGenerateCmd(o), newDNCmd(o), newUserCmd(o), newOpenAPICmd(),
+		newServeCmd(o), newConfigCmd(o), newGenerateCmd(o), newDNCmd(o), newUserCmd(o), newOpenAPICmd(), connectorcmd.New(),
 	)
 	return cmd
 }

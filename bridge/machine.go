@@ -255,7 +255,7 @@ func (s *step) arrived(in Arrived) {
 	}
 	origin := s.join(Party{
 		DN: in.From, Number: in.Number, Name: in.Name, Role: RoleOrigination, State: PartyDialing,
-		Leg: Leg{Channel: in.Channel, Name: in.Leg, State: state},
+		Leg: Leg{Channel: in.Channel, Name: in.Leg, State: state, Shows: in.Dest.Number},
 	})
 	if in.From != "" {
 		s.do(OccupyDN{DN: in.From})

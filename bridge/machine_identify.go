@@ -11,7 +11,7 @@ func (s *step) identify() {
 		if p.DN == "" || !p.talks() || !p.Leg.Joined || peer == nil || !peer.talks() || peer.Number == p.Leg.Shows {
 			continue
 		}
-		first := p.Leg.Shows == "" // a phone that called shows what was dialled
+		first := p.Leg.Shows == "" // nobody knows what it shows
 		p.Leg.Shows = peer.Number
 		if !first {
 			s.do(IdentifyPeer{Channel: p.Leg.Channel, Number: peer.Number, Name: peer.Name})

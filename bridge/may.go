@@ -39,16 +39,7 @@ func (i *Interaction) why(n int, p *Party, verb Capability) string {
 	case CanCompleteTransfer, CanCompleteConference, CanMerge, CanAlternate, CanReconnect:
 		return i.whyPair(p, verb)
 	case CanSingleStepConference:
-		switch {
-		case !talks:
-			return needsAnswer
-		case c.Transfer != nil:
-			return transferring
-		case c.Queue != nil:
-			return waiting
-		case len(c.others(0)) >= maxParties:
-			return "a conference has 20 parties at most"
-		}
+		return c.whyAdd(p)
 	case CanDeleteFromConference:
 		if !talks || c.talking() < 3 {
 			return "a conference is needed"
@@ -96,6 +87,21 @@ func (c *Call) whySwitch(p *Party, verb Capability) string {
 	default:
 		return doneBySwitch
 	}
+}
+
+// whyAdd says why nobody can be called into the call now.
+func (c *Call) whyAdd(p *Party) string {
+	switch {
+	case !p.talks():
+		return needsAnswer
+	case c.Transfer != nil:
+		return transferring
+	case c.Queue != nil:
+		return waiting
+	case len(c.others(0)) >= maxParties:
+		return "a conference has 20 parties at most"
+	}
+	return ""
 }
 
 func (i *Interaction) whyConsult(c *Call, p *Party) string {

@@ -128,6 +128,7 @@ func (a *appender) write(ctx context.Context, records []Record) {
 	if len(records) == 0 && !a.owesGap {
 		return
 	}
+	events := uint64(len(records))
 	if a.owesGap {
 		records = append([]Record{a.gap()}, records...)
 	}
@@ -144,8 +145,8 @@ func (a *appender) write(ctx context.Context, records []Record) {
 		a.own.take(records[i].ID) // it may be long until they come back, they are decoded then
 	}
 	if err := a.spool.Put(records); err != nil {
-		a.feed.log.Error("events are lost", "events", len(records), "error", err)
-		a.lose(uint64(len(records)))
+		a.feed.log.Error("events are lost", "events", events, "error", err)
+		a.lose(events)
 		return
 	}
 	a.spooled.Store(int64(a.spool.Len()))

@@ -1,0 +1,328 @@
+package cti_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sidecar/cti"
+)
+
+var errAway = errors.New("the store is away")
+
+// moodyLog is a log that can be away, hang, or lose acknowledgements.
+type moodyLog struct {
+	*cti.MemoryLog
+
+	mu     sync.Mutex
+	away   bool          // requests fail
+	hang   chan struct{} // requests hang, whatever their context says
+	unsaid bool          // what is stored is not acknowledged
+	mute   bool          // what is stored is not handed out
+}
+
+func newMoodyLog() *moodyLog { return &moodyLog{MemoryLog: cti.NewMemoryLog(1 << 16)} }
+
+func (l *moodyLog) set(change func(*moodyLog)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(l)
+}
+
+func (l *moodyLog) mood() moodyLog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return moodyLog{away: l.away, hang: l.hang, unsaid: l.unsaid, mute: l.mute}
+}
+
+func (l *moodyLog) Open(ctx context.Context) (cti.LogState, error) {
+	if m := l.mood(); m.away {
+		return cti.LogState{}, errAway
+	}
+	return l.MemoryLog.Open(ctx)
+}
+
+func (l *moodyLog) Append(ctx context.Context, records []cti.Record) (uint64, error) {
+	m := l.mood()
+	if m.hang != nil {
+		<-m.hang
+	}
+	if m.away {
+		return 0, errAway
+	}
+	last, err := l.MemoryLog.Append(ctx, records)
+	if m.unsaid {
+		<-ctx.Done()
+		return 0, errAway
+	}
+	return last, err
+}
+
+func (l *moodyLog) LastOf(ctx context.Context, node string) (string, error) {
+	if m := l.mood(); m.away || m.unsaid {
+		return "", errAway
+	}
+	return l.MemoryLog.LastOf(ctx, node)
+}
+
+func (l *moodyLog) Follow(ctx context.Context, after uint64, take func([]cti.Stored)) error {
+	return l.MemoryLog.Follow(ctx, after, func(batch []cti.Stored) {
+		for l.mood().mute {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		take(batch)
+	})
+}
+
+// logged are the ids in the log.
+func (l *moodyLog) logged(t *testing.T) (ids []string) {
+	t.Helper()
+	all, err := l.Read(t.Context(), 0, 1<<16)
+	require.NoError(t, err)
+	for _, r := range all {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func stallable(t *testing.T, o cti.FeedOptions) (*cti.Feed, *moodyLog) {
+	t.Helper()
+	l := newMoodyLog()
+	o.Log, o.Node = l, "n1"
+	f := cti.NewFeed(o)
+	require.NoError(t, f.Open(t.Context()))
+	run(t, f)
+	return f, l
+}
+
+// The log is away for a while, in each of the ways in which it can be.
+func TestAStalledLog(t *testing.T) {
+	t.Parallel()
+	for name, away := range map[string]func(*moodyLog){
+		"fails":                   func(l *moodyLog) { l.away = true },
+		"hangs":                   func(l *moodyLog) { l.hang = make(chan struct{}) },
+		"loses acknowledgements":  func(l *moodyLog) { l.unsaid = true },
+		"does not give them back": func(l *moodyLog) { l.mute = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f, l := stallable(t, cti.FeedOptions{})
+				s := subscribe(t, f, cti.SubscribeOptions{})
+				publish(f, "a", 1, 3)
+				collect(t, s, 3)
+				seen := f.Head()
+				l.set(away)
+				publish(f, "a", 4, 5)
+				time.Sleep(1900 * time.Millisecond)
+				require.False(t, f.Stats().Degraded, "a hiccup is none of the clients' business")
+				time.Sleep(3 * time.Second)
+				stats := f.Stats()
+				require.True(t, stats.Stalled)
+				require.Equal(t, uint64(1), stats.Stalls)
+				var err error
+				for err == nil {
+					_, err = s.Next(t.Context())
+				}
+				require.ErrorIs(t, err, cti.ErrStalled)
+				_, err = f.Subscribe(cti.SubscribeOptions{})
+				require.ErrorIs(t, err, cti.ErrStalled)
+				for n := 6; n <= 2000; n++ { // publishing goes on, at the pace of calls
+					publish(f, "a", n, n)
+					time.Sleep(time.Millisecond)
+				}
+				l.set(func(l *moodyLog) {
+					if l.hang != nil {
+						close(l.hang)
+					}
+					l.away, l.hang, l.unsaid, l.mute = false, nil, false, false
+				})
+				require.NoError(t, f.Wait(t.Context()))
+				require.False(t, f.Stats().Stalled)
+				require.Zero(t, f.Stats().Spooled)
+				require.Zero(t, f.Stats().Lost)
+				back := subscribe(t, f, cti.SubscribeOptions{Since: seen, Buffer: 4000})
+				require.Equal(t, wantIDs("a", 4, 2000), collect(t, back, 1997), "each once, in order")
+				require.Equal(t, wantIDs("a", 1, 2000), l.logged(t))
+				publish(f, "a", 2001, 2001)
+				require.Equal(t, []string{"a-2001"}, collect(t, back, 1))
+			})
+		})
+	}
+}
+
+// What does not fit into the spool is given up, and a gap in the log says so to everybody.
+func TestAFullSpoolMakesAGap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, l := stallable(t, cti.FeedOptions{Spool: cti.NewMemorySpool(10)})
+		publish(f, "a", 1, 1)
+		synctest.Wait()
+		seen := f.Head()
+		l.set(func(l *moodyLog) { l.away = true })
+		for n := 2; n <= 40; n++ {
+			publish(f, "a", n, n)
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, 10, f.Stats().Spooled)
+		l.set(func(l *moodyLog) { l.away = false })
+		require.NoError(t, f.Wait(t.Context()))
+		publish(f, "a", 41, 42)
+		synctest.Wait()
+		logged := l.logged(t)
+		require.Len(t, logged, 14)
+		require.Equal(t, wantIDs("a", 1, 11), logged[:11])
+		require.Contains(t, logged[11], "gap-n1-")
+		require.Equal(t, wantIDs("a", 41, 42), logged[12:])
+		require.Equal(t, uint64(29), f.Stats().Lost)
+		_, err := f.Subscribe(cti.SubscribeOptions{Since: seen})
+		require.ErrorIs(t, err, cti.ErrTooOld, "whoever has not seen the gap needs a snapshot")
+		s := subscribe(t, f, cti.SubscribeOptions{})
+		publish(f, "a", 43, 43)
+		require.Equal(t, []string{"a-43"}, collect(t, s, 1))
+	})
+}
+
+func TestAFullIntakeMakesAGap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, l := stallable(t, cti.FeedOptions{Intake: 4})
+		s := subscribe(t, f, cti.SubscribeOptions{})
+		hang := make(chan struct{})
+		l.set(func(l *moodyLog) { l.hang = hang })
+		publish(f, "a", 1, 1)
+		synctest.Wait() // the appender hangs with a-1
+		publish(f, "a", 2, 5)
+		require.False(t, f.Stats().Degraded)
+		publish(f, "a", 6, 6) // one too many
+		require.True(t, f.Stats().Degraded)
+		publish(f, "a", 7, 7)
+		l.set(func(l *moodyLog) { l.hang = nil })
+		close(hang)
+		synctest.Wait()
+		require.Equal(t, []string{"a-1"}, collect(t, s, 1))
+		_, err := s.Next(t.Context())
+		require.ErrorIs(t, err, cti.ErrGap)
+		stats := f.Stats()
+		require.False(t, stats.Degraded)
+		require.Equal(t, uint64(5), stats.Lost)
+		require.Equal(t, uint64(1), stats.Gaps)
+		require.Equal(t, "a-7", l.logged(t)[2])
+	})
+}
+
+// A log that is away at the start is waited for; what was published meanwhile is not lost.
+func TestTheLogComesLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newMoodyLog()
+		l.away = true
+		f := cti.NewFeed(cti.FeedOptions{Log: l, Node: "n1"})
+		require.ErrorIs(t, f.Open(t.Context()), errAway)
+		run(t, f)
+		publish(f, "a", 1, 3)
+		time.Sleep(time.Minute)
+		require.True(t, f.Stats().Degraded)
+		l.set(func(l *moodyLog) { l.away = false })
+		require.NoError(t, f.Wait(t.Context()))
+		require.Equal(t, wantIDs("a", 1, 3), l.logged(t))
+		require.Equal(t, uint64(3), f.Head().Seq)
+	})
+}
+
+// The process ends while events are in the spool, and after some of them were stored without its knowing.
+func TestTheSpoolOfAnEarlierRunComesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, spool := newMoodyLog(), cti.NewMemorySpool(1000)
+		life := func(from, to int, during func(f *cti.Feed)) {
+			f := cti.NewFeed(cti.FeedOptions{Log: l, Node: "n1", Spool: spool})
+			ctx, cancel := context.WithCancel(t.Context())
+			var work sync.WaitGroup
+			work.Go(func() { _ = f.Run(ctx) })
+			publish(f, "a", from, to)
+			time.Sleep(time.Minute)
+			if during != nil {
+				during(f)
+			}
+			cancel()
+			work.Wait()
+		}
+		life(1, 3, nil)
+		l.set(func(l *moodyLog) { l.unsaid = true })
+		life(4, 9, nil)
+		require.Equal(t, 6, spool.Len())
+		l.set(func(l *moodyLog) { l.unsaid = false })
+		life(8, 12, func(f *cti.Feed) { require.Zero(t, f.Stats().Spooled) }) // two are told again after the restart
+		require.Equal(t, wantIDs("a", 1, 12), l.logged(t))
+	})
+}
+
+// What is read from the log is the same as what was handed out at once.
+func TestReplayIsWhatWasHandedOut(t *testing.T) {
+	t.Parallel()
+	l := newMoodyLog()
+	f := running(t, cti.FeedOptions{Log: l, Node: "n1", Retain: 8})
+	require.NoError(t, f.Wait(t.Context()))
+	s := subscribe(t, f, cti.SubscribeOptions{Buffer: 1000})
+	at := s.Start()
+	for i, c := range callCases() {
+		c.event.ID = fmt.Sprintf("c-%d", i)
+		f.PublishCall(c.event)
+	}
+	n := len(callCases())
+	publish(f, "a", 1, 100)
+	live := entries(t, s, n+100)
+	again := entries(t, subscribe(t, f, cti.SubscribeOptions{Since: at}), n+100)
+	other := running(t, cti.FeedOptions{Log: l, Node: "n2"}) // after a restart, or at another sidecar
+	require.NoError(t, other.Wait(t.Context()))
+	there := entries(t, subscribe(t, other, cti.SubscribeOptions{Since: at}), n+100)
+	for i := range live {
+		require.JSONEq(t, string(live[i].Data), string(again[i].Data))
+		require.Equal(t, string(live[i].Data), string(again[i].Data))
+		require.Equal(t, string(live[i].Data), string(there[i].Data))
+		require.Equal(t, live[i].Event.Audience, again[i].Event.Audience)
+		require.Equal(t, live[i].Event.Topic, there[i].Event.Topic)
+		require.Equal(t, "n1", there[i].Event.Node)
+	}
+}
+
+func entries(t *testing.T, s *cti.Subscription, n int) (got []*cti.Entry) {
+	t.Helper()
+	for len(got) < n {
+		batch, err := s.Next(t.Context())
+		require.NoError(t, err)
+		got = append(got, batch...)
+	}
+	require.Len(t, got, n)
+	return got
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	for _, c := range encodeCases() {
+		r, err := cti.RecordOf("n1", c.event)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(r.Kind), r.Data)
+	}
+	f.Fuzz(func(t *testing.T, kind string, data []byte) {
+		entry, err := cti.DecodeRecord(&cti.Stored{Seq: 7, Record: cti.Record{ID: "x", Node: "n1", Kind: cti.RecordKind(kind), Data: data}}, "e")
+		if err != nil {
+			require.ErrorIs(t, err, cti.ErrBadRecord)
+			return
+		}
+		require.NotEmpty(t, entry.Event.ID)
+		require.Equal(t, uint64(7), entry.Event.Seq)
+	})
+}

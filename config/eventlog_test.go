@@ -1,0 +1,34 @@
+package config_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLoadRefusesEventLog(t *testing.T) {
+	t.Parallel()
+	const at = "sidecar.yaml:1: event_log."
+	const url = "write nats://host:port, or tls://host:port; what the server wants to be shown goes to event_log.token or credentials_file"
+	testRefusals(t, []refusal{
+		{"name", "event_log: {name: a.b}", at + `name: "a.b": a name has 1 to 64 letters, digits, _ and -`},
+		{"url", "event_log: {servers: ['nats://10.0.0.5']}", at + `servers[0]: "nats://10.0.0.5": ` + url},
+		{"password in a url", "event_log: {servers: ['nats://u:secret@10.0.0.5:4222']}", at + `servers[0]: "nats://u:xxxxx@10.0.0.5:4222": ` + url},
+		{"replicas", "event_log: {servers: ['nats://10.0.0.5:4222'], replicas: 2}", at + `replicas: "2": must be 1, 3 or 5, and more than 1 needs event_log.servers`},
+		{"replicas of one", "event_log: {replicas: 3}", at + `replicas: "3": must be 1, 3 or 5, and more than 1 needs event_log.servers`},
+		{"age", "event_log: {keep_for: 0s}", at + `keep_for: "0s": a duration must be more than 0`},
+		{"size", "event_log: {keep_mb: 0}", at + `keep_mb: "0": must be from 1 to 1073741824`},
+		{"sync", "event_log: {sync: -1s}", at + `sync: "-1s": must be 0s (with every event) or more`},
+		{"open to all", "event_log: {listen: '0.0.0.0:4222', token: 0123456789abcdef}", at + `listen: "0.0.0.0:4222": must be an address of this host alone, such as 127.0.0.1:4222`},
+		{"no token", "event_log: {listen: '127.0.0.1:4222'}", at + `token: event_log.listen needs a token of at least 16 characters`},
+	})
+}
+
+func TestLoadReadsEventLog(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := load(t, "event_log: {servers: ['nats://10.0.0.5:4222', 'tls://10.0.0.6:4222', 'nats://10.0.0.7:4222'], replicas: 3, sync: 0s, keep_for: 24h}\n")
+	require.NoError(t, err)
+	require.Equal(t, 3, cfg.EventLog.Replicas)
+	require.Equal(t, 24*time.Hour, cfg.EventLog.KeepFor)
+}

@@ -16,7 +16,13 @@ import (
 	"sidecar/store/eventlog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(lifeDir); dir != "" {
+		life(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func options(dir string) eventlog.Options {
 	return eventlog.Options{

@@ -513,7 +513,11 @@ func (l *load) finish() {
 	for dn, id := range recordedCalls {
 		left, right := l.sides(l.recordings(id, 1)[0], toneOf(dn))
 		require.Equal(l.t, []float64{customerTone}, left, dn)
-		require.Equal(l.t, []float64{toneOf(dn)}, right, dn)
+		if l.phones[dn] != nil {
+			require.Equal(l.t, []float64{toneOf(dn)}, right, dn)
+		} else { // while a page is away there is music, of which a moment may pass for a tone
+			require.Contains(l.t, right, toneOf(dn), dn)
+		}
 	}
 	l.requireNoLeftovers()
 	l.eventually("every DN of the load sees the end", func() bool {

@@ -132,7 +132,14 @@ func (c *Connector) Serve(ctx context.Context, listener net.Listener, certificat
 	if err != nil {
 		err = errors.Join(err, s.Close())
 	}
-	<-ended
+	return errors.Join(err, serverEnd(<-ended))
+}
+
+// serverEnd is what ended the server, if it was not Shutdown.
+func serverEnd(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
 	return err
 }
 

@@ -68,8 +68,8 @@ func newRig(t *testing.T) *rig {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := c.Serve(ctx, listener, certificate.Config()); err != nil {
-			t.Errorf("Serve: %v", err)
+		if ended := c.Serve(ctx, listener, certificate.Config()); ended != nil {
+			t.Errorf("Serve: %v", ended)
 		}
 	})
 	pem, err := os.ReadFile(filepath.Join(dir, servercert.CertFile))
@@ -297,8 +297,13 @@ func TestBadOrigins(t *testing.T) {
 
 func FuzzRequests(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"/RegisterDn/", `{"users": ["5001"]}`}, {"/SetOptions", `{"value": {}}`}, {"/SetMicrophoneVolume", `{"value": 7}`},
-		{"/register", `{"users": [".."]}`}, {"/GetSpeakerMuted", ``}, {"/session", `null`}, {"//Mute/../x", `[[[`},
+		{"/RegisterDn/", `{"users": ["5001"]}`},
+		{"/SetOptions", `{"value": {}}`},
+		{"/SetMicrophoneVolume", `{"value": 7}`},
+		{"/register", `{"users": [".."]}`},
+		{"/GetSpeakerMuted", ``},
+		{"/session", `null`},
+		{"//Mute/../x", `[[[`},
 	} {
 		f.Add("POST", seed[0], []byte(seed[1]))
 		f.Add("GET", seed[0], []byte(seed[1]))

@@ -63,7 +63,7 @@ type registration struct {
 	Users []string `json:"users"`
 }
 
-var userRule = regexp.MustCompile(`^[0-9A-Za-z+*#._-]{1,32}$`) //nolint:gochecknoglobals // never changed
+var userRule = regexp.MustCompile(`^[0-9A-Za-z+*#._-]{1,32}$`)
 
 func (c *Connector) register(of string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -17,7 +17,7 @@ func fuzzRequest(t *testing.T, h http.Handler, method, path string, body []byte)
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "https://127.0.0.1:8000", bytes.NewReader(body))
 	if err != nil {
-		t.Skip("no method")
+		return // not a method, which no client could send
 	}
 	r.URL = &url.URL{Path: "/" + strings.TrimPrefix(path, "/")}
 	r.Header.Set("Origin", page)

@@ -18,7 +18,7 @@ import (
 )
 
 // TokenVariable is the environment variable with the token, where there is no file.
-const TokenVariable = "CONNECTOR_TOKEN" //nolint:gosec // its name
+const TokenVariable = "CONNECTOR_TOKEN"
 
 var errNotMade = errors.New("there is no certificate yet: start the connector once, which makes it")
 

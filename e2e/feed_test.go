@@ -33,8 +33,10 @@ type listener struct {
 func (s *system) listen(generation int, user string, args ...string) *listener {
 	s.t.Helper()
 	l := &listener{t: s.t, name: fmt.Sprintf("cometd %d as %s", generation, user), seen: map[string]bool{}}
-	args = append([]string{"node/listen.mjs", "--client", fmt.Sprint(generation), "--url", "http://" + s.http + "/cometd",
-		"--token", s.token(user), "--channels", "/user/agent/events,/call/state"}, args...)
+	args = append([]string{
+		"node/listen.mjs", "--client", fmt.Sprint(generation), "--url", "http://" + s.http + "/cometd",
+		"--token", s.token(user), "--channels", "/user/agent/events,/call/state",
+	}, args...)
 	cmd := exec.Command("node", args...)
 	stdin, err := cmd.StdinPipe()
 	require.NoError(s.t, err)

@@ -41,17 +41,17 @@ func life(dir string) {
 		panic(err)
 	}
 	feed := cti.NewFeed(cti.FeedOptions{Node: "n1", Log: l, Retain: 2000})
-	if err := feed.Open(context.Background()); err != nil {
+	if err = feed.Open(context.Background()); err != nil {
 		panic(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the process
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
 	var work sync.WaitGroup
 	work.Go(func() { _ = feed.Run(context.Background()) })
 	work.Go(func() { publishAll(feed, filepath.Join(dir, "published")) })
-	fmt.Println(listener.Addr())
+	_, _ = fmt.Fprintln(os.Stdout, listener.Addr())
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -131,7 +131,7 @@ type process struct {
 
 func (p *process) start(t *testing.T, dir string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0]) //nolint:gosec,noctx // this very test
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), lifeDir+"="+dir)
 	cmd.Stderr = t.Output()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -165,7 +165,7 @@ type session struct {
 
 func (s *session) run(p *process, random *rand.Rand, until string, progress func(int)) error {
 	for deadline := time.Now().Add(4 * patience); time.Now().Before(deadline); {
-		conn, err := net.Dial("tcp", p.where()) //nolint:noctx // bounded by the deadline of the conversation
+		conn, err := net.Dial("tcp", p.where())
 		if err != nil {
 			<-time.After(20 * time.Millisecond) // it is being started anew
 			continue
@@ -231,7 +231,7 @@ func TestEverySessionSeesTheLog(t *testing.T) {
 			}
 		}
 		sessions = append(sessions, s)
-		random := rand.New(rand.NewPCG(uint64(i), 7)) //nolint:gosec // a test's
+		random := rand.New(rand.NewPCG(uint64(i), 7))
 		work.Go(func() {
 			if err := s.run(p, random, until, progress); err != nil {
 				t.Error(err)

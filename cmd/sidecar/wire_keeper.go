@@ -25,7 +25,8 @@ type agentKeeper struct {
 	known   map[string]agent.Record // as last given to the store
 	pending map[string]agent.Record // changed since
 	events  []agent.Event           // not told yet, in order
-	waiting []chan struct{}         // who waits for what there is now
+	waiting []chan struct{}         // who waits for the next batch
+	served  []chan struct{}         // who waits for the one that is being written
 	busy    bool                    // a batch is being written
 	ended   bool                    // nobody writes any more
 }
@@ -86,10 +87,14 @@ func (k *agentKeeper) stored() {
 		return
 	}
 	done := make(chan struct{})
-	k.waiting = append(k.waiting, done)
-	select {
-	case k.wake <- struct{}{}:
-	default:
+	if len(k.pending)+len(k.events) == 0 { // all of it is being written
+		k.served = append(k.served, done)
+	} else {
+		k.waiting = append(k.waiting, done)
+		select {
+		case k.wake <- struct{}{}:
+		default:
+		}
 	}
 	k.mu.Unlock()
 	<-done
@@ -119,7 +124,8 @@ func (k *agentKeeper) run(ctx context.Context) {
 // save writes a batch and tells what has waited for it.
 func (k *agentKeeper) save(ctx context.Context, last bool) error {
 	k.mu.Lock()
-	batch, events, waiting := k.pending, k.events, k.waiting
+	batch, events := k.pending, k.events
+	k.served = k.waiting
 	k.pending, k.events, k.waiting, k.busy = map[string]agent.Record{}, nil, nil, true
 	k.mu.Unlock()
 	err := k.write(ctx, batch)
@@ -134,16 +140,16 @@ func (k *agentKeeper) save(ctx context.Context, last bool) error {
 	}
 	if last {
 		k.ended = true
-		events, waiting = append(events, k.events...), append(waiting, k.waiting...)
+		events, k.served = append(events, k.events...), append(k.served, k.waiting...)
 		k.events, k.waiting = nil, nil
 	}
 	for _, e := range events { // in order: those that have come meanwhile wait for the next batch
 		k.out.PublishDN(e)
 	}
-	for _, done := range waiting {
+	for _, done := range k.served {
 		close(done)
 	}
-	k.busy = false
+	k.served, k.busy = nil, false
 	if len(k.events)+len(k.waiting) > 0 {
 		select {
 		case k.wake <- struct{}{}:

@@ -183,6 +183,9 @@ func (e *Engine) arrivedLocked(a *actor, leg arrivedLeg) {
 	}
 }
 
+// Reaches reports whether a server takes commands: it is connected, and what it has was compared with what we know.
+func (e *Engine) Reaches(server ServerID) bool { return !e.isDown(server) }
+
 // isDown reports whether a server is out of reach at the moment.
 func (e *Engine) isDown(server ServerID) bool {
 	e.mu.RLock()

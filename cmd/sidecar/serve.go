@@ -13,7 +13,11 @@ import (
 	"sidecar/config"
 )
 
-var errDraining = errors.New("stopping: calls that run may end, new ones are refused")
+// What keeps the daemon from being ready besides its parts.
+var (
+	errDraining  = errors.New("stopping: calls that run may end, new ones are refused")
+	errComparing = errors.New("just connected: its calls are being compared with those known here")
+)
 
 func newServeCmd(o *options) *cobra.Command {
 	return &cobra.Command{

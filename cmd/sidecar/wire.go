@@ -245,8 +245,10 @@ func (d *daemon) checks() []api.Check {
 	for _, client := range d.clients {
 		checks = append(checks, api.Check{Name: "asterisk " + string(client.Server()), Probe: func(context.Context) error {
 			switch s := client.Status(); {
-			case s.State == ari.StateConnected:
+			case s.State == ari.StateConnected && d.engine.Reaches(bridge.ServerID(client.Server())):
 				return nil
+			case s.State == ari.StateConnected:
+				return errComparing
 			case s.Err != nil:
 				return s.Err
 			default:

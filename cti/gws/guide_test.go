@@ -345,8 +345,9 @@ func TestNewcomerLearnsOfCallsThatJustEnded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
 	r.happen(1, "5001", bridge.EventEstablished, bridge.PartyEstablished)
-	r.happen(1, "5001", bridge.EventReleased, bridge.PartyReleased)
+	r.happen(2, "5001", bridge.EventReleased, bridge.PartyReleased)
 	r.happen(1, "5002", bridge.EventReleased, bridge.PartyReleased)
+	require.Eventually(t, func() bool { return r.feed.Head().Seq == 6 }, waitFor, tick)
 	d := newDesktop(t, r.serve(), "agent1").start(nil, both...)
 	got, events := d.receive(3)
 	require.Equal(t, []string{

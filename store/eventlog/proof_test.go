@@ -29,7 +29,8 @@ const (
 	proofEvents   = 20_000
 	proofSessions = 200
 	proofKills    = 3
-	proofWaiting  = 1000 // that may be lost with a kill; the feed knows the ids of the last 2,000
+	proofWaiting  = 600  // before the appender, and as many in its hands: lost with a kill
+	proofAgain    = 1800 // told again after it: more than can be lost, less than the 2,000 whose ids the feed knows
 
 	lifeDir = "SIDECAR_TEST_LIFE" // set for the process that is killed
 	lineEnd = "."                 // of a line that was written whole
@@ -72,7 +73,7 @@ func publishAll(feed *cti.Feed, path string) {
 	}
 	text, _ := io.ReadAll(file)
 	n, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	for n = max(n-proofWaiting-proofWaiting/2, 1); n <= proofEvents; n++ {
+	for n = max(n-proofAgain, 1); n <= proofEvents; n++ {
 		if _, err := file.WriteAt(fmt.Appendf(nil, "%d\n", n), 0); err != nil {
 			panic(err)
 		}
@@ -271,6 +272,7 @@ func TestEverySessionSeesTheLog(t *testing.T) {
 			want["all"] = append(want["all"], r.ID)
 		}
 	}
+	require.Len(t, want["all"], proofEvents, "nothing is lost that is told again")
 	for _, s := range sessions {
 		require.Equal(t, want[s.dn], s.seen, s.dn)
 	}

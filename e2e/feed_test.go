@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os/exec"
 	"slices"
 	"strings"
@@ -37,6 +38,19 @@ func (s *system) listen(generation int, user string, args ...string) *listener {
 		"node/listen.mjs", "--client", fmt.Sprint(generation), "--url", "http://" + s.http + "/cometd",
 		"--token", s.token(user), "--channels", "/user/agent/events,/call/state",
 	}, args...)
+	s.node(l.read, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		s.t.Logf("%s: %q\n%s", l.name, l.steps, strings.Join(l.linesLocked(), "\n"))
+	}, args...)
+	s.eventually(l.name+" has subscribed", func() bool { return l.lived("subscribed") == 2 })
+	return l
+}
+
+// node runs a script of ours with a published client in it, which ends with its standard input. read gets what it prints,
+// and failed is called when the test has failed.
+func (s *system) node(read func(*bufio.Scanner), failed func(), args ...string) io.Writer {
+	s.t.Helper()
 	cmd := exec.Command("node", args...)
 	stdin, err := cmd.StdinPipe()
 	require.NoError(s.t, err)
@@ -45,19 +59,16 @@ func (s *system) listen(generation int, user string, args ...string) *listener {
 	cmd.Stderr = s.log
 	require.NoError(s.t, cmd.Start(), "node is installed and npm ci --prefix e2e/node was run")
 	var reading sync.WaitGroup
-	reading.Go(func() { l.read(bufio.NewScanner(stdout)) })
+	reading.Go(func() { read(bufio.NewScanner(stdout)) })
 	s.t.Cleanup(func() {
 		_ = stdin.Close()
 		reading.Wait()
 		_ = cmd.Wait()
 		if s.t.Failed() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			s.t.Logf("%s: %q\n%s", l.name, l.steps, strings.Join(l.linesLocked(), "\n"))
+			failed()
 		}
 	})
-	s.eventually(l.name+" has subscribed", func() bool { return l.lived("subscribed") == 2 })
-	return l
+	return stdin
 }
 
 func (l *listener) read(lines *bufio.Scanner) {

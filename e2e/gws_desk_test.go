@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -44,20 +43,7 @@ func (s *system) agentDesk(of deskDialect, user string) *agentDesk {
 	s.t.Helper()
 	desk := &agentDesk{who: user, step: map[string]int{}}
 	path, channels := of.address()
-	cmd := exec.Command("node", "node/listen.mjs", "--client", "3", "--url", "http://"+s.http+path, "--token", s.token(user), "--channels", channels)
-	stdin, err := cmd.StdinPipe()
-	require.NoError(s.t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(s.t, err)
-	cmd.Stderr = s.log
-	require.NoError(s.t, cmd.Start(), "node is installed and npm ci --prefix e2e/node was run")
-	var reading sync.WaitGroup
-	reading.Go(func() { desk.read(bufio.NewScanner(stdout)) })
-	s.t.Cleanup(func() {
-		_ = stdin.Close()
-		reading.Wait()
-		_ = cmd.Wait()
-	})
+	s.node(desk.read, func() {}, "node/listen.mjs", "--client", "3", "--url", "http://"+s.http+path, "--token", s.token(user), "--channels", channels)
 	n := len(strings.Split(channels, ","))
 	s.eventually("the desktop of "+user+" has subscribed", func() bool {
 		desk.mu.Lock()

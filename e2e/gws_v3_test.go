@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -20,7 +19,7 @@ import (
 type workspaceClient struct {
 	t     *testing.T
 	who   string
-	stdin io.WriteCloser
+	stdin io.Writer
 
 	mu       sync.Mutex
 	next     int
@@ -90,24 +89,9 @@ func (s *system) workspace(user string) *workspaceClient {
 func (s *system) workspaceClient(user, apiKey string) *workspaceClient {
 	s.t.Helper()
 	c := &workspaceClient{t: s.t, who: user, replies: map[int]workspaceReply{}}
-	cmd := exec.Command("node", "node/workspace.mjs", apiKey, "http://"+s.http)
-	stdin, err := cmd.StdinPipe()
-	require.NoError(s.t, err)
-	c.stdin = stdin
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(s.t, err)
-	cmd.Stderr = s.log
-	require.NoError(s.t, cmd.Start(), "node is installed and npm ci --prefix e2e/node was run")
-	var reading sync.WaitGroup
-	reading.Go(func() { c.read(bufio.NewScanner(stdout)) })
-	s.t.Cleanup(func() {
-		_ = stdin.Close()
-		reading.Wait()
-		_ = cmd.Wait()
-		if s.t.Failed() {
-			s.t.Logf("the client of %s saw\n%s", user, strings.Join(c.lines(), "\n"))
-		}
-	})
+	c.stdin = s.node(c.read, func() {
+		s.t.Logf("the client of %s saw\n%s", user, strings.Join(c.lines(), "\n"))
+	}, "node/workspace.mjs", apiKey, "http://"+s.http)
 	return c
 }
 

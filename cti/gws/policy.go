@@ -52,8 +52,9 @@ func (p *policy) Handshake(ctx context.Context, r *http.Request, raw json.RawMes
 // or cookie is followed by requests with one. A client that put its token into the handshake's ext sends none
 // later; what it is known by is the session's id, and a cookie that its browser adds may be of another login.
 //
-// A newer token of the same principal takes the place of the old one. As long as tokens can't be checked, that of the
-// session is good: a database that hiccups must not end every desktop's feed.
+// A newer token of the same principal takes the place of the old one, and keeps it: a WebSocket shows the token of its upgrade for as
+// long as it lives, and counts by the newest of the session then. As long as tokens can't be checked, that of the session is good: a
+// database that hiccups must not end every desktop's feed.
 func (p *policy) Authorize(ctx context.Context, r *http.Request, who bayeux.Principal) error {
 	m, ok := who.(*Member)
 	if !ok {
@@ -69,8 +70,11 @@ func (p *policy) Authorize(ctx context.Context, r *http.Request, who bayeux.Prin
 	if token == "" && m.how != fromExt {
 		return errNoToken
 	}
-	if token == "" {
+	switch {
+	case token == "":
 		token = m.Token()
+	case isUpgrade(r):
+		token = m.newestFor(token)
 	}
 	err = p.check(ctx, m, token)
 	if err != nil && !ends(err) && subtle.ConstantTimeCompare([]byte(token), []byte(m.Token())) == 1 {

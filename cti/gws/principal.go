@@ -2,6 +2,7 @@ package gws
 
 import (
 	"context"
+	"crypto/subtle"
 	"slices"
 	"sync"
 
@@ -29,9 +30,13 @@ type Member struct {
 	how source // where the handshake's token came from
 
 	mu        sync.Mutex
-	token     string // the newest that was good
+	token     string   // the newest that was good
+	former    []string // those before it
 	principal *Principal
 }
+
+// maxFormer is how many former tokens a session knows again: more logins than an agent makes while one WebSocket lives.
+const maxFormer = 32
 
 // ID makes a Member a bayeux.Principal.
 func (m *Member) ID() string { return m.id }
@@ -61,8 +66,28 @@ func (m *Member) Token() string {
 	return m.token
 }
 
+// renew takes the token of a request for the newest, unless it is one that a newer has taken the place of.
 func (m *Member) renew(token string, p *Principal) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.token, m.principal = token, p
+	m.principal = p
+	if token == m.token || m.isFormerLocked(token) {
+		return
+	}
+	m.former = append(m.former[max(0, len(m.former)-maxFormer+1):], m.token)
+	m.token = token
+}
+
+// newestFor gives the newest token in place of a former one.
+func (m *Member) newestFor(token string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.isFormerLocked(token) {
+		return m.token
+	}
+	return token
+}
+
+func (m *Member) isFormerLocked(token string) bool {
+	return slices.ContainsFunc(m.former, func(old string) bool { return subtle.ConstantTimeCompare([]byte(old), []byte(token)) == 1 })
 }

@@ -63,3 +63,6 @@ func (p *policy) cookieToken(r *http.Request) string {
 func (p *policy) mayUpgrade(r *http.Request) bool {
 	return r.Header.Get("Authorization") != "" || p.cookieToken(r) != ""
 }
+
+// isUpgrade reports whether a request has become a WebSocket.
+func isUpgrade(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }

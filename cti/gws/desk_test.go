@@ -180,6 +180,15 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
+	d, handler := newDeskWithoutServer(t)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	d.url = server.URL
+	return d
+}
+
+func newDeskWithoutServer(t *testing.T) (*desk, http.Handler) {
+	t.Helper()
 	d := &desk{tokens: &tokens{}}
 	logins := access.NewLogins(d.tokens, gws.CookieName, func(*http.Request) string { return "" })
 	d.rig = newRig(t, cti.FeedOptions{}, gws.Options{Logins: logins}).run()
@@ -195,10 +204,7 @@ func newDesk(t *testing.T) *desk {
 	}, a).Mount(mux)
 	mux.Handle("/cometd", d.guide)
 	mux.Handle("/cometd/", d.guide)
-	server := httptest.NewServer(gws.AllowOrigins([]string{"https://desk.test"}, mux))
-	t.Cleanup(server.Close)
-	d.url = server.URL
-	return d
+	return d, gws.AllowOrigins([]string{"https://desk.test"}, mux)
 }
 
 type answer struct {

@@ -3,76 +3,14 @@ package gws_test
 import (
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"sidecar/access"
-	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/cti/gws"
 )
-
-// other is a further call of a DN.
-func other(id, dn string, state bridge.PartyState) bridge.CallView {
-	v := call(dn, state)
-	v.ID = bridge.CallID(id)
-	return v
-}
-
-func TestActive(t *testing.T) {
-	t.Parallel()
-	p := auth.Principal{Role: auth.RoleAgent, DNs: []string{"5001"}, Scope: []string{"5001"}}
-	ringing, dialing := other("R", "5001", bridge.PartyRinging), other("D", "5001", bridge.PartyDialing)
-	talking, held := other("T", "5001", bridge.PartyEstablished), other("H", "5001", bridge.PartyHeld)
-	foreign := other("F", "5002", bridge.PartyEstablished)
-	listening := other("L", "5001", bridge.PartyEstablished)
-	listening.Parties[1].Role = bridge.RoleObserver
-	for name, c := range map[string]struct {
-		verb  access.Verb
-		calls []bridge.CallView
-		want  string
-	}{
-		"answer the ringing one":            {access.Answer, []bridge.CallView{talking, ringing}, "R"},
-		"nothing rings":                     {access.Answer, []bridge.CallView{talking, dialing}, "none"},
-		"hold the established":              {access.Hold, []bridge.CallView{held, talking, ringing}, "T"},
-		"transfer the established":          {access.Transfer, []bridge.CallView{held, talking}, "T"},
-		"dtmf to the established":           {access.SendDTMF, []bridge.CallView{held}, "none"},
-		"retrieve the held":                 {access.Retrieve, []bridge.CallView{held, talking}, "H"},
-		"hangup: established first":         {access.Release, []bridge.CallView{held, ringing, talking}, "T"},
-		"hangup: ringing before held":       {access.Release, []bridge.CallView{held, ringing}, "R"},
-		"hangup: dialing before held":       {access.Release, []bridge.CallView{held, dialing}, "D"},
-		"hangup: the held at last":          {access.Release, []bridge.CallView{held}, "H"},
-		"others' calls are not meant":       {access.Hold, []bridge.CallView{foreign}, "none"},
-		"several":                           {access.Release, []bridge.CallView{ringing, dialing}, "several R, D"},
-		"complete the consultation":         {access.CompleteTransfer, []bridge.CallView{held, talking}, "T"},
-		"complete it while it rings":        {access.CompleteTransfer, []bridge.CallView{held, dialing}, "D"},
-		"who listens holds nothing":         {access.Hold, []bridge.CallView{listening}, "none"},
-		"who listens can hang up":           {access.Release, []bridge.CallView{listening}, "L"},
-		"no call at all":                    {access.Release, nil, "none"},
-		"data of the one that one talks in": {access.UpdateData, []bridge.CallView{held, talking}, "T"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			mine, err := gws.Active(p, c.calls, c.verb)
-			switch {
-			case c.want == "none":
-				var none *gws.NoActiveError
-				require.ErrorAs(t, err, &none)
-			case strings.HasPrefix(c.want, "several "):
-				var several *gws.SeveralError
-				require.ErrorAs(t, err, &several)
-				require.Contains(t, err.Error(), strings.TrimPrefix(c.want, "several "))
-			default:
-				require.NoError(t, err)
-				require.Equal(t, c.want, string(mine.Call.ID))
-				require.Equal(t, bridge.DN("5001"), mine.DN)
-			}
-		})
-	}
-}
 
 func TestGuideLogin(t *testing.T) {
 	t.Parallel()
@@ -188,6 +126,7 @@ func TestGuideRefuses(t *testing.T) {
 	d.stand.set(other("T", "5001", bridge.PartyEstablished), other("U", "5001", bridge.PartyEstablished))
 	message := d.send("DELETE", active+"hangup", "agent1", "").says(http.StatusConflict, "several_calls")
 	require.Contains(t, message, "T, U")
+	require.Contains(t, d.send("DELETE", active+"hangup", "agent1", "").body, `"calls":["T","U"]`)
 	d.stand.set(other("T", "5001", bridge.PartyEstablished))
 	d.board.err = &bridge.StateError{Call: "T", Verb: "hold", State: bridge.PartyHeld, Why: "it is held"}
 	a := d.send("POST", active+"hold", "agent1", "")
@@ -205,56 +144,6 @@ func TestOriginsOfCommands(t *testing.T) {
 	a = d.send("OPTIONS", "/api/v2/me/calls/active/hold", "", "", "Origin", "https://desk.test.evil", "Access-Control-Request-Method", "POST")
 	require.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
 	require.NotEqual(t, http.StatusNoContent, a.status)
-}
-
-// What a command causes is told to its own login after the reply, and to others at once.
-func TestEventsComeAfterTheReply(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	d.people.set("boss", gws.Principal{ID: "3", SeesDN: func(string) bool { return true }})
-	own := newDesktop(t, d.url+"/cometd", "agent1").start(nil, gws.ChannelAgentEvents)
-	own.receive(1)
-	boss := newDesktop(t, d.url+"/cometd", "boss").start(nil, gws.ChannelAgentEvents)
-	boss.receive(3)
-	d.stand.set(other("T", "5001", bridge.PartyEstablished))
-	told := make(chan struct{})
-	early := make(chan bool, 1)
-	var wg sync.WaitGroup
-	d.board.hook = func() {
-		began := time.Now()
-		d.happen(1, "5001", bridge.EventHeld, bridge.PartyHeld)
-		boss.receive(1) // others don't wait
-		select {
-		case <-told:
-			early <- time.Since(began) < gws.HoldAtMost // on a machine that stood still it may be told
-		default:
-			early <- false
-		}
-	}
-	wg.Go(func() { own.receive(1); close(told) })
-	d.send("POST", "/api/v2/me/calls/active/hold", "agent1", "").want(http.StatusOK)
-	require.False(t, <-early)
-	wg.Wait()
-}
-
-// A command that takes long holds up nothing for long.
-func TestEventsDoNotWaitForever(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	own := newDesktop(t, d.url+"/cometd", "agent1").start(nil, gws.ChannelAgentEvents)
-	own.receive(1)
-	d.stand.set(other("T", "5001", bridge.PartyEstablished))
-	began := time.Now()
-	d.board.hook = func() {
-		d.happen(1, "5001", bridge.EventHeld, bridge.PartyHeld)
-		own.receive(1)
-		if waited := time.Since(began); waited < gws.HoldAtMost {
-			t.Errorf("it waited %s", waited)
-		}
-		d.happen(2, "5001", bridge.EventRetrieved, bridge.PartyEstablished)
-		own.receive(1)
-	}
-	d.send("POST", "/api/v2/me/calls/active/hold", "agent1", "").want(http.StatusOK)
 }
 
 func FuzzDecodeBody(f *testing.F) {

@@ -1,9 +1,6 @@
 package bayeux
 
-import (
-	"net/http"
-	"sync"
-)
+import "net/http"
 
 // cookieName is the cookie by which Bayeux servers recognise the tabs of one browser.
 const cookieName = "BAYEUX_BROWSER"
@@ -33,13 +30,11 @@ func (s *Server) browserCookie(r *http.Request, value string) *http.Cookie {
 // browserHolds counts the connects that are held for each browser.
 type browserHolds struct {
 	limit int
-
-	mu    sync.Mutex
-	count map[string]int
+	held  *tally
 }
 
 func newBrowserHolds(limit int) *browserHolds {
-	return &browserHolds{limit: limit, count: map[string]int{}}
+	return &browserHolds{limit: limit, held: newTally()}
 }
 
 // acquire asks to hold a connect of the request's browser. Whoever gets ok calls release when the hold ends.
@@ -48,17 +43,8 @@ func (b *browserHolds) acquire(r *http.Request) (release func(), ok bool) {
 	if browser == "" || b.limit < 0 || r.ProtoMajor >= 2 {
 		return func() {}, true
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.count[browser] >= b.limit {
+	if !b.held.add(browser, b.limit) {
 		return nil, false
 	}
-	b.count[browser]++
-	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.count[browser]--; b.count[browser] == 0 {
-			delete(b.count, browser)
-		}
-	}, true
+	return func() { b.held.remove(browser) }, true
 }

@@ -14,7 +14,7 @@ import (
 
 // readMessages reads a request's body: JSON, or a form whose "message" fields hold JSON (the alternative that Bayeux
 // gives long-polling clients).
-func readMessages(w http.ResponseWriter, r *http.Request, limit int) ([]message, error) {
+func readMessages(w http.ResponseWriter, r *http.Request, limit, batch int) ([]message, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -23,19 +23,19 @@ func readMessages(w http.ResponseWriter, r *http.Request, limit int) ([]message,
 		return nil, fmt.Errorf("reading the request: %w", err)
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind == "application/x-www-form-urlencoded" {
-		return decodeForm(body)
+		return decodeForm(body, batch)
 	}
-	return decode(body)
+	return decode(body, batch)
 }
 
-func decodeForm(body []byte) ([]message, error) {
+func decodeForm(body []byte, limit int) ([]message, error) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: the form can't be decoded", ErrMalformed)
 	}
 	var all []message
 	for _, field := range form["message"] {
-		messages, err := decode([]byte(field))
+		messages, err := decode([]byte(field), limit-len(all))
 		if err != nil {
 			return nil, err
 		}
@@ -47,36 +47,38 @@ func decodeForm(body []byte) ([]message, error) {
 	return all, nil
 }
 
-// decode reads a list of messages, or a lone one.
-func decode(body []byte) ([]message, error) {
+// decode reads a list of messages, or a lone one. It counts them before it makes anything of them: what is short on the wire
+// is not in memory.
+func decode(body []byte, limit int) ([]message, error) {
 	if !utf8.Valid(body) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrMalformed)
 	}
-	now := time.Now()
-	var list []message
-	if first := firstByte(body); first == '{' {
-		list = make([]message, 1)
-		if err := json.Unmarshal(body, &list[0]); err != nil {
+	members := []json.RawMessage{body}
+	switch firstByte(body) {
+	case '{':
+	case '[':
+		if err := json.Unmarshal(body, &members); err != nil {
 			return nil, malformed(err)
 		}
-		list[0].received = now
-		return list, nil
-	} else if first != '[' {
+	default:
 		return nil, fmt.Errorf("%w: want a JSON array of messages", ErrMalformed)
-	}
-	var members []*message
-	if err := json.Unmarshal(body, &members); err != nil {
-		return nil, malformed(err)
 	}
 	if len(members) == 0 {
 		return nil, fmt.Errorf("%w: the array holds no message", ErrMalformed)
 	}
-	for i, m := range members {
-		if m == nil {
-			return nil, fmt.Errorf("%w: message %d is null, want an object", ErrMalformed, i+1)
+	if len(members) > limit {
+		return nil, fmt.Errorf("%w: it holds too many messages", errTooLarge)
+	}
+	now := time.Now()
+	list := make([]message, len(members))
+	for i, raw := range members {
+		if firstByte(raw) != '{' {
+			return nil, fmt.Errorf("%w: message %d is no object", ErrMalformed, i+1)
 		}
-		m.received = now
-		list = append(list, *m)
+		if err := json.Unmarshal(raw, &list[i]); err != nil {
+			return nil, malformed(err)
+		}
+		list[i].received = now
 	}
 	return list, nil
 }

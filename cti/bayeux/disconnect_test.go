@@ -59,6 +59,8 @@ func TestDisconnect50ByTheServer(t *testing.T) {
 			require.ErrorIs(t, session.Deliver(event(t, "/a", 1)), bayeux.ErrClosed)
 			if !isHeld {
 				require.Equal(t, "402::session_unknown", c.subscribe("/a")["error"])
+				late := c.post(msg{"channel": "/open/a", "clientId": c.id, "data": 1}).one()
+				require.Equal(t, "402::session_unknown", late["error"], "the application has heard that it's over")
 				held = c.connect()
 			}
 			list := held.messages()

@@ -60,6 +60,13 @@
 // ack and timesync are answered when a client asks. A client's reload extension needs nothing of the server but
 // that sessions outlive connections.
 //
+// # Limits
+//
+// Nothing grows by a client's choice: [Options] bounds messages in size, number and rate, sessions, subscriptions and
+// handshakes of a principal, WebSockets of an address that open no session, and the events that wait for a session. What is
+// beyond a bound is refused in the protocol's words, with the advice to come back where that helps, and counts for nobody but
+// the one who sent it. Connections that are no requests yet are the http.Server's and its listener's to bound.
+//
 // # Cost
 //
 // No goroutine belongs to a session: a held connect sits in the goroutine that net/http gave its request, and

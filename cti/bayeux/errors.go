@@ -24,7 +24,7 @@ var (
 	ErrForeignSession = errors.New("bayeux: session of another principal")
 	// ErrMalformed reports a request body that is not a list of Bayeux messages.
 	ErrMalformed = errors.New("bayeux: malformed request")
-	// errTooLarge reports a request body above Options.MaxMessageSize.
+	// errTooLarge reports a request body above Options.MaxMessageSize or Options.MaxBatch.
 	errTooLarge = errors.New("bayeux: request too large")
 	// errGone ends the writer of a WebSocket whose reader has ended.
 	errGone = errors.New("bayeux: websocket gone")
@@ -69,6 +69,7 @@ const (
 	wireMetaUnknown         = "404::channel_unknown"
 	wireChannelInvalid      = "405::channel_invalid"
 	wireIDInvalid           = "405::message_id_invalid"
+	wireTooMany             = "429::too_many_messages"
 	wireClosing             = "503::server_closing"
 )
 

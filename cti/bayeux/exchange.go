@@ -76,6 +76,8 @@ func (x *exchange) connect(ctx context.Context, m *message, second bool) (*Sessi
 	switch {
 	case wireError == wireUnauthorized:
 		return refuse(wireError, s.advise(reconnectNone, 0))
+	case wireError == wireTooMany:
+		return refuse(wireError, s.advise(reconnectRetry, hurriedInterval))
 	case wireError != "":
 		return refuse(wireError, s.adviseHandshake())
 	case m.ConnectionType != "" && m.ConnectionType != x.transport:
@@ -105,7 +107,9 @@ func (x *exchange) session(ctx context.Context, m *message) (s *Session, wireErr
 	if wireError != "" {
 		return nil, wireError
 	}
-	s.touch(time.Now())
+	if !s.heard(time.Now()) && m.Channel != metaDisconnect {
+		return nil, wireTooMany
+	}
 	return s, ""
 }
 
@@ -120,7 +124,7 @@ func (x *exchange) authorize(ctx context.Context, s *Session) (wireError string)
 	case errors.Is(err, ErrForeignSession):
 		return wireUnknownSession
 	default:
-		x.server.opts.Logger.Info("bayeux request refused", "session", s.Ref(), "principal", s.principal.ID(), "error", err)
+		x.server.logRefusal("request", "session", s.Ref(), "principal", s.principal.ID(), "error", err)
 		return wireUnauthorized
 	}
 }
@@ -169,6 +173,9 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *message) *reply
 	if wireError != "" {
 		return m.fail(wireError)
 	}
+	if len(channels) > x.server.opts.MaxSubscriptions {
+		return m.fail(denied("subscribe_denied", &DeniedError{Reason: "too many subscriptions"}))
+	}
 	recorded := channels[:0:0]
 	for _, c := range channels {
 		if isMeta(c) {
@@ -177,9 +184,11 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *message) *reply
 		if isService(c) {
 			continue // a service channel is a conversation: nothing is ever published to it
 		}
+		if slices.Contains(recorded, c) {
+			continue
+		}
 		if err := x.server.opts.Policy.Subscribe(ctx, s.principal, c); err != nil {
-			x.server.opts.Logger.Info("bayeux subscription denied", "session", s.Ref(), "principal", s.principal.ID(),
-				"channel", c, "error", err)
+			x.server.logRefusal("subscription", "session", s.Ref(), "principal", s.principal.ID(), "channel", c, "error", err)
 			return m.fail(denied("subscribe_denied", err))
 		}
 		recorded = append(recorded, c)
@@ -222,9 +231,11 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *message) *reply {
 	if len(m.Data) == 0 {
 		return m.fail(wireDataMissing)
 	}
+	if s.Reason() != "" { // it waits for its client to hear of its end, which the application knows of already
+		return m.fail(wireUnknownSession)
+	}
 	if err := x.server.opts.Policy.Publish(ctx, s.principal, m.Channel); err != nil {
-		x.server.opts.Logger.Info("bayeux publish denied", "session", s.Ref(), "principal", s.principal.ID(),
-			"channel", m.Channel, "error", err)
+		x.server.logRefusal("message", "session", s.Ref(), "principal", s.principal.ID(), "channel", m.Channel, "error", err)
 		return m.fail(denied("publish_denied", err))
 	}
 	if hook := x.server.opts.Hooks.OnMessage; hook != nil {

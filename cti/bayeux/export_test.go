@@ -4,16 +4,17 @@ package bayeux
 var (
 	NewID        = newID
 	PatternsOver = patternsOver
+	ErrTooLarge  = errTooLarge
 )
 
 // Decode reads messages and returns how many there are.
 func Decode(body []byte) (int, error) {
-	messages, err := decode(body)
+	messages, err := decode(body, DefaultMaxBatch)
 	return len(messages), err
 }
 
 // DecodeForm is Decode for the form encoding.
 func DecodeForm(body []byte) (int, error) {
-	messages, err := decodeForm(body)
+	messages, err := decodeForm(body, DefaultMaxBatch)
 	return len(messages), err
 }

@@ -101,6 +101,14 @@ func (s *Session) acknowledgeLocked(batch int64) {
 	s.unacked = s.unacked[kept:]
 }
 
+// arrivedLocked is the number of the last batch of which nothing is to be sent again.
+func (s *Session) arrivedLocked() int64 {
+	if len(s.unacked) > 0 {
+		return s.unacked[0].batch - 1
+	}
+	return s.batch
+}
+
 // nextBatchLocked moves the queue behind what was sent already, and returns all of it.
 func (s *Session) nextBatchLocked() []json.RawMessage {
 	s.batch++
@@ -139,6 +147,9 @@ func (m *message) clockSync() *clockSync {
 	off := *asked.TC + *asked.L - float64(received)
 	if asked.O != nil {
 		off += *asked.O
+	}
+	if math.IsInf(off, 0) { // JSON has no word for it
+		return nil
 	}
 	if *asked.L != 0 && math.Abs(off) < float64(clockTolerance.Milliseconds()) {
 		return nil

@@ -189,6 +189,24 @@ func TestAck56AcrossTransports(t *testing.T) {
 	})
 }
 
+// TestAck54LostReplyInABatch: a reply that can't repeat what was lost must not number it, or the client would acknowledge it.
+func TestAck54LostReplyInABatch(t *testing.T) {
+	eachTransport(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		c := acking(t, s)
+		session := only(t, s, "anna")
+		require.NoError(t, session.Deliver(event(t, "/a", "a")))
+		c.fetch(1) // this reply is lost
+		var reply msg
+		session.Batch(func() {
+			var events []msg
+			events, reply = c.fetch(1)
+			require.Empty(t, events)
+		})
+		events, _ := c.fetch(batchOf(t, reply))
+		require.Equal(t, "a", data(events))
+	})
+}
+
 func TestAckBoundsWhatIsKept(t *testing.T) {
 	eachTransport(t, bayeux.Options{MaxQueue: 3}, func(t *testing.T, s *rig) {
 		c := acking(t, s)
@@ -222,6 +240,7 @@ func TestTimesync(t *testing.T) {
 	inBubbles(t, bayeux.Options{Timeout: 20 * time.Second}, func(t *testing.T, s *rig) {
 		now := float64(time.Now().UnixMilli())
 		c := newClient(t, s, "anna")
+		require.Nil(t, c.open(t, msg{"timesync": msg{"tc": 1e308, "l": 1e308, "o": 0}}), "what can't be said is left out, and the rest said")
 		ext := c.open(t, msg{"timesync": msg{"tc": now - 700, "l": 0, "o": 0}})
 		require.Equal(t, msg{"timesync": msg{"tc": now - 700, "ts": now, "p": 0.0, "a": -700.0}}, ext)
 

@@ -35,6 +35,9 @@ func (x *exchange) handshake(ctx context.Context, m *message) (*reply, *Session)
 	if err != nil {
 		return x.refuseDenied(m, err), nil
 	}
+	if !x.server.handshakes.take(principal.ID(), time.Now()) {
+		return x.refuseDenied(m, &DeniedError{Reason: "too many handshakes", Retry: crowdedRetry}), nil
+	}
 	s := x.server.newSession(principal, x.browser, m.Ext)
 	switch x.server.admitSession(s) {
 	case joinFull:
@@ -76,7 +79,7 @@ func (s *Server) connectionTypes() []string {
 }
 
 func (x *exchange) refuseDenied(m *message, err error) *reply {
-	x.server.opts.Logger.Info("bayeux handshake denied", "remote", x.r.RemoteAddr, "error", err)
+	x.server.logRefusal("handshake", "remote", x.r.RemoteAddr, "error", err)
 	wireError := "403::handshake_denied"
 	reconnect, interval := reconnectNone, time.Duration(0)
 	if d, ok := errors.AsType[*DeniedError](err); ok {

@@ -17,6 +17,10 @@ const (
 	DefaultMaxInterval          = 60 * time.Second
 	DefaultMaxQueue             = 1000
 	DefaultMaxMessageSize       = 64 << 10
+	DefaultMaxBatch             = 512
+	DefaultMaxMessageRate       = 500
+	DefaultMaxHandshakeRate     = 2
+	DefaultMaxStrangers         = 512
 	DefaultMaxSubscriptions     = 256
 	DefaultMaxPerPrincipal      = 32
 	DefaultMaxHoldsPerBrowser   = 4
@@ -52,7 +56,7 @@ type Options struct {
 	// MaxInterval is how much longer than Interval a session lives without a connect.
 	MaxInterval time.Duration
 	// WriteTimeout bounds the reading of a request's body and the writing of its reply or frame. A session whose WebSocket
-	// takes nothing for so long is ended.
+	// takes nothing for so long is ended; so is a WebSocket that has not spoken for a session in that time.
 	WriteTimeout time.Duration
 	// RehandshakeSpread, when positive, spreads the handshakes after a restart: each client whose session is unknown
 	// is advised an interval drawn between zero and this.
@@ -62,11 +66,24 @@ type Options struct {
 	MaxQueue int
 	// MaxMessageSize bounds a request's body or a WebSocket's frame, in bytes.
 	MaxMessageSize int
+	// MaxBatch bounds the messages of one request or frame. They are small on the wire and not in memory.
+	MaxBatch int
+	// MaxMessageRate bounds what a session sends, in messages per second; twice as many may come at once. More are refused,
+	// each with an error of its own, and a connect with the advice to wait. -1 lifts the bound.
+	MaxMessageRate int
 	// MaxSubscriptions bounds the channels of one session.
 	MaxSubscriptions int
 	// MaxSessionsPerPrincipal bounds the sessions of one principal. One more replaces the longest idle of them that has no
 	// connect under way; if all have one, the handshake is refused for the time being.
 	MaxSessionsPerPrincipal int
+	// MaxHandshakeRate bounds the handshakes of one principal, per second; twice as many as it may have sessions may come at
+	// once. More are refused for the time being. -1 lifts the bound.
+	MaxHandshakeRate int
+	// MaxStrangersPerAddress bounds the WebSockets of one address that have not spoken for a session yet. One more is
+	// refused with 429. Afterwards they count for their principal, who may have twice as many as sessions.
+	MaxStrangersPerAddress int
+	// ClientAddress tells where a request comes from; nil means the connection's other end, which may be a proxy.
+	ClientAddress func(r *http.Request) string
 	// MaxHoldsPerBrowser bounds the connects held for one browser over HTTP/1.1, where each occupies one of
 	// the few connections that the browser opens per host; -1 lifts the bound. Tabs beyond it poll every
 	// MultiSessionInterval. HTTP/2 and clients without cookies are not counted.
@@ -93,6 +110,19 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.ClientAddress == nil {
+		o.ClientAddress = peerAddress
+	}
+	if err := o.setDurations(); err != nil {
+		return o, err
+	}
+	if err := o.setBounds(); err != nil {
+		return o, err
+	}
+	return o, checkOrigins(o.AllowedOrigins)
+}
+
+func (o *Options) setDurations() error {
 	durations := []struct {
 		name     string
 		value    *time.Duration
@@ -107,12 +137,16 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	for _, d := range durations {
 		if *d.value < 0 {
-			return o, fmt.Errorf("%w: %s is %v, must not be negative", ErrOptions, d.name, *d.value)
+			return fmt.Errorf("%w: %s is %v, must not be negative", ErrOptions, d.name, *d.value)
 		}
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}
 	}
+	return nil
+}
+
+func (o *Options) setBounds() error {
 	bounds := []struct {
 		name     string
 		value    *int
@@ -121,6 +155,10 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{"MaxQueue", &o.MaxQueue, DefaultMaxQueue, 1},
 		{"MaxMessageSize", &o.MaxMessageSize, DefaultMaxMessageSize, 1},
+		{"MaxBatch", &o.MaxBatch, DefaultMaxBatch, 1},
+		{"MaxMessageRate", &o.MaxMessageRate, DefaultMaxMessageRate, -1},
+		{"MaxHandshakeRate", &o.MaxHandshakeRate, DefaultMaxHandshakeRate, -1},
+		{"MaxStrangersPerAddress", &o.MaxStrangersPerAddress, DefaultMaxStrangers, 1},
 		{"MaxSubscriptions", &o.MaxSubscriptions, DefaultMaxSubscriptions, 1},
 		{"MaxSessionsPerPrincipal", &o.MaxSessionsPerPrincipal, DefaultMaxPerPrincipal, 1},
 		{"MaxHoldsPerBrowser", &o.MaxHoldsPerBrowser, DefaultMaxHoldsPerBrowser, -1},
@@ -130,10 +168,10 @@ func (o Options) withDefaults() (Options, error) {
 			*b.value = b.fallback
 		}
 		if *b.value < b.lowest {
-			return o, fmt.Errorf("%w: %s is %d, must be at least %d", ErrOptions, b.name, *b.value, b.lowest)
+			return fmt.Errorf("%w: %s is %d, must be at least %d", ErrOptions, b.name, *b.value, b.lowest)
 		}
 	}
-	return o, checkOrigins(o.AllowedOrigins)
+	return nil
 }
 
 // checkOrigins refuses what could never equal a browser's Origin header; "*" is not possible together with

@@ -124,6 +124,9 @@ func (s *Session) recoverLocked(k *socket) bool {
 		s.flight.arrived(s.flight.replied)
 		return true
 	}
+	if s.place != nil {
+		s.place.abandon()
+	}
 	s.place, s.pushing = k, false
 	events, complete := s.flight.all()
 	s.queue = slices.Concat(events, s.queue)
@@ -154,7 +157,7 @@ func (s *Session) take(h *hold) (t taken, current bool) {
 func (s *Session) takeLocked() taken {
 	t := taken{reason: s.reason}
 	if s.batches > 0 && s.state == stateOpen {
-		t.batch = s.batch
+		t.batch = s.arrivedLocked() // the client would acknowledge what this reply doesn't repeat
 		return t
 	}
 	if s.acks {

@@ -12,11 +12,15 @@ import (
 // Server is a Bayeux server; NewServer makes one, Close ends it. It is an http.Handler.
 type Server struct {
 	// Constant.
-	opts     Options
-	registry *registry
-	sweeper  *sweeper
-	holds    *browserHolds
-	upgrader *websocket.Upgrader
+	opts       Options
+	registry   *registry
+	sweeper    *sweeper
+	holds      *browserHolds
+	upgrader   *websocket.Upgrader
+	handshakes *quotas // by principal
+	strangers  *tally  // WebSockets that have spoken for no session yet, by address
+	guests     *tally  // the others, by principal
+	refusals   refusals
 
 	closed chan struct{} // closed once all sessions have been ended for good
 
@@ -34,13 +38,16 @@ func NewServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts:     opts,
-		registry: newRegistry(),
-		sweeper:  newSweeper(),
-		holds:    newBrowserHolds(opts.MaxHoldsPerBrowser),
-		upgrader: newUpgrader(),
-		closed:   make(chan struct{}),
-		idle:     make(chan struct{}),
+		opts:       opts,
+		registry:   newRegistry(),
+		handshakes: newQuotas(opts.MaxHandshakeRate, 2*opts.MaxSessionsPerPrincipal),
+		strangers:  newTally(),
+		guests:     newTally(),
+		sweeper:    newSweeper(),
+		holds:      newBrowserHolds(opts.MaxHoldsPerBrowser),
+		upgrader:   newUpgrader(),
+		closed:     make(chan struct{}),
+		idle:       make(chan struct{}),
 	}
 	s.sweeper.wg.Go(func() { s.sweeper.run(s) })
 	return s, nil

@@ -67,7 +67,8 @@ type Session struct {
 	flight    flight    // written to a WebSocket, and not known to have arrived
 	deadline  time.Time // when the session expires; zero while a connect is under way
 	interval  time.Duration
-	announced bool // OnSession has returned
+	announced bool   // OnSession has returned
+	said      bucket // what the client has sent of late
 }
 
 // ID is the client id: whoever knows it and is authenticated as the session's principal speaks for the session. Keep
@@ -189,13 +190,15 @@ func (s *Session) announce() {
 	}
 }
 
-// touch pushes a running deadline back to its full length: the client is alive.
-func (s *Session) touch(now time.Time) {
+// heard pushes a running deadline back to its full length: the client is alive. False means that it sends more than it may.
+func (s *Session) heard(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == stateOpen && !s.deadline.IsZero() {
 		s.deadline = now.Add(s.interval + s.server.opts.MaxInterval)
 	}
+	rate := float64(s.server.opts.MaxMessageRate)
+	return s.said.take(now, rate, 2*rate)
 }
 
 // expire ends the session if the time to come back has run out. A parting one is forgotten instead.

@@ -220,10 +220,20 @@ func (k *socket) send(members []json.RawMessage) (written int, err error) {
 }
 
 // failed ends the socket, and with it the session of a client that has stopped reading: its events pile up otherwise until
-// the queue overflows.
+// the queue overflows. A session that goes on elsewhere is not to blame.
 func (k *socket) failed(err error) {
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && k.session != nil {
-		k.session.end(ReasonSlow, false)
+	if isTimeout(err) && k.session != nil {
+		s := k.session
+		s.endIf(ReasonSlow, false, func() bool { return s.place == k })
 	}
 	_ = k.conn.Close()
 }
+
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+// abandon ends the write under way, if there is one: the client has come back elsewhere, and what is being written stands
+// before what it waits for. It never blocks.
+func (k *socket) abandon() { _ = k.conn.NetConn().SetWriteDeadline(time.Now()) }

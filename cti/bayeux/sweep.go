@@ -66,8 +66,10 @@ func (w *sweeper) drain(server *Server) {
 	}
 }
 
-// expire ends the sessions whose deadline has passed.
+// expire ends the sessions whose deadline has passed, and forgets who has been quiet.
 func (s *Server) expire(now time.Time) {
+	s.handshakes.forget(now)
+	s.logUnlogged()
 	for _, session := range s.registry.all() {
 		session.expire(now)
 	}

@@ -60,7 +60,7 @@ type longPoll struct {
 // end a hold.
 func (lp *longPoll) read() ([]message, error) {
 	_ = lp.control.SetReadDeadline(time.Now().Add(lp.server.opts.WriteTimeout))
-	return readMessages(lp.w, lp.r, lp.server.opts.MaxMessageSize)
+	return readMessages(lp.w, lp.r, lp.server.opts.MaxMessageSize, lp.server.opts.MaxBatch)
 }
 
 func (lp *longPoll) fail(err error) {

@@ -20,6 +20,8 @@ const (
 	closeGrace = time.Second
 	// socketBuffer is small because frames are: what doesn't fit into the one for writing goes past it.
 	socketBuffer = 1024
+	// socketsPerSession: a client that comes back by a new WebSocket leaves the old one open for a while.
+	socketsPerSession = 2
 	// maxCloseReason is the room that a close frame has for words (RFC 6455, 5.5), less than the 123 bytes for good measure.
 	maxCloseReason = 120
 )
@@ -31,12 +33,19 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "credentials are needed to open a WebSocket", http.StatusUnauthorized)
 		return
 	}
+	address := s.opts.ClientAddress(r)
+	if !s.strangers.add(address, s.opts.MaxStrangersPerAddress) {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many WebSockets of this address wait for a session", http.StatusTooManyRequests)
+		return
+	}
 	if !s.enter() {
+		s.strangers.remove(address)
 		http.Error(w, "the server is closing", http.StatusServiceUnavailable)
 		return
 	}
 	k := &socket{
-		server: s, r: r.WithContext(context.WithoutCancel(r.Context())), browser: browserOf(r),
+		server: s, r: r.WithContext(context.WithoutCancel(r.Context())), browser: browserOf(r), address: address, opened: time.Now(),
 		in: make(chan *outcome), pongs: make(chan int64, 1), wake: make(chan struct{}, 1), gone: make(chan struct{}), done: make(chan struct{}),
 	}
 	var header http.Header
@@ -46,6 +55,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, err := s.upgrader.Upgrade(hijacker{w}, r, header)
 	if err != nil { // answered by the upgrader
+		s.strangers.remove(address)
 		s.exit()
 		return
 	}
@@ -79,6 +89,8 @@ type socket struct {
 	server  *Server
 	r       *http.Request // the upgrade's
 	browser string
+	address string
+	opened  time.Time
 	conn    *websocket.Conn
 	in      chan *outcome // from reader to writer: a client that doesn't read is not read from
 	pongs   chan int64    // cap 1, from reader to writer
@@ -87,7 +99,8 @@ type socket struct {
 	done    chan struct{} // closed when the writer has ended
 
 	// Of the reader.
-	handshaken string // the session that this socket opened
+	handshaken string    // the session that this socket opened
+	guest      Principal // for whose session it has spoken first, nil for a stranger
 
 	// Of the writer.
 	session *Session     // whose connect came last
@@ -108,6 +121,7 @@ func (k *socket) signal() {
 func (k *socket) serve() {
 	defer k.server.exit()
 	defer k.server.countSocket(-1)
+	defer k.uncount()
 	var writer sync.WaitGroup
 	writer.Go(k.write)
 	why := k.read()
@@ -128,9 +142,11 @@ func (k *socket) read() *websocket.CloseError {
 	k.conn.SetReadLimit(int64(opts.MaxMessageSize))
 	k.conn.SetPongHandler(k.onPong)
 	for {
-		_ = k.conn.SetReadDeadline(time.Now().Add(opts.Timeout + opts.Interval + opts.MaxInterval + idleSlack))
+		_ = k.conn.SetReadDeadline(k.patience())
 		kind, body, err := k.conn.ReadMessage()
 		switch {
+		case k.guest == nil && isTimeout(err):
+			return &websocket.CloseError{Code: websocket.ClosePolicyViolation, Text: "no session was opened in time"}
 		case errors.Is(err, websocket.ErrReadLimit):
 			return &websocket.CloseError{Code: websocket.CloseMessageTooBig, Text: errTooLarge.Error()}
 		case err != nil:
@@ -138,28 +154,72 @@ func (k *socket) read() *websocket.CloseError {
 		case kind != websocket.TextMessage:
 			return &websocket.CloseError{Code: websocket.CloseUnsupportedData, Text: "Bayeux messages are text"}
 		}
-		messages, err := decode(body)
-		if err != nil {
+		messages, err := decode(body, opts.MaxBatch)
+		switch {
+		case errors.Is(err, errTooLarge):
+			return &websocket.CloseError{Code: websocket.CloseMessageTooBig, Text: err.Error()}
+		case err != nil:
 			return &websocket.CloseError{Code: websocket.CloseInternalServerErr, Text: err.Error()}
 		}
+		out, welcome := k.handle(messages)
+		if !welcome {
+			return &websocket.CloseError{Code: websocket.ClosePolicyViolation, Text: "too many WebSockets"}
+		}
 		select {
-		case k.in <- k.handle(messages):
+		case k.in <- out:
 		case <-k.done:
 			return nil
 		}
 	}
 }
 
-func (k *socket) handle(messages []message) *outcome {
+// patience is until when the socket may be silent. A stranger's time doesn't begin anew with what it sends.
+func (k *socket) patience() time.Time {
+	opts := &k.server.opts
+	if k.guest == nil {
+		return k.opened.Add(opts.WriteTimeout + opts.RehandshakeSpread)
+	}
+	return time.Now().Add(opts.Timeout + opts.Interval + opts.MaxInterval + idleSlack)
+}
+
+// introduce counts the socket for a principal, from the first message on that is in order; false if that one has too many.
+func (k *socket) introduce(p Principal) bool {
+	if k.guest != nil {
+		return true
+	}
+	if !k.server.guests.add(p.ID(), socketsPerSession*k.server.opts.MaxSessionsPerPrincipal) {
+		return false
+	}
+	k.guest = p
+	k.server.strangers.remove(k.address)
+	return true
+}
+
+func (k *socket) uncount() {
+	if k.guest != nil {
+		k.server.guests.remove(k.guest.ID())
+		return
+	}
+	k.server.strangers.remove(k.address)
+}
+
+// handle answers messages. The socket is not welcome if its principal has too many.
+func (k *socket) handle(messages []message) (out *outcome, welcome bool) {
 	x := &exchange{server: k.server, r: k.r, transport: typeWebSocket, browser: k.browser}
 	if k.server.opts.HandshakePerSocket {
 		x.refused = func(clientID string) bool { return clientID != k.handshaken }
 	}
-	out := x.handle(k.r.Context(), messages)
-	if out.opened != nil {
-		k.handshaken = out.opened.id
+	done := x.handle(k.r.Context(), messages)
+	if done.opened != nil {
+		k.handshaken = done.opened.id
+		return &done, k.introduce(done.opened.principal)
 	}
-	return &out
+	for s, wireError := range x.authorized {
+		if wireError == "" {
+			return &done, k.introduce(s.principal)
+		}
+	}
+	return &done, true
 }
 
 // sendClose says why the socket is closed. It may come between two frames of the writer.

@@ -173,6 +173,32 @@ func TestWebSocket61OldSocketStillOpen(t *testing.T) {
 	})
 }
 
+// TestWebSocket61OldSocketIsStuck: what is being written into the network that was cut holds up nobody who is back, and
+// ends nothing.
+func TestWebSocket61OldSocketIsStuck(t *testing.T) {
+	pushing(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		c := newClient(t, s, "anna")
+		c.handshake()
+		old := deafen(t, c)
+		session := only(t, s, "anna")
+		require.NoError(t, session.Deliver(event(t, "/a", "stuck")))
+		synctest.Wait()
+		began := time.Now()
+		n := newClient(t, s, "anna")
+		n.id = c.id
+		events, _ := n.poll()
+		require.Equal(t, []msg{{"channel": "/a", "data": "stuck"}}, events)
+		require.Zero(t, time.Since(began))
+		old.swallow()
+		pass(bayeux.DefaultMaxInterval / 2)
+		synctest.Wait()
+		require.Empty(t, session.Reason())
+		require.NoError(t, session.Deliver(event(t, "/a", "later")))
+		_, reply := n.poll()
+		require.Equal(t, true, reply["successful"])
+	})
+}
+
 func TestWebSocket61TransportSwitch(t *testing.T) {
 	pushing(t, bayeux.Options{}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")

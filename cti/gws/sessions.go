@@ -22,6 +22,8 @@ type Options struct {
 	Logins   *access.Logins // of clients that send name and password; nil: a token is needed
 	Cookie   string         // whose value is the token, CookieName
 	Logger   *slog.Logger
+	// Client tells where a request comes from, and whether by TLS; nil: the connection's other end.
+	Client func(r *http.Request) (address string, secure bool)
 
 	Origins       []string      // exact origins of pages on other hosts that may use the channels
 	SecureCookies bool          // TLS ends before us
@@ -81,6 +83,10 @@ func NewSessions(o Options, d Dialect) (*Sessions, error) {
 	if o.Cookie == "" {
 		o.Cookie = CookieName
 	}
+	var address func(r *http.Request) string
+	if o.Client != nil {
+		address = func(r *http.Request) string { a, _ := o.Client(r); return a }
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Sessions{
 		opts: o, dialect: d, policy: &policy{auth: o.Auth, logins: o.Logins, cookie: o.Cookie, dialect: d, log: o.Logger},
@@ -95,6 +101,7 @@ func NewSessions(o Options, d Dialect) (*Sessions, error) {
 		Timeout:        o.HoldTime,
 		MaxInterval:    o.SessionLife,
 		MaxQueue:       o.QueueSize,
+		ClientAddress:  address,
 		AllowedOrigins: o.Origins,
 		SecureCookies:  o.SecureCookies,
 	})

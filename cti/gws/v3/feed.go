@@ -36,7 +36,7 @@ func newFeed(s *Server) (*feed, error) {
 	o := &s.o
 	var err error
 	f.sessions, err = gws.NewSessions(gws.Options{
-		Feed: o.Feed, Snapshot: o.Snapshot, Auth: f, Cookie: CookieName, Logger: o.Logger, Origins: o.Origins,
+		Feed: o.Feed, Snapshot: o.Snapshot, Auth: f, Client: o.Client, Cookie: CookieName, Logger: o.Logger, Origins: o.Origins,
 		SecureCookies: o.SecureCookies, HoldTime: o.HoldTime, SessionLife: o.SessionLife, QueueSize: o.QueueSize,
 	}, gws.Dialect{
 		Name:        "workspace v3",

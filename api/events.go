@@ -15,6 +15,7 @@ import (
 	"sidecar/auth"
 	"sidecar/cti"
 	"sidecar/cti/follow"
+	"sidecar/cti/schema"
 )
 
 // The subprotocols of the WebSocket of events. A page can't set headers, and a token in a URL would end up in logs: it
@@ -47,6 +48,29 @@ func (s *server) registerEvents() {
 			},
 		},
 	}, s.events)
+	register(s, endpoint{
+		id: "eventsSchema", method: http.MethodGet, path: "/api/v1/events/schema", tag: "events", public: true,
+		summary: "The JSON schema (2020-12) of the events",
+		responses: map[string]*huma.Response{
+			"200": {
+				Description: "The schema of an event; #/$defs has one for each messageType, for what is posted to a webhook and for what the event log keeps",
+				Content:     map[string]*huma.MediaType{schemaType: {Schema: &huma.Schema{Type: huma.TypeObject}}},
+			},
+		},
+	}, eventsSchema)
+}
+
+const schemaType = "application/schema+json"
+
+func eventsSchema(context.Context, *struct{}) (*huma.StreamResponse, error) {
+	text, err := schema.Document()
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		ctx.SetHeader("Content-Type", schemaType)
+		_, _ = ctx.BodyWriter().Write(text) // a client that went away
+	}}, nil
 }
 
 // bearerOfProtocol takes a page's token from the subprotocols to where tokens are looked for, and off the list.

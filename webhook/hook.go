@@ -97,7 +97,7 @@ func (h *hook) follow(ctx context.Context) error {
 
 // deliver sends a batch until the target takes it, or it has become a dead letter. It fails only with ctx.
 func (h *hook) deliver(ctx context.Context, batch []follow.Message) error {
-	m := messageOf(h.target.Name, batch)
+	m := messageOf(h.target.Name, h.o.Node, batch)
 	for attempts := 1; ; attempts++ {
 		err := h.post(ctx, m.id, m.body)
 		switch {

@@ -40,6 +40,7 @@ type Target struct {
 // Options set up Hooks. Feed, Store and Log have no defaults.
 type Options struct {
 	Targets []Target
+	Node    string // the sidecar whose events they are, as messages name it
 	Feed    Feed
 	Store   Store
 	Log     *slog.Logger

@@ -39,7 +39,7 @@ func child(dir, url string) {
 		panic(err)
 	}
 	hooks, err := webhook.New(webhook.Options{
-		Targets: []webhook.Target{{Name: "crm", URL: url, Secret: secret()}}, Feed: l, Store: db, Log: slog.New(slog.DiscardHandler),
+		Targets: []webhook.Target{{Name: "crm", URL: url, Secret: secret()}}, Node: "n1", Feed: l, Store: db, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		panic(err)

@@ -27,7 +27,7 @@ type message struct {
 }
 
 // messageOf joins the events as they are, which have been encoded once for everybody.
-func messageOf(target string, batch []follow.Message) message {
+func messageOf(target, node string, batch []follow.Message) message {
 	first, last := batch[0].Event, batch[len(batch)-1].Event
 	m := message{id: first.ID, events: len(batch), began: first.Time.Time}
 	if len(batch) > 1 {
@@ -36,13 +36,15 @@ func messageOf(target string, batch []follow.Message) message {
 	if at := batch[len(batch)-1].Cursor; !at.IsZero() {
 		m.cursor = at.String()
 	}
-	size := 64 + len(target)
+	size := 64 + len(target) + len(node)
 	for i := range batch {
 		size += len(batch[i].Data) + 1
 	}
 	body := make([]byte, 0, size)
 	body = append(body, `{"webhook":`...)
-	body = strconv.AppendQuote(body, target) // a name of the settings has nothing to escape
+	body = strconv.AppendQuote(body, target) // names of the settings have nothing to escape
+	body = append(body, `,"node":`...)
+	body = strconv.AppendQuote(body, node)
 	body = append(body, `,"events":[`...)
 	for i := range batch {
 		if i > 0 {

@@ -63,6 +63,15 @@ func (l *tape) add(names ...string) (ids []string) {
 	return ids
 }
 
+// put appends an event as it is.
+func (l *tape) put(e *cti.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, e)
+	close(l.grown)
+	l.grown = make(chan struct{})
+}
+
 func (l *tape) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,12 +153,13 @@ func readRequest(t testing.TB, r *http.Request) request {
 	got := request{header: r.Header, body: string(body), at: time.Now()}
 	var m struct {
 		Webhook string
+		Node    string
 		Events  []struct {
 			EventID string `json:"eventId"`
 			Seq     uint64
 		}
 	}
-	if err = json.Unmarshal(body, &m); err != nil || m.Webhook != "crm" || len(m.Events) == 0 {
+	if err = json.Unmarshal(body, &m); err != nil || m.Webhook != "crm" || m.Node != "n1" || len(m.Events) == 0 {
 		t.Errorf("not a message: %s", body)
 	}
 	for _, e := range m.Events {
@@ -263,7 +273,7 @@ func (r *rig) start(x http.RoundTripper, to webhook.Target) *rig {
 	}
 	var err error
 	r.hooks, err = webhook.New(webhook.Options{
-		Targets: []webhook.Target{to}, Feed: r.tape, Store: r.db, Transport: x,
+		Targets: []webhook.Target{to}, Node: "n1", Feed: r.tape, Store: r.db, Transport: x,
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	require.NoError(r.t, err)

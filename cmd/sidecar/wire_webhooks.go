@@ -14,13 +14,16 @@ import (
 	"sidecar/webhook"
 )
 
-// followPort lets webhooks follow the feed. They see everything: the settings are the admin's.
+// followPort lets webhooks follow what this sidecar puts into the feed, so that those that share one tell nothing twice. They
+// see all of that: the settings are the admin's.
 type followPort struct {
 	feed     *cti.Feed
 	snapshot cti.Snapshotter
+	node     string
 }
 
 func (p followPort) Follow(want follow.Want, since cti.Cursor) (webhook.Follower, error) {
+	want.Node = p.node
 	everything := func(bridge.DN) bool { return true }
 	return follow.New(follow.Options{
 		Feed: p.feed, Snapshot: p.snapshot, Since: since, Sees: everything,
@@ -34,7 +37,7 @@ func (d *daemon) buildWebhooks() error {
 		return err
 	}
 	d.webhooks, err = webhook.New(webhook.Options{
-		Targets: targets, Feed: followPort{d.feed, d.live}, Store: d.db, Log: d.log,
+		Targets: targets, Node: d.cfg.Node, Feed: followPort{d.feed, d.live.Own(), d.cfg.Node}, Store: d.db, Log: d.log,
 	})
 	return err
 }

@@ -13,11 +13,13 @@ type Want struct {
 	Calls  []string // it is about one of these
 	Types  []string // it has one of these names
 	Topics []cti.Topic
+	Node   string // it comes from this sidecar; empty: from any
 }
 
 // Match reports whether the event is wanted by somebody who sees what sees says.
 func (w *Want) Match(e *cti.Event, sees func(bridge.DN) bool) bool {
-	if len(w.Topics) > 0 && !slices.Contains(w.Topics, e.Topic) ||
+	if w.Node != "" && e.Node != "" && e.Node != w.Node || // those of snapshots come from nobody
+		len(w.Topics) > 0 && !slices.Contains(w.Topics, e.Topic) ||
 		len(w.Types) > 0 && !slices.Contains(w.Types, e.Name) ||
 		len(w.Calls) > 0 && (e.Call == nil || !slices.Contains(w.Calls, string(e.Call.ID))) {
 		return false

@@ -50,6 +50,17 @@ const AnyNumber = "*"
 // MaxDNs is how many DNs one configuration may hold.
 const MaxDNs = 100000
 
+// EventNames are the names of the feed's events, which package cti gives them: a test of package webhook compares.
+func EventNames() []string {
+	return []string{
+		"Abandoned", "AfterCallWork", "AttachedDataChanged", "DestinationBusy", "Dialing", "Diverted", "DndOff", "DndOn",
+		"DtmfSent", "Error", "Established", "ForwardCancel", "ForwardSet", "Held", "InService", "LoggedIn", "LoggedOut",
+		"MonitoringCancelled", "MonitoringNextCall", "MuteOff", "MuteOn", "NetworkReached", "NotReady", "OutOfService",
+		"PartyAdded", "PartyChanged", "PartyDeleted", "PrivateInfo", "Queued", "Ready", "RecordingChanged", "Released",
+		"Reserved", "Retrieved", "Ringing",
+	}
+}
+
 func owners() []string     { return []string{OwnerSidecar, OwnerAsteriskWebRTC, OwnerPhone} }
 func trunkKinds() []string { return []string{TrunkGenesys, TrunkPeer, TrunkProvider} }
 func codecs() []string     { return []string{"ulaw", "alaw", "g722", "opus"} }

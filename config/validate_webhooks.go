@@ -13,7 +13,7 @@ const (
 	ruleHookKey = "write whsec_ and the base64 of 24 to 64 random bytes, as openssl rand -base64 32 makes them"
 )
 
-// webhooks judges the targets; the names of events are known to package webhook.
+// webhooks judges the targets.
 func (c *checker) webhooks() {
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Webhooks)) {
 		w, key := c.cfg.Webhooks[name], "webhooks."+name
@@ -27,6 +27,9 @@ func (c *checker) webhooks() {
 		coded, ok := strings.CutPrefix(w.Secret.Reveal(), "whsec_")
 		if raw, err := base64.StdEncoding.DecodeString(coded); !ok || err != nil || len(raw) < 24 || len(raw) > 64 {
 			c.add(key+".secret", w.Secret.String(), ruleHookKey)
+		}
+		for i, event := range w.Events {
+			c.oneOf(indexed(key+".events", i), event, EventNames()...)
 		}
 		for i, dns := range w.DNs {
 			c.hookDNs(indexed(key+".dns", i), dns)

@@ -31,6 +31,7 @@ func TestLoadRefusesWebhooks(t *testing.T) {
 		"crm: {url: 'ftp://b/', secret: " + hookSecret + "}":          "webhooks.crm.url: write http:// or https://",
 		"crm: {url: 'https://b/'}":                                    "webhooks.crm.secret: write whsec_",
 		"crm: {url: 'https://b/', secret: hush}":                      "webhooks.crm.secret: \"********\": write whsec_",
+		"crm: {" + good + ", events: [Held, Rinqing]}":                "webhooks.crm.events[1]: \"Rinqing\": must be one of Abandoned, AfterCallWork,",
 		"crm: {" + good + ", dns: [x-y]}":                             "webhooks.crm.dns[0]: ",
 		"crm: {" + good + ", dns: [7001]}":                            "7001 is not a DN that is defined under dns, nor the number of a queue",
 		"crm: {" + good + ", topic: both}":                            "webhooks.crm.topic: ",

@@ -98,6 +98,7 @@ func (p *pump) close() {
 func (p *pump) abandon() {
 	if p.sub != nil {
 		p.sub.Close()
+		p.sub = nil // run sees that there is none
 	}
 }
 
@@ -157,7 +158,7 @@ func (p *pump) resume(since cti.Cursor) error {
 		return p.start(true)
 	}
 	if err == nil && p.sub.Backlog() > p.client.of.opts.QueueSize/2 {
-		p.sub.Close()
+		p.abandon()
 		return p.start(true)
 	}
 	return err
@@ -211,7 +212,8 @@ func (p *pump) run(ctx context.Context) {
 			err = p.resume(p.last)
 		case errors.Is(err, cti.ErrGap), errors.Is(err, cti.ErrTooOld):
 			err = p.start(true)
-		case errors.Is(err, cti.ErrStalled):
+		}
+		if errors.Is(err, cti.ErrStalled) { // also when it was too slow, or there was a gap, a moment before
 			p.session().Drop(ReasonStalled)
 		}
 		if err != nil {

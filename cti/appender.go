@@ -24,9 +24,11 @@ type appender struct {
 	spooled atomic.Int64 // for Stats
 
 	failing  bool // the log did not take something: all goes by the spool
-	checked  bool // since then it was looked up how far the log has come
+	unsure   int  // how many of the oldest in the spool the log may have taken without saying so
 	owesGap  bool // events were lost behind what is in the spool
 	gapID    string
+	marks    uint64 // given out
+	birth    string // makes them differ from those of other runs
 	spare    []item
 	pause    *backoff.Backoff
 	retry    *time.Timer
@@ -37,7 +39,7 @@ type appender struct {
 
 func newAppender(f *Feed, o *FeedOptions) *appender {
 	return &appender{
-		feed: f, agentOf: o.AgentOf, spool: o.Spool, stallAfter: o.StallAfter, own: newOwnEvents(),
+		feed: f, agentOf: o.AgentOf, spool: o.Spool, stallAfter: o.StallAfter, own: newOwnEvents(), birth: NewEpoch(),
 		pause: backoff.New(backoff.Policy{Min: 50 * time.Millisecond, Max: time.Second}),
 	}
 }
@@ -47,14 +49,15 @@ func (a *appender) run(ctx context.Context) {
 	a.retry, a.lag = time.NewTimer(a.stallAfter), time.NewTimer(a.stallAfter)
 	defer a.retry.Stop()
 	defer a.lag.Stop()
-	a.fails(a.spool.Len() > 0)         // what an earlier run has left comes first
+	a.unsure = a.spool.Len()
+	a.fails(a.unsure > 0)              // what an earlier run has left comes first
 	work := context.WithoutCancel(ctx) // an event that was taken is not given up halfway
 	for {
 		select {
 		case <-a.feed.intake.wake:
 			a.drain(work)
 		case <-a.retry.C:
-			a.catchUp(work)
+			a.catchUp(ctx)
 		case <-a.lag.C:
 			a.watch()
 		case <-ctx.Done():
@@ -108,15 +111,14 @@ func (a *appender) records(items []item) []Record {
 		if e.AgentID == "" {
 			e.AgentID = a.agentOf(string(e.DN))
 		}
-		if a.own.stored(e.ID) {
-			continue // told again after a restart
-		}
 		r, err := record(a.feed.node, &e)
 		if err != nil {
 			// Can't happen with the types of Event.
 			a.feed.log.Error("event can't be written", "event_id", e.ID, "error", err)
 			continue
 		}
+		a.marks++
+		r.Mark = a.birth + "-" + strconv.FormatUint(a.marks, 36)
 		a.own.put(&e)
 		records = append(records, r)
 	}
@@ -138,6 +140,7 @@ func (a *appender) write(ctx context.Context, records []Record) {
 			a.paid()
 			return
 		}
+		a.unsure = len(records)
 		a.fails(true)
 		a.feed.stall(err)
 	}
@@ -145,7 +148,9 @@ func (a *appender) write(ctx context.Context, records []Record) {
 		a.own.take(records[i].ID) // it may be long until they come back, they are decoded then
 	}
 	if err := a.spool.Put(records); err != nil {
-		a.feed.log.Error("events are lost", "events", events, "error", err)
+		if !a.owesGap { // once, not for every event that follows
+			a.feed.log.Error("events are lost until there is room for them again", "error", err)
+		}
 		a.lose(events)
 		return
 	}
@@ -154,14 +159,20 @@ func (a *appender) write(ctx context.Context, records []Record) {
 }
 
 // append tries until the log has taken the records, at most as long as it may take.
-func (a *appender) append(ctx context.Context, records []Record) error {
+func (a *appender) append(ctx context.Context, records []Record) (err error) {
 	// A log that does not even heed its deadline is noticed too.
-	watchdog := time.AfterFunc(a.stallAfter, func() { a.feed.stall(errNoAnswer) })
-	defer watchdog.Stop()
+	barked := make(chan struct{})
+	watchdog := time.AfterFunc(a.stallAfter, func() { defer close(barked); a.feed.stall(errNoAnswer) })
+	defer func() {
+		if !watchdog.Stop() && err == nil { // too late: nothing else would say that all is well
+			<-barked
+			a.feed.settle(nil)
+		}
+	}()
 	ctx, cancel := context.WithTimeoutCause(ctx, a.stallAfter, errNoAnswer)
 	defer cancel()
 	for {
-		err := a.once(ctx, records)
+		err = a.once(ctx, records)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -177,6 +188,11 @@ func (a *appender) once(ctx context.Context, records []Record) error {
 	case <-ctx.Done():
 		return errNotOpen
 	}
+	// Only now it is known what an earlier run has stored, and is told again after the restart.
+	records = a.own.without(records)
+	if len(records) == 0 {
+		return nil
+	}
 	last, err := a.feed.store.Append(ctx, records)
 	if err != nil {
 		return fmt.Errorf("append %d events: %w", len(records), err)
@@ -187,91 +203,6 @@ func (a *appender) once(ctx context.Context, records []Record) error {
 		a.mark, a.watching = a.feed.Head().Seq, true
 		a.lag.Reset(a.stallAfter)
 	}
-	return nil
-}
-
-// fails takes whether the log fails.
-func (a *appender) fails(yes bool) {
-	a.failing, a.checked = yes, false
-	a.spooled.Store(int64(a.spool.Len()))
-	a.feed.settle(func(h *health) { h.failing = yes })
-	if yes {
-		a.retry.Reset(a.pause.Next())
-	} else {
-		a.pause.Reset()
-	}
-}
-
-// catchUp empties the spool into the log.
-func (a *appender) catchUp(ctx context.Context) {
-	if !a.failing {
-		return
-	}
-	if err := a.empty(ctx); err != nil {
-		a.feed.log.Debug("event log does not answer yet", "events", a.spool.Len(), "error", err)
-		a.retry.Reset(a.pause.Next())
-		return
-	}
-	a.fails(false)
-}
-
-func (a *appender) empty(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.stallAfter, errNoAnswer)
-	defer cancel()
-	if err := a.skipStored(ctx); err != nil {
-		return err
-	}
-	for a.spool.Len() > 0 {
-		records, err := a.spool.Peek(maxBatch)
-		if err != nil {
-			return fmt.Errorf("read the spool: %w", err)
-		}
-		step, done := context.WithTimeoutCause(context.WithoutCancel(ctx), a.stallAfter, errNoAnswer)
-		err = a.once(step, records)
-		done()
-		if err != nil {
-			return err
-		}
-		if err := a.spool.Drop(len(records)); err != nil {
-			return fmt.Errorf("empty the spool: %w", err)
-		}
-		a.spooled.Store(int64(a.spool.Len()))
-		a.drain(ctx) // into the spool, behind the others
-	}
-	if a.owesGap {
-		if err := a.once(ctx, []Record{a.gap()}); err != nil {
-			return err
-		}
-		a.paid()
-	}
-	return nil
-}
-
-// skipStored drops what the log has taken although it did not say so: since records go there in order, those up to its
-// last one of ours. The log itself remembers ids for some minutes only.
-func (a *appender) skipStored(ctx context.Context) error {
-	if a.checked {
-		return nil
-	}
-	select {
-	case <-a.feed.health.open:
-	case <-ctx.Done():
-		return errNotOpen
-	}
-	id, err := a.feed.store.LastOf(ctx, a.feed.node)
-	if err != nil {
-		return fmt.Errorf("ask the event log how far it has come: %w", err)
-	}
-	records, err := a.spool.Peek(a.spool.Len()) // once after a failure, or a start
-	if err != nil {
-		return fmt.Errorf("read the spool: %w", err)
-	}
-	if i := slices.IndexFunc(records, func(r Record) bool { return r.ID == id }); i >= 0 {
-		if err := a.spool.Drop(i + 1); err != nil {
-			return fmt.Errorf("empty the spool: %w", err)
-		}
-	}
-	a.checked = true
 	return nil
 }
 
@@ -287,7 +218,7 @@ func (a *appender) gap() Record {
 	if a.gapID == "" {
 		a.gapID = "gap-" + a.feed.node + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	}
-	return Record{ID: a.gapID, Node: a.feed.node, Kind: RecordGap}
+	return Record{ID: a.gapID, Mark: a.gapID, Node: a.feed.node, Kind: RecordGap}
 }
 
 func (a *appender) paid() { a.owesGap, a.gapID = false, "" }
@@ -297,6 +228,7 @@ func (a *appender) watch() {
 	head, owed := a.feed.Head().Seq, a.feed.health.debt()
 	if a.watching && head == a.mark && head < owed && !a.feed.handing.Load() {
 		a.feed.stall(errNotRead)
+		a.feed.settle(nil) // it may have come in between
 	}
 	a.mark, a.watching = head, head < owed
 	if a.watching {

@@ -63,7 +63,7 @@ type Feed struct {
 
 	mu     sync.Mutex
 	epoch  string
-	first  uint64 // number of the oldest record that the log has, or had when we last heard of it
+	first  uint64 // number of the oldest record that the log can be read from, as far as we have heard
 	ring   *ring
 	subs   []*Subscription            // replaced, never changed, so that the reader may walk it without the lock
 	late   map[*Subscription]struct{} // those that read from the log, behind the ring
@@ -89,7 +89,7 @@ func NewFeed(o FeedOptions) *Feed {
 	f := &Feed{
 		node: o.Node, log: o.Logger, store: o.Log, intake: newIntake(orDefault(o.Intake, defaultIntake)),
 		scratch: make([]*Entry, 0, maxBatch), ring: newRing(orDefault(o.Retain, defaultRetain)),
-		late: map[*Subscription]struct{}{}, nodes: map[string]uint64{}, health: newHealth(), passed: make(chan struct{}, 1),
+		late: map[*Subscription]struct{}{}, nodes: map[string]uint64{}, health: newHealth(o.Spool.Len() > 0), passed: make(chan struct{}, 1),
 	}
 	if f.store == nil {
 		f.store = NewMemoryLog(defaultMemory)
@@ -205,13 +205,23 @@ func (f *Feed) close() {
 // endAll ends all subscriptions, and says how many there were.
 func (f *Feed) endAll(reason error) int {
 	f.mu.Lock()
+	all := f.leaveLocked()
+	f.mu.Unlock()
+	return endEach(all, reason)
+}
+
+// leaveLocked takes all subscriptions off the lists.
+func (f *Feed) leaveLocked() []*Subscription {
 	all := f.subs
 	for s := range f.late {
 		all = append(slices.Clip(all), s)
 	}
 	f.subs = nil
 	clear(f.late)
-	f.mu.Unlock()
+	return all
+}
+
+func endEach(all []*Subscription, reason error) int {
 	for _, s := range all {
 		s.end(reason)
 	}

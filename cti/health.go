@@ -18,8 +18,8 @@ type health struct {
 	open    chan struct{} // closed when it has been opened
 }
 
-func newHealth() health {
-	return health{ready: make(chan struct{}), open: make(chan struct{}), stalled: true}
+func newHealth(failing bool) health {
+	return health{ready: make(chan struct{}), open: make(chan struct{}), stalled: true, failing: failing}
 }
 
 func (h *health) down() bool {

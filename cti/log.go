@@ -15,8 +15,8 @@ type Log interface {
 	// stored again. It returns when all are stored, with the number of the last. After an error some may be stored, and
 	// the same records are to be appended again.
 	Append(ctx context.Context, records []Record) (last uint64, err error)
-	// LastOf gives the id of the last record of a node; empty if there is none.
-	LastOf(ctx context.Context, node string) (id string, err error)
+	// LastOf gives the mark of the last record of a node; empty if there is none.
+	LastOf(ctx context.Context, node string) (mark string, err error)
 	// Read gives the oldest of the records after a number, at most so many; none if there are none. ErrTooOld says that
 	// some of them are no longer kept.
 	Read(ctx context.Context, after uint64, limit int) ([]Stored, error)
@@ -34,7 +34,8 @@ type LogState struct {
 
 // Record is an event as the log keeps it.
 type Record struct {
-	ID       string
+	ID       string // of the event
+	Mark     string // of this record alone: an event that is told again has another one
 	Node     string // the sidecar that it comes from
 	Kind     RecordKind
 	DN       bridge.DN // whom it is addressed to; none for a call as a whole

@@ -15,7 +15,7 @@ type MemoryLog struct {
 	records []Stored
 	first   uint64 // number of records[0]
 	ids     map[string]uint64
-	last    map[string]string // id by node
+	last    map[string]string // mark by node
 	more    chan struct{}     // closed, and replaced, with every append
 }
 
@@ -44,7 +44,7 @@ func (l *MemoryLog) Append(_ context.Context, records []Record) (last uint64, er
 		}
 		last = l.first + uint64(len(l.records))
 		l.records = append(l.records, Stored{Record: r, Seq: last})
-		l.ids[r.ID], l.last[r.Node] = last, r.ID
+		l.ids[r.ID], l.last[r.Node] = last, r.Mark
 	}
 	for len(l.records) > l.limit {
 		delete(l.ids, l.records[0].ID)

@@ -40,9 +40,17 @@ func (o *ownEvents) remember(id string) {
 	o.known[id] = struct{}{}
 }
 
-func (o *ownEvents) stored(id string) bool {
+// without leaves out what an earlier run has appended.
+func (o *ownEvents) without(records []Record) []Record {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	_, ok := o.known[id]
-	return ok
+	left := make([]Record, 0, len(records))
+	for i := range records {
+		if _, known := o.known[records[i].ID]; known {
+			delete(o.way, records[i].ID)
+			continue
+		}
+		left = append(left, records[i])
+	}
+	return left
 }

@@ -47,14 +47,15 @@ func (f *Feed) Open(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	before, head := f.epoch, f.ring.head
-	f.first = state.First
+	f.first = max(f.first, state.First)
 	f.mu.Unlock()
 	if before != state.Epoch || head > state.Last || head+1 < state.First {
-		if before != "" {
-			f.log.Warn("event log begins anew", "epoch", state.Epoch, "first", state.First, "last", state.Last, "subscribers", f.endAll(ErrGap))
-		}
-		if err := f.fill(ctx, state); err != nil {
+		ended, err := f.fill(ctx, state)
+		if err != nil {
 			return err
+		}
+		if before != "" {
+			f.log.Warn("event log begins anew", "epoch", state.Epoch, "first", state.First, "last", state.Last, "subscribers", ended)
 		}
 	}
 	f.settle(func(h *health) {
@@ -63,30 +64,47 @@ func (f *Feed) Open(ctx context.Context) error {
 			close(h.open)
 		}
 	})
+	f.moved()
 	return nil
 }
 
-// fill puts the end of the log into the ring.
-func (f *Feed) fill(ctx context.Context, state LogState) error {
-	f.mu.Lock()
-	f.epoch = state.Epoch
-	f.ring.reset(max(state.First-1, state.Last-min(state.Last, min(uint64(len(f.ring.entries)), firstFill))))
-	at := f.ring.head
-	f.mu.Unlock()
+// fill puts the end of the log into the ring, in place of what is there, and ends all subscriptions: it says how many. Nobody
+// subscribes to a feed that is half filled, and would take for news what is long past.
+func (f *Feed) fill(ctx context.Context, state LogState) (ended int, err error) {
+	first := state.First
+	at := max(first-1, state.Last-min(state.Last, min(uint64(len(f.ring.entries)), firstFill)))
+	floor := at
+	var entries []*Entry
 	for at < state.Last {
 		batch, err := f.store.Read(ctx, at, maxBatch)
 		if err != nil || len(batch) == 0 {
-			return fmt.Errorf("read the event log after %d: %w", at, err)
+			return 0, fmt.Errorf("read the event log after %d: %w", at, err)
 		}
 		for i := range batch {
-			if batch[i].Node == f.node {
-				f.append.own.remember(batch[i].ID)
+			r := &batch[i]
+			at = r.Seq
+			if r.Node == f.node {
+				f.append.own.remember(r.ID)
+			}
+			if r.Kind == RecordGap {
+				entries, floor, first = nil, r.Seq, r.Seq+1
+				continue
+			}
+			if entry, err := f.entry(r, state.Epoch); err == nil {
+				entries = append(entries, entry)
+			} else {
+				f.log.Warn("record of the event log is left out", "node", r.Node, "error", err)
 			}
 		}
-		f.handOut(batch)
-		at = batch[len(batch)-1].Seq
 	}
-	return nil
+	f.mu.Lock()
+	f.epoch, f.first = state.Epoch, first
+	f.ring.reset(floor)
+	clear(f.nodes)
+	f.keepLocked(entries, at)
+	subs := f.leaveLocked()
+	f.mu.Unlock()
+	return endEach(subs, ErrGap), nil
 }
 
 // handOut gives records of the log to the subscribers, and keeps them for those to come.
@@ -119,6 +137,11 @@ func (f *Feed) handOut(records []Stored) {
 		f.pass(entries, &records[len(records)-1])
 	}
 	f.settle(nil)
+	f.moved()
+}
+
+// moved wakes who waits for the reader.
+func (f *Feed) moved() {
 	select {
 	case f.passed <- struct{}{}:
 	default:
@@ -138,14 +161,19 @@ func (f *Feed) entry(r *Stored, epoch string) (*Entry, error) {
 // pass hands out the entries up to and including a record.
 func (f *Feed) pass(entries []*Entry, upTo *Stored) {
 	f.mu.Lock()
+	f.keepLocked(entries, upTo.Seq)
+	subs := f.subs
+	f.mu.Unlock()
+	f.fanOut(subs, entries)
+}
+
+// keepLocked puts into the ring what the log has up to a number.
+func (f *Feed) keepLocked(entries []*Entry, upTo uint64) {
 	for _, entry := range entries {
 		f.ring.add(entry)
 		f.nodes[entry.Event.Node] = entry.Event.Seq
 	}
-	f.ring.head = max(f.ring.head, upTo.Seq)
-	subs := f.subs
-	f.mu.Unlock()
-	f.fanOut(subs, entries)
+	f.ring.head = max(f.ring.head, upTo)
 }
 
 func (f *Feed) fanOut(subs []*Subscription, entries []*Entry) {

@@ -25,6 +25,10 @@ type moodyLog struct {
 	hang   chan struct{} // requests hang, whatever their context says
 	unsaid bool          // what is stored is not acknowledged
 	mute   bool          // what is stored is not handed out
+	full   bool          // it takes nothing, and can be asked
+	slow   time.Duration // how long it takes to append
+	deaf   bool          // what is stored is not acknowledged, and it can be asked
+	asked  []string      // ids that it was to append
 }
 
 func newMoodyLog() *moodyLog { return &moodyLog{MemoryLog: cti.NewMemoryLog(1 << 16)} }
@@ -38,7 +42,7 @@ func (l *moodyLog) set(change func(*moodyLog)) {
 func (l *moodyLog) mood() moodyLog {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return moodyLog{away: l.away, hang: l.hang, unsaid: l.unsaid, mute: l.mute}
+	return moodyLog{away: l.away, hang: l.hang, unsaid: l.unsaid, mute: l.mute, full: l.full, slow: l.slow, deaf: l.deaf}
 }
 
 func (l *moodyLog) Open(ctx context.Context) (cti.LogState, error) {
@@ -53,11 +57,17 @@ func (l *moodyLog) Append(ctx context.Context, records []cti.Record) (uint64, er
 	if m.hang != nil {
 		<-m.hang
 	}
-	if m.away {
+	time.Sleep(m.slow)
+	if m.away || m.full {
 		return 0, errAway
 	}
+	l.set(func(l *moodyLog) {
+		for _, r := range records {
+			l.asked = append(l.asked, r.ID)
+		}
+	})
 	last, err := l.MemoryLog.Append(ctx, records)
-	if m.unsaid {
+	if m.unsaid || m.deaf {
 		<-ctx.Done()
 		return 0, errAway
 	}

@@ -157,5 +157,5 @@ func (l *Log) LastOf(ctx context.Context, node string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("last event of %s: %w", node, err)
 	}
-	return header.Get(headerID), nil
+	return header.Get(headerMark), nil
 }

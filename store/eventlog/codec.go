@@ -14,6 +14,7 @@ import (
 // Headers of a message besides those of NATS.
 const (
 	headerID       = nats.MsgIdHdr         // the event's id
+	headerMark     = "Sidecar-Mark"        // the record's mark, see cti.Record
 	headerAudience = "Sidecar-Audience"    // the DNs whose viewers may see it, with commas between
 	headerSequence = nats.JSSequence       // of a direct answer of the server
 	headerSubject  = nats.JSSubject        //
@@ -97,7 +98,7 @@ func untoken(token string) (string, error) {
 
 // message is how a record is published.
 func (s subjects) message(r *cti.Record) *nats.Msg {
-	m := &nats.Msg{Subject: s.record(r), Data: r.Data, Header: nats.Header{headerID: {r.ID}}}
+	m := &nats.Msg{Subject: s.record(r), Data: r.Data, Header: nats.Header{headerID: {r.ID}, headerMark: {r.Mark}}}
 	if len(r.Audience) > 0 {
 		var b strings.Builder
 		for i, dn := range r.Audience {
@@ -113,7 +114,7 @@ func (s subjects) message(r *cti.Record) *nats.Msg {
 
 // stored reads a message of the stream. What is not ours comes out with a kind that cti refuses.
 func (s subjects) stored(seq uint64, subject string, header nats.Header, data []byte) cti.Stored {
-	r := cti.Stored{Seq: seq, Record: cti.Record{ID: header.Get(headerID), Data: data}}
+	r := cti.Stored{Seq: seq, Record: cti.Record{ID: header.Get(headerID), Mark: header.Get(headerMark), Data: data}}
 	var err error
 	if r.Node, r.Kind, r.DN, err = s.parse(subject); err != nil {
 		r.Kind = ""

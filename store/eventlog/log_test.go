@@ -58,7 +58,7 @@ func ready(t testing.TB, l *eventlog.Log) (state cti.LogState) {
 
 func record(node string, n int) cti.Record {
 	return cti.Record{
-		ID: fmt.Sprintf("%s-%d", node, n), Node: node, Kind: cti.RecordAgent, DN: "5001", Audience: []bridge.DN{"5001", "*7#"},
+		ID: fmt.Sprintf("%s-%d", node, n), Mark: fmt.Sprintf("mark-%s-%d", node, n), Node: node, Kind: cti.RecordAgent, DN: "5001", Audience: []bridge.DN{"5001", "*7#"},
 		Data: fmt.Appendf(nil, `{"event":"Ringing","eventId":"%s-%d"}`, node, n),
 	}
 }
@@ -108,7 +108,7 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	want := []cti.Record{
 		record("n1", 1),
 		{ID: "c-1", Node: "n1", Kind: cti.RecordCall, Audience: []bridge.DN{"5001"}, Data: []byte(`{}`)},
-		{ID: "gap-1", Node: "n1", Kind: cti.RecordGap, Data: []byte{}},
+		{ID: "gap-1", Mark: "the gap", Node: "n1", Kind: cti.RecordGap, Data: []byte{}},
 	}
 	last, err := l.Append(t.Context(), want)
 	require.NoError(t, err)
@@ -122,12 +122,12 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			require.Equal(t, want[i], got[i].Record)
 		}
 	}
-	id, err := l.LastOf(t.Context(), "n1")
+	mark, err := l.LastOf(t.Context(), "n1")
 	require.NoError(t, err)
-	require.Equal(t, "gap-1", id)
-	id, err = l.LastOf(t.Context(), "n2")
+	require.Equal(t, "the gap", mark)
+	mark, err = l.LastOf(t.Context(), "n2")
 	require.NoError(t, err)
-	require.Empty(t, id)
+	require.Empty(t, mark)
 }
 
 func TestARecordIsStoredOnce(t *testing.T) {

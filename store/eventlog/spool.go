@@ -30,6 +30,7 @@ type Spool struct {
 // spooled is a line of the file.
 type spooled struct {
 	ID       string          `json:"id"`
+	Mark     string          `json:"mark"`
 	Node     string          `json:"node"`
 	Kind     cti.RecordKind  `json:"kind"`
 	DN       bridge.DN       `json:"dn,omitempty"`
@@ -80,7 +81,7 @@ func decodeSpooled(line []byte) (cti.Record, error) {
 	if r.ID == "" || r.Node == "" {
 		return cti.Record{}, fmt.Errorf("%w: no id, or no node", ErrSpool)
 	}
-	return cti.Record{ID: r.ID, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data}, nil
+	return cti.Record{ID: r.ID, Mark: r.Mark, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data}, nil
 }
 
 // Put implements cti.Spool.
@@ -89,7 +90,7 @@ func (s *Spool) Put(records []cti.Record) error {
 	sizes := make([]int64, 0, len(records))
 	for i := range records {
 		r := &records[i]
-		line, err := json.Marshal(spooled{ID: r.ID, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data})
+		line, err := json.Marshal(spooled{ID: r.ID, Mark: r.Mark, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data})
 		if err != nil {
 			return fmt.Errorf("spool event %s: %w", r.ID, err)
 		}

@@ -9,7 +9,10 @@ var (
 	ErrOrigin      = errors.New("not an origin: write scheme, host and port without a path, such as https://desktop.example.com")
 	ErrSidecar     = errors.New("not the address of a sidecar: write https://HOST[:PORT]; http only for this machine, since a token goes along")
 	ErrNoToken     = errors.New("no token for the sidecar")
-	ErrOpenToken   = errors.New("others may read the file with the token: make it readable for its owner only (chmod 600)")
+	ErrNoPassword  = errors.New("no password for the sidecar")
+	ErrBoth        = errors.New("a token besides a user's name and password: one of them is enough")
+	ErrCredentials = errors.New("the sidecar does not take this user's name and password: they are tried again in 10 minutes, another password at once")
+	ErrOpenFile    = errors.New("others may read this file with a secret: make it readable for its owner only (chmod 600)")
 	ErrCA          = errors.New("no certificate in PEM form in the file of the authority")
 
 	errBody    = errors.New("not the JSON that this request has")

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -19,25 +18,30 @@ import (
 const (
 	askTimeout = 3 * time.Second
 	maxAnswer  = 64 << 10
-	maxToken   = 8 << 10
+	maxSecret  = 8 << 10
 )
 
-// SidecarOptions say where the sidecar is and how it knows us.
+// SidecarOptions say where the sidecar is and how it knows us: by a user's name and password, or by a token that somebody else renews.
 type SidecarOptions struct {
-	URL       string // https://HOST[:PORT]
+	URL    string // https://HOST[:PORT]
+	CAFile string // of the authority that vouches for the sidecar's certificate; empty: those of the system
+
+	User         string // logs in by itself, and again when the token comes to its end
+	PasswordFile string // its first line; read anew for each login; only its owner may read it
+	Password     string // when there is no file
+
 	TokenFile string // read anew for each request, so that it can be replaced; only its owner may read it
 	Token     string // when there is no file
-	CAFile    string // of the authority that vouches for the sidecar's certificate; empty: those of the system
 }
 
 // Sidecar asks a sidecar about DNs.
 type Sidecar struct {
-	o      SidecarOptions
 	base   string
 	client *http.Client
+	tokens tokens
 }
 
-// NewSidecar checks the options. It fails with ErrSidecar, ErrNoToken, ErrOpenToken or ErrCA.
+// NewSidecar checks the options, and asks nobody yet. It fails with ErrSidecar, ErrNoToken, ErrNoPassword, ErrBoth, ErrOpenFile or ErrCA.
 func NewSidecar(o SidecarOptions) (*Sidecar, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
@@ -56,47 +60,48 @@ func NewSidecar(o SidecarOptions) (*Sidecar, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	s := &Sidecar{o: o, base: strings.TrimSuffix(o.URL, "/"), client: &http.Client{
+	s := &Sidecar{base: strings.TrimSuffix(o.URL, "/"), client: &http.Client{
 		Transport: transport, Timeout: askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for that host only
 	}}
-	if _, err = s.token(); err != nil {
+	s.tokens, err = o.tokens(s.post)
+	if err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Close gives up idle connections.
-func (s *Sidecar) Close() { s.client.CloseIdleConnections() }
+// tokens checks what the sidecar is to know us by.
+func (o *SidecarOptions) tokens(post poster) (tokens, error) {
+	if o.User == "" {
+		g := givenToken{file: o.TokenFile, value: o.Token}
+		_, err := g.token(context.Background())
+		return g, err
+	}
+	if o.TokenFile != "" || o.Token != "" {
+		return nil, ErrBoth
+	}
+	l := &login{user: o.User, file: o.PasswordFile, value: o.Password, post: post}
+	password, err := l.password()
+	if err == nil && password == "" {
+		err = ErrNoPassword
+	}
+	return l, err
+}
 
-func (s *Sidecar) token() (string, error) {
-	if s.o.TokenFile == "" {
-		if s.o.Token == "" {
-			return "", ErrNoToken
-		}
-		return s.o.Token, nil
+// Close gives the token up, if it was made for us, and idle connections.
+func (s *Sidecar) Close() {
+	s.tokens.leave(context.Background()) // the client has a deadline of its own
+	s.client.CloseIdleConnections()
+}
+
+// Check finds out whether the sidecar is there and knows us, for whoever starts the connector: it can be asked either way.
+func (s *Sidecar) Check(ctx context.Context) error {
+	status, text, err := s.get(ctx, "/api/v1/me")
+	if err == nil && status != http.StatusOK {
+		err = answerError(status, text)
 	}
-	file, err := os.Open(s.o.TokenFile) //nolint:gosec // named by whoever starts the connector
-	if err != nil {
-		return "", fmt.Errorf("the token: %w", err)
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	info, err := file.Stat()
-	if err != nil {
-		return "", fmt.Errorf("the token: %w", err)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 { // Windows has lists in place of modes
-		return "", fmt.Errorf("%s: %w", s.o.TokenFile, ErrOpenToken)
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxToken))
-	if err != nil {
-		return "", fmt.Errorf("the token: %w", err)
-	}
-	token := strings.TrimSpace(string(text))
-	if token == "" || strings.ContainsAny(token, " \r\n\t") {
-		return "", fmt.Errorf("%s: %w", s.o.TokenFile, ErrNoToken)
-	}
-	return token, nil
+	return err
 }
 
 // AnswerError is an answer of the sidecar that is not 200.
@@ -115,36 +120,71 @@ func (e *AnswerError) Error() string {
 
 // InService implements Phones.
 func (s *Sidecar) InService(ctx context.Context, dn string) (bool, error) {
-	token, err := s.token()
+	status, text, err := s.get(ctx, "/api/v1/dns/"+url.PathEscape(dn))
 	if err != nil {
 		return false, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/api/v1/dns/"+url.PathEscape(dn), nil) //nolint:gosec // the host is that of --sidecar
-	if err != nil {
-		return false, ErrSidecar
+	return readDN(status, text, dn)
+}
+
+// get asks; when the token is no longer good, once more with another one if there is.
+func (s *Sidecar) get(ctx context.Context, path string) (status int, text []byte, err error) {
+	for again := true; ; again = false {
+		token, failed := s.tokens.token(ctx)
+		if failed != nil {
+			return 0, nil, failed
+		}
+		res, body, failed := s.ask(ctx, http.MethodGet, path, token, nil)
+		if failed != nil {
+			return 0, nil, failed
+		}
+		if res.StatusCode != http.StatusUnauthorized || !again || !s.tokens.renew(token) {
+			return res.StatusCode, body, nil
+		}
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+}
+
+func (s *Sidecar) post(ctx context.Context, path, token string, body []byte) (*http.Response, []byte, error) {
+	return s.ask(ctx, http.MethodPost, path, token, body)
+}
+
+// ask sends a request and reads the answer to its end; the response's body is closed.
+func (s *Sidecar) ask(ctx context.Context, method, path, token string, body []byte) (*http.Response, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.base+path, jsonBody(body)) //nolint:gosec // the host is that of --sidecar
+	if err != nil {
+		return nil, nil, ErrSidecar
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	res, err := s.client.Do(req) //nolint:gosec // as above
 	if err != nil {
 		if of, ok := errors.AsType[*url.Error](err); ok {
 			err = of.Err
 		}
-		return false, fmt.Errorf("ask the sidecar: %w", err)
+		return nil, nil, fmt.Errorf("ask the sidecar: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read to its end
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return false, fmt.Errorf("ask the sidecar: %w", err)
+		return nil, nil, fmt.Errorf("ask the sidecar: %w", err)
 	}
-	return readDN(res.StatusCode, text, dn)
+	return res, text, nil
+}
+
+func answerError(status int, text []byte) error {
+	var problem struct{ Detail string }
+	_ = json.Unmarshal(text, &problem) // a proxy may have answered
+	return &AnswerError{Status: status, Detail: problem.Detail}
 }
 
 // readDN reads the sidecar's answer about a DN.
 func readDN(status int, text []byte, dn string) (bool, error) {
 	if status != http.StatusOK {
-		var problem struct{ Detail string }
-		_ = json.Unmarshal(text, &problem) // a proxy may have answered
-		return false, &AnswerError{Status: status, Detail: problem.Detail}
+		return false, answerError(status, text)
 	}
 	var state struct {
 		Number    string

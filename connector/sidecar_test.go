@@ -79,7 +79,7 @@ func TestAskTheSidecar(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		require.NoError(t, os.Chmod(token, 0o640))
 		_, err = s.InService(t.Context(), "5001")
-		require.ErrorIs(t, err, connector.ErrOpenToken)
+		require.ErrorIs(t, err, connector.ErrOpenFile)
 	}
 	require.NotContains(t, err.Error(), "t0ken")
 
@@ -109,6 +109,9 @@ func TestBadSidecars(t *testing.T) {
 		{connector.SidecarOptions{URL: "https://sidecar.example.com"}, connector.ErrNoToken},
 		{connector.SidecarOptions{URL: "https://sidecar.example.com", TokenFile: empty}, connector.ErrNoToken},
 		{connector.SidecarOptions{URL: "https://sidecar.example.com", TokenFile: filepath.Join(dir, "none")}, os.ErrNotExist},
+		{connector.SidecarOptions{URL: "https://sidecar.example.com", User: "5001"}, connector.ErrNoPassword},
+		{connector.SidecarOptions{URL: "https://sidecar.example.com", User: "5001", PasswordFile: filepath.Join(dir, "none")}, os.ErrNotExist},
+		{connector.SidecarOptions{URL: "https://sidecar.example.com", User: "5001", Password: "x", Token: "t"}, connector.ErrBoth},
 		{connector.SidecarOptions{URL: "https://sidecar.example.com", Token: "t", CAFile: empty}, connector.ErrCA},
 		{connector.SidecarOptions{URL: "https://sidecar.example.com", Token: "t", CAFile: filepath.Join(dir, "none")}, os.ErrNotExist},
 	} {

@@ -5,10 +5,12 @@ package e2e_test
 import (
 	"bufio"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -31,22 +33,29 @@ type connectorPages struct {
 	lines *bufio.Scanner
 }
 
-func (s *system) startConnector(dn string) string {
+// agentsConnector is a connector that logs in as an agent.
+type agentsConnector struct {
+	url, passwordFile string
+	log               *logBuffer
+}
+
+func (s *system) startConnector(dn string) *agentsConnector {
 	s.t.Helper()
-	token := filepath.Join(s.dir, "connector-token")
-	require.NoError(s.t, os.WriteFile(token, []byte(s.token(dn)), 0o600))
+	c := &agentsConnector{passwordFile: filepath.Join(s.dir, "connector-password"), log: &logBuffer{}}
+	require.NoError(s.t, os.WriteFile(c.passwordFile, []byte(s.passwords[dn]+"\n"), 0o600))
 	cmd := exec.Command(binary, "connector", "--listen", "127.0.0.1:0", "--dir", filepath.Join(s.dir, "connector"),
-		"--sidecar", "http://"+s.http, "--origin", desktopOrigin, "--token-file", token)
-	log := &logBuffer{}
-	cmd.Stderr = log
+		"--sidecar", "http://"+s.http, "--origin", desktopOrigin, "--user", dn, "--password-file", c.passwordFile)
+	cmd.Stderr = c.log
 	require.NoError(s.t, cmd.Start())
 	s.t.Cleanup(func() {
 		require.NoError(s.t, cmd.Process.Signal(syscall.SIGTERM))
-		require.NoError(s.t, cmd.Wait(), "%s", log)
+		require.NoError(s.t, cmd.Wait(), "%s", c.log)
+		require.NotContains(s.t, c.log.String(), s.passwords[dn])
 	})
 	address := regexp.MustCompile(`address=(127\.0\.0\.1:\d+)`)
-	s.eventually("the connector listens", func() bool { return address.MatchString(log.String()) })
-	return "https://" + address.FindStringSubmatch(log.String())[1]
+	s.eventually("the connector listens", func() bool { return address.MatchString(c.log.String()) })
+	c.url = "https://" + address.FindStringSubmatch(c.log.String())[1]
+	return c
 }
 
 func openConnectorPages(t *testing.T, url string) *connectorPages {
@@ -69,7 +78,13 @@ func openConnectorPages(t *testing.T, url string) *connectorPages {
 // ask is a page's fetch; ok is whether the browser let the page see the answer.
 func (p *connectorPages) ask(origin, method, path, body string) (answer string, ok bool) {
 	p.t.Helper()
-	request := map[string]string{"origin": origin, "method": method, "url": p.url + path}
+	return p.askAs(origin, true, method, path, body)
+}
+
+// askAs is the same; allowed: the user lets pages of the origin reach this machine.
+func (p *connectorPages) askAs(origin string, allowed bool, method, path, body string) (answer string, ok bool) {
+	p.t.Helper()
+	request := map[string]any{"origin": origin, "method": method, "url": p.url + path, "allowed": allowed}
 	if body != "" {
 		request["body"] = body
 	}
@@ -96,10 +111,13 @@ func (p *connectorPages) says(method, path, body, want string) {
 func TestConnectorOnTheAgentsPC(t *testing.T) {
 	t.Parallel()
 	s := newRunning(t, "")
-	url := s.startConnector("5001")
-	p := openConnectorPages(t, url)
+	c := s.startConnector("5001")
+	p := openConnectorPages(t, c.url)
+	s.eventually("the sidecar is there", func() bool { return strings.Contains(c.log.String(), "sidecar_reached") })
 
-	_, seen := p.ask(foreignOrigin, "POST", "/RegisterDn/", `{"users": ["5002"]}`)
+	_, seen := p.askAs(desktopOrigin, false, "GET", "/GetDnSIP", "")
+	require.False(t, seen, "Chrome wants the user's permission, or a policy")
+	_, seen = p.ask(foreignOrigin, "POST", "/RegisterDn/", `{"users": ["5002"]}`)
 	require.False(t, seen, "refused for pages of others")
 	_, seen = p.ask(foreignOrigin, "GET", "/GetDnSIP", "")
 	require.False(t, seen)
@@ -129,7 +147,41 @@ func TestConnectorOnTheAgentsPC(t *testing.T) {
 	p.says("GET", "/GetIsEndpointActive", "", `{"get_IsEndpointActiveResult": false}`)
 	p.says("POST", "/UnregisterDn", "", `{"UnregisterDnResult": true}`)
 
-	out, err := s.try("connector", "--listen", "0.0.0.0:0", "--sidecar", "http://"+s.http, "--origin", desktopOrigin)
+	// The port is taken, by this or another softphone.
+	out, err := s.try("connector", "--listen", strings.TrimPrefix(c.url, "https://"), "--dir", t.TempDir(), "--sidecar", "http://"+s.http,
+		"--origin", desktopOrigin, "--user", "5001", "--password-file", c.passwordFile)
+	require.Error(t, err)
+	require.Contains(t, out, "is another softphone or connector running?")
+	out, err = s.try("connector", "--listen", "0.0.0.0:0", "--sidecar", "http://"+s.http, "--origin", desktopOrigin)
 	require.Error(t, err)
 	require.Contains(t, out, "--listen: \"0.0.0.0:0\": the connector listens on this machine only")
+}
+
+// A PC is switched on before the sidecar is there, and stays on when that is restarted. The desktop is told how it is, and nobody has to
+// do anything at the PC.
+func TestConnectorOutlivesTheSidecar(t *testing.T) {
+	t.Parallel()
+	s := newRunning(t, "")
+	agent := s.agentPhone("5001", phone.RingOnly)
+	s.inService("5001")
+	s.stopSidecar()
+	c := s.startConnector("5001")
+	p := openConnectorPages(t, c.url)
+	active := func() bool {
+		answer, ok := p.ask(desktopOrigin, "GET", "/GetIsEndpointActive", "")
+		require.True(t, ok, "the connector answers whatever the sidecar does")
+		return answer == `{"get_IsEndpointActiveResult":true}`
+	}
+	p.says("POST", "/RegisterDn/", `{"users": ["5001"]}`, `{"RegisterDnResult": true}`)
+	require.False(t, active())
+	s.startSidecar()
+	s.eventually("the phone is there", active)
+	s.killSidecar()
+	s.eventually("it can't be found out", func() bool { return !active() })
+	s.startSidecar()
+	s.eventually("the phone is there again", active)
+	s.as("admin", http.MethodPatch, "/api/v1/users/5001", map[string]any{"disabled": true}).want(http.StatusOK)
+	s.eventually("the agent may not any more", func() bool { return !active() })
+	require.Contains(t, c.log.String(), "the sidecar does not take this user's name and password")
+	require.NoError(t, agent.Close())
 }

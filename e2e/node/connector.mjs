@@ -1,6 +1,7 @@
 // Lets pages of an agent desktop, in a headless Chromium, ask the connector of this PC. Each line of input is a request of a page:
-// {origin, method, url, body}; each line of output is {status, body} or {error}, as the page's fetch had it. The pages come from
-// hosts that don't exist, so their document is put in the way of the request for it.
+// {origin, method, url, body, allowed}; each line of output is {status, body} or {error}, as the page's fetch had it. The pages come from
+// hosts that don't exist, so their document is put in the way of the request for it. allowed: the user, or a policy, lets pages of
+// the origin reach this machine, which Chrome asks for from version 142 on.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
@@ -9,9 +10,7 @@ const { chromium } = web("playwright");
 
 const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        // Newer Chromes ask the user whether a page may reach this machine; sites answer by policy.
-        "--disable-features=LocalNetworkAccessChecks"],
+    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 const context = await browser.newContext({ ignoreHTTPSErrors: true }); // for the certificate that the PC would trust
 const pages = new Map();
@@ -26,7 +25,8 @@ async function pageOf(origin) {
     return pages.get(origin);
 }
 
-async function ask({ origin, method, url, body }) {
+async function ask({ origin, method, url, body, allowed }) {
+    await context.grantPermissions(allowed ? ["local-network-access"] : [], { origin });
     const page = await pageOf(origin);
     return page.evaluate(async (request) => {
         try {

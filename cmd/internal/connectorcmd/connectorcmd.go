@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +18,11 @@ import (
 	"sidecar/internal/servercert"
 )
 
-// TokenVariable is the environment variable with the token, where there is no file.
-const TokenVariable = "CONNECTOR_TOKEN"
+// The environment variables with secrets, where there is no file.
+const (
+	TokenVariable    = "CONNECTOR_TOKEN"    // #nosec G101 -- the name of a variable
+	PasswordVariable = "CONNECTOR_PASSWORD" // #nosec G101 -- as above
+)
 
 var errNotMade = errors.New("there is no certificate yet: start the connector once, which makes it")
 
@@ -42,9 +46,13 @@ while the sidecar has the DN's phone in service. It listens on this machine only
 
 Its certificate is its own. The browsers of this PC have to trust it: "connector trust" tells how, on Windows by certutil.
 
-The token is that of the agent's login at the sidecar, in a file that only its owner may read (--token-file, read anew
-for each request) or in the environment (` + TokenVariable + `).`,
-		Example: `  sidecar connector --sidecar https://sidecar.example.com --origin https://desktop.example.com --token-file token`,
+It asks the sidecar as the agent. With --user it logs in, and renews the login by itself; the password is in a file that
+only its owner may read (--password-file), in the environment (` + PasswordVariable + `), or typed. There is no flag for it, since
+others could read it in the list of processes. Whoever has a token from elsewhere gives that: in a file (--token-file, read
+anew for each request) or in the environment (` + TokenVariable + `).
+
+The sidecar need not be there when the connector starts: until then the desktop is told that the phone is not active.`,
+		Example: `  sidecar connector --sidecar https://sidecar.example.com --origin https://desktop.example.com --user 5001 --password-file password.txt`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
@@ -52,7 +60,9 @@ for each request) or in the environment (` + TokenVariable + `).`,
 	f.StringVar(&o.listen, "listen", connector.DefaultListen, "`ADDRESS` of this machine, where the desktop looks")
 	f.StringArrayVar(&o.origins, "origin", nil, "exact `ORIGIN` of the desktop's pages, such as https://desktop.example.com; repeat it for several")
 	f.StringVar(&o.sidecar.URL, "sidecar", "", "`URL` of the sidecar, such as https://sidecar.example.com")
-	f.StringVar(&o.sidecar.TokenFile, "token-file", "", "`FILE` with the token for the sidecar")
+	f.StringVar(&o.sidecar.User, "user", "", "`NAME` of the agent, to log in at the sidecar")
+	f.StringVar(&o.sidecar.PasswordFile, "password-file", "", "`FILE` whose first line is the agent's password (none: "+PasswordVariable+", or it is asked for)")
+	f.StringVar(&o.sidecar.TokenFile, "token-file", "", "`FILE` with a token for the sidecar, in place of --user")
 	f.StringVar(&o.sidecar.CAFile, "ca-file", "", "`FILE` with the certificate of the authority that vouches for the sidecar's (none: the system's authorities)")
 	cmd.PersistentFlags().StringVar(&o.dir, "dir", "", "`DIRECTORY` of the connector's certificate (none: sidecar-connector in the user's configuration)")
 	cmd.AddCommand(&cobra.Command{
@@ -69,10 +79,16 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err := connector.CheckListen(o.listen); err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	o.sidecar.Token = os.Getenv(TokenVariable)
+	ctx := cmd.Context()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if err := o.secrets(cmd); err != nil {
+		return err
+	}
 	sidecar, err := connector.NewSidecar(o.sidecar)
 	if err != nil {
-		return sidecarFlag(err)
+		return sidecarFlag(err, o.sidecar.User)
 	}
 	defer sidecar.Close()
 	c, err := connector.New(connector.Options{Origins: o.origins, Phones: sidecar, Log: log})
@@ -90,28 +106,60 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	ctx := cmd.Context()
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w (is another softphone or connector running?)", err)
 	}
 	log.Info("listening", "address", listener.Addr().String(), "certificate", filepath.Join(dir, servercert.CertFile))
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() { check(ctx, sidecar, o.sidecar.URL, log) })
 	return c.Serve(ctx, listener, certificate.Config())
 }
 
+// check tells at once what an agent would otherwise find out from the desktop.
+func check(ctx context.Context, sidecar *connector.Sidecar, url string, log *slog.Logger) {
+	if err := sidecar.Check(ctx); err != nil {
+		log.Warn("sidecar_not_reached", "sidecar", url, "error", err)
+		return
+	}
+	log.Info("sidecar_reached", "sidecar", url)
+}
+
+// secrets takes what no flag says from the environment, or asks for it.
+func (o *options) secrets(cmd *cobra.Command) (err error) {
+	s := &o.sidecar
+	if s.User == "" {
+		s.Token = os.Getenv(TokenVariable)
+		return nil
+	}
+	if s.PasswordFile != "" {
+		return nil
+	}
+	if s.Password = os.Getenv(PasswordVariable); s.Password == "" {
+		if in, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(in) {
+			s.Password, err = ask(cmd, in, s.User)
+		}
+	}
+	return err
+}
+
 // sidecarFlag names the flag that an error is about.
-func sidecarFlag(err error) error {
+func sidecarFlag(err error, user string) error {
 	flag := "--token-file"
 	switch {
 	case errors.Is(err, connector.ErrSidecar):
 		flag = "--sidecar"
 	case errors.Is(err, connector.ErrCA):
 		flag = "--ca-file"
+	case errors.Is(err, connector.ErrBoth):
+		flag = "--user"
+	case errors.Is(err, connector.ErrNoPassword):
+		flag = "--password-file or " + PasswordVariable
 	case errors.Is(err, connector.ErrNoToken):
-		flag = "--token-file or " + TokenVariable
+		flag = "--user, --token-file or " + TokenVariable
+	case user != "":
+		flag = "--password-file"
 	}
 	return fmt.Errorf("%s: %w", flag, err)
 }

@@ -67,8 +67,8 @@ func readSecret(name string) (string, error) {
 	return string(text), err
 }
 
-// poster sends a request to the sidecar; the response's body has been read.
-type poster func(ctx context.Context, path, token string, body []byte) (*http.Response, []byte, error)
+// poster sends a request to the sidecar.
+type poster func(ctx context.Context, path, token string, body []byte) (reply, error)
 
 // login is a name and password, and the token that the sidecar has given for them. It renews the token by itself.
 type login struct {
@@ -109,11 +109,11 @@ func (l *login) token(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("log in: %w", err)
 	}
-	res, text, err := l.post(ctx, "/api/v1/login", "", body)
+	res, err := l.post(ctx, "/api/v1/login", "", body)
 	if err != nil {
 		return "", fmt.Errorf("log in: %w", err)
 	}
-	pause := l.take(res, text, now)
+	pause := l.take(res, now)
 	l.pause, l.refused = now.Add(pause), password
 	return l.current, l.why
 }
@@ -134,16 +134,16 @@ func (l *login) password() (string, error) {
 }
 
 // take reads the sidecar's answer to a login, and says how long it is not to be asked again.
-func (l *login) take(res *http.Response, text []byte, now time.Time) (pause time.Duration) {
+func (l *login) take(res reply, now time.Time) (pause time.Duration) {
 	l.current, l.why = "", nil
-	switch res.StatusCode {
+	switch res.status {
 	case http.StatusOK:
 	case http.StatusUnauthorized:
 		l.why = ErrCredentials
 		return pauseRefused
 	default:
-		l.why = answerError(res.StatusCode, text)
-		if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
+		l.why = answerError(res.status, res.text)
+		if seconds, err := strconv.Atoi(res.header.Get("Retry-After")); err == nil {
 			return min(time.Duration(seconds)*time.Second, pauseRefused)
 		}
 		return pauseFailed
@@ -152,12 +152,12 @@ func (l *login) take(res *http.Response, text []byte, now time.Time) (pause time
 		Token     string
 		ExpiresAt time.Time
 	}
-	if json.Unmarshal(text, &got) != nil || got.Token == "" {
-		l.why = &AnswerError{Status: res.StatusCode, Detail: "which holds no token"}
+	if json.Unmarshal(res.text, &got) != nil || got.Token == "" {
+		l.why = &AnswerError{Status: res.status, Detail: "which holds no token"}
 		return pauseFailed
 	}
 	// Its life by the sidecar's own clock: that of a PC may be anything.
-	begun, err := http.ParseTime(res.Header.Get("Date"))
+	begun, err := http.ParseTime(res.header.Get("Date"))
 	if err != nil {
 		begun = now
 	}
@@ -179,7 +179,7 @@ func (l *login) leave(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.current != "" {
-		_, _, _ = l.post(ctx, "/api/v1/logout", l.current, nil) // the token ends by itself
+		_, _ = l.post(ctx, "/api/v1/logout", l.current, nil) // the token ends by itself
 		l.current = ""
 	}
 }

@@ -133,7 +133,7 @@ func TestLogin(t *testing.T) {
 	require.Empty(t, h.good, "logged out")
 
 	if runtime.GOOS != "windows" {
-		require.NoError(t, os.Chmod(file, 0o644)) //nolint:gosec // G302: that is the point
+		require.NoError(t, os.Chmod(file, 0o644))
 		_, err = s.InService(t.Context(), "5001")
 		require.ErrorIs(t, err, connector.ErrOpenFile)
 	}

@@ -134,25 +134,32 @@ func (s *Sidecar) get(ctx context.Context, path string) (status int, text []byte
 		if failed != nil {
 			return 0, nil, failed
 		}
-		res, body, failed := s.ask(ctx, http.MethodGet, path, token, nil)
+		res, failed := s.ask(ctx, http.MethodGet, path, token, nil)
 		if failed != nil {
 			return 0, nil, failed
 		}
-		if res.StatusCode != http.StatusUnauthorized || !again || !s.tokens.renew(token) {
-			return res.StatusCode, body, nil
+		if res.status != http.StatusUnauthorized || !again || !s.tokens.renew(token) {
+			return res.status, res.text, nil
 		}
 	}
 }
 
-func (s *Sidecar) post(ctx context.Context, path, token string, body []byte) (*http.Response, []byte, error) {
+func (s *Sidecar) post(ctx context.Context, path, token string, body []byte) (reply, error) {
 	return s.ask(ctx, http.MethodPost, path, token, body)
 }
 
-// ask sends a request and reads the answer to its end; the response's body is closed.
-func (s *Sidecar) ask(ctx context.Context, method, path, token string, body []byte) (*http.Response, []byte, error) {
+// reply is an answer, read to its end.
+type reply struct {
+	status int
+	header http.Header
+	text   []byte
+}
+
+// ask sends a request and reads the answer.
+func (s *Sidecar) ask(ctx context.Context, method, path, token string, body []byte) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.base+path, jsonBody(body)) //nolint:gosec // the host is that of --sidecar
 	if err != nil {
-		return nil, nil, ErrSidecar
+		return reply{}, ErrSidecar
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -165,14 +172,14 @@ func (s *Sidecar) ask(ctx context.Context, method, path, token string, body []by
 		if of, ok := errors.AsType[*url.Error](err); ok {
 			err = of.Err
 		}
-		return nil, nil, fmt.Errorf("ask the sidecar: %w", err)
+		return reply{}, fmt.Errorf("ask the sidecar: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read to its end
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return nil, nil, fmt.Errorf("ask the sidecar: %w", err)
+		return reply{}, fmt.Errorf("ask the sidecar: %w", err)
 	}
-	return res, text, nil
+	return reply{res.StatusCode, res.Header, text}, nil
 }
 
 func answerError(status int, text []byte) error {

@@ -52,8 +52,12 @@ func TestWorkspaceCases(t *testing.T) {
 		{"single_step_conference", (*v3Day).singleStepConference},
 		{"alternate", (*v3Day).alternate},
 		{"redirected", (*v3Day).redirected},
+		{"data", (*v3Day).data},
 		{"agent", (*v3Day).agentStates},
+		{"busy", (*v3Day).busy},
+		{"service", (*v3Day).service},
 		{"supervised", (*v3Day).supervised},
+		{"supervised_next", (*v3Day).supervisedNext},
 	} {
 		ok := t.Run(step.name, func(t *testing.T) {
 			now, inner := *d, *d.day
@@ -64,7 +68,7 @@ func TestWorkspaceCases(t *testing.T) {
 			}
 			step.run(&now)
 			now.requireNoLeftovers()
-			now.want("v3_"+step.name, step.name == "agent")
+			now.want("v3_"+step.name, step.name == "agent" || step.name == "busy" || step.name == "service")
 		})
 		require.True(t, ok, "the steps share one system")
 	}
@@ -305,6 +309,50 @@ func (d *v3Day) redirected() {
 	d.desks[1].call("Completed")
 }
 
+// data is attached, changed and taken away while the phone rings, which is when desktops begin with it.
+func (d *v3Day) data() {
+	pair := func(value string) []object { return []object{{"key": "Case", "type": "str", "value": value}} }
+	cust := dial(d.t, d.customer, "8000", customerTone)
+	agent := incoming(d.t, d.first, 0)
+	c := d.desks[0]
+	call := c.call("Ringing")
+	c.must("voice", "attachUserData", call.ID, pair("1"))
+	c.must("voice", "attachUserData", call.ID, pair("2"))
+	c.must("voice", "updateUserData", call.ID, pair("3"))
+	c.must("voice", "deleteUserDataPair", call.ID, "Case")
+	require.NoError(d.t, cust.Hangup(soon(d.t)))
+	ended(d.t, agent)
+	d.completed()
+}
+
+// busy is what the DN of an agent does in a call that is held, and in a consultation: each change of it is told.
+func (d *v3Day) busy() {
+	cust, agent, b, first, second := d.consulted("initiateTransfer")
+	d.desks[0].must("voice", "reconnectCall", second.ID, first.ID)
+	ended(d.t, b)
+	talk(d.t, cust, customerTone, agent, agentTone)
+	d.ends(cust, agent)
+	d.desks[1].call("Completed")
+	d.eventually("after-call work is over", func() bool { return d.agentOf("5001").State == "Ready" })
+}
+
+// service is a phone that goes away and comes back.
+func (d *v3Day) service() {
+	c := d.desks[1]
+	available := func(now bool) {
+		d.t.Helper()
+		c.saw("the service", func(m *v3Message) bool { return m.DN != nil && m.DN.Available == now })
+	}
+	c.must("voice", "ready")
+	available(true)
+	require.NoError(d.t, d.second.Unregister(soon(d.t)))
+	available(false)
+	require.NoError(d.t, d.second.Register(soon(d.t), patience))
+	d.inService("5002")
+	c.must("voice", "notReady")
+	c.saw("not ready", func(m *v3Message) bool { return m.DN != nil && m.DN.AgentState == "NotReady" })
+}
+
 func (d *v3Day) agentStates() {
 	c := d.desks[0]
 	state := func(state, mode string) {
@@ -339,12 +387,47 @@ func (d *v3Day) supervised() {
 	boss.must("VoiceApi", "switchToCoaching", mine.ID, map[string]any{})
 	require.NoError(d.t, agent.WaitTone(soon(d.t), supervisorTone))
 	require.NoError(d.t, cust.WaitNoTone(soon(d.t), supervisorTone))
-	boss.must("VoiceApi", "switchToBargeIn", mine.ID, map[string]any{})
+	boss.must("VoiceApi", "switchToBargeIn", mine.ID, map[string]any{"monitoringScopeData": map[string]any{
+		"operationId": "in", "data": map[string]any{"monitoringScope": "Call"},
+	}})
 	require.NoError(d.t, cust.WaitTone(soon(d.t), supervisorTone))
 	d.desks[0].saw("the supervisor in the call", func(m *v3Message) bool { return m.Call != nil && m.Call.SupervisorBargedIn })
+	boss.saw("the command's own event", func(m *v3Message) bool {
+		return m.OperationID == "in" && m.Call != nil && m.Call.SupervisorMonitoringState == "connect"
+	})
+	boss.must("VoiceApi", "switchToListenIn", mine.ID, map[string]any{})
+	require.NoError(d.t, cust.WaitNoTone(soon(d.t), supervisorTone))
 	boss.must("VoiceApi", "stopMonitoring", map[string]any{"data": map[string]any{"phoneNumber": "5001"}})
 	ended(d.t, ear)
 	talk(d.t, cust, customerTone, agent, agentTone)
 	d.ends(cust, agent)
 	boss.call("Completed")
+}
+
+// supervisedNext is a supervisor who waits for the agent's calls, coaches, and stays as long as the agent.
+func (d *v3Day) supervisedNext() {
+	boss := d.desks[2]
+	boss.must("VoiceApi", "startMonitoring", map[string]any{"operationId": "watch", "data": map[string]any{
+		"phoneNumberToMonitor": "5001", "monitoringMode": "Coach", "monitoringNextCallType": "AllCalls", "monitoringScope": "Agent",
+	}})
+	boss.saw("the order", func(m *v3Message) bool { return m.EventType == "MonitoringStarted" && m.OperationID == "watch" })
+	cust, agent, call := d.answered()
+	ear := incoming(d.t, d.third, supervisorTone)
+	require.NoError(d.t, agent.WaitTone(soon(d.t), supervisorTone))
+	require.NoError(d.t, cust.WaitNoTone(soon(d.t), supervisorTone))
+	boss.call("Established")
+	require.Equal(d.t, http.StatusConflict, d.desks[0].do("VoiceApi", "switchToBargeIn", call.ID, map[string]any{}).Status, "who is supervised is no supervisor")
+	require.Equal(d.t, http.StatusForbidden, d.desks[0].do("VoiceApi", "startMonitoring", map[string]any{"data": map[string]any{
+		"phoneNumberToMonitor": "5002", "monitoringMode": "Mute", "monitoringNextCallType": "OneCall", "monitoringScope": "Agent",
+	}}).Status)
+	d.desks[0].must("voice", "releaseCall", call.ID)
+	ended(d.t, agent)
+	ended(d.t, cust)
+	ended(d.t, ear)
+	d.completed()
+	boss.call("Completed")
+	boss.must("VoiceApi", "stopMonitoring", map[string]any{"data": map[string]any{"phoneNumber": "5001"}})
+	boss.saw("the end", func(m *v3Message) bool { return m.EventType == "MonitoringStopped" })
+	r := boss.do("VoiceApi", "stopMonitoring", map[string]any{"data": map[string]any{"phoneNumber": "5001"}})
+	require.Equal(d.t, http.StatusInternalServerError, r.Status, "it has ended")
 }

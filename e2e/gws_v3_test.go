@@ -45,10 +45,10 @@ type v3Message struct {
 	OperationID      string
 	Call             *v3Call
 	DN               *struct {
-		Number, AgentID, AgentState, AgentWorkMode, ForwardTo string
-		DND                                                   bool
-		Reasons                                               []struct{ Key, Type, Value string }
-		Capabilities                                          []string
+		Number, AgentID, AgentState, AgentWorkMode, ForwardTo, Activity string
+		DND, Available                                                  bool
+		Reasons                                                         []struct{ Key, Type, Value string }
+		Capabilities                                                    []string
 	}
 	Error *struct {
 		ErrorCode    int
@@ -219,7 +219,10 @@ func v3Lines(messages []v3Message) []string {
 				line += " " + p.Number + "/" + p.Role
 			}
 		case m.DN != nil:
-			line += fmt.Sprintf(" %s %s %s", m.DN.Number, m.DN.AgentState, m.DN.AgentWorkMode)
+			line += fmt.Sprintf(" %s %s %s %s", m.DN.Number, m.DN.AgentState, m.DN.AgentWorkMode, m.DN.Activity)
+			if m.DN.Available {
+				line += " available"
+			}
 		case m.Error != nil:
 			line += fmt.Sprintf(" %d", m.Error.ErrorCode)
 		case m.Event != nil:

@@ -87,6 +87,8 @@ type pump struct {
 	begin func() error // what run does first if it was not done
 	sub   *cti.Subscription
 	last  cti.Cursor // of the last event delivered
+
+	encode func(e *cti.Event) []any // nil: the event's own JSON
 }
 
 func (p *pump) close() {
@@ -108,6 +110,7 @@ const endedFor = 2 * time.Minute
 
 // start begins with the ends of calls that the client may have missed and a snapshot, after a Reset if the client has to forget what it knows.
 func (p *pump) start(reset bool) error {
+	p.encode = nil
 	err := p.follow(cti.Cursor{})
 	if err != nil || !reset && !p.stream.Snapshot {
 		return err
@@ -134,10 +137,10 @@ func (p *pump) start(reset bool) error {
 
 // message adds what the event is told by on the channel.
 func (p *pump) message(to []bayeux.Event, e *cti.Entry) []bayeux.Event {
-	if p.stream.Encode == nil {
+	if p.encode == nil {
 		return append(to, bayeux.Event{Channel: p.channel, Data: e.Data})
 	}
-	for _, value := range p.stream.Encode(p.client.member, &e.Event) {
+	for _, value := range p.encode(&e.Event) {
 		event, err := bayeux.NewEvent(p.channel, value)
 		if err != nil { // a dialect's types can all be written
 			p.client.of.opts.Logger.Error("event_lost", "channel", p.channel, "event", e.Event.ID, "error", err)
@@ -171,6 +174,13 @@ func (p *pump) follow(since cti.Cursor) error {
 		return fmt.Errorf("feed: %w", err)
 	}
 	p.sub, p.last = sub, sub.Start()
+	switch m := p.client.member; {
+	case p.encode != nil: // it goes on
+	case p.stream.Begin != nil:
+		p.encode = p.stream.Begin(m)
+	case p.stream.Encode != nil:
+		p.encode = func(e *cti.Event) []any { return p.stream.Encode(m, e) }
+	}
 	return nil
 }
 

@@ -32,6 +32,9 @@ type Stream struct {
 	// Encode gives the messages that an event is told by, as values for encoding/json: none, if it is not told. Nil: the event's own
 	// JSON. It is called by several goroutines, also for events of a snapshot.
 	Encode func(m *Member, e *cti.Event) []any
+	// Begin makes an Encode for one subscription, in place of Encode, where what is told depends on what was told before. It is made anew
+	// when the events begin anew; one goroutine at a time calls it.
+	Begin func(m *Member) func(e *cti.Event) []any
 }
 
 func (d *Dialect) stream(channel string) (Stream, bool) {

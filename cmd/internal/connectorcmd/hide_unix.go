@@ -17,7 +17,7 @@ func hide(ctx context.Context, terminal *os.File) (show func(), err error) {
 }
 
 func stty(ctx context.Context, terminal *os.File, flag string) error {
-	c := exec.CommandContext(ctx, "stty", flag)
+	c := exec.CommandContext(ctx, "stty", flag) // #nosec G204 -- one of two flags
 	c.Stdin = terminal
 	return c.Run()
 }

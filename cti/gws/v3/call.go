@@ -1,6 +1,7 @@
 package v3
 
 import (
+	"slices"
 	"strings"
 
 	"sidecar/bridge"
@@ -48,6 +49,9 @@ type MonitoringInfo struct {
 	MonitorScope string `json:"monitorScope"`
 }
 
+// capAccept is what desktops look for in a call that a supervisor is offered: to answer it, by another name.
+const capAccept bridge.Capability = "accept"
+
 // stateCompleted is a released call that its desktop has put away.
 const stateCompleted = "Completed"
 
@@ -88,6 +92,9 @@ func (c *Call) supervise(a *cti.Attributes) {
 	}
 	x := a.Extensions
 	c.IsMonitoredByMe = true
+	if c.State == string(cti.StateRinging) && slices.Contains(c.Capabilities, bridge.CanAnswer) {
+		c.Capabilities = append(c.Capabilities, capAccept)
+	}
 	c.SupervisorMonitoringState = string(x.MonitorMode)
 	c.MonitoringInfo = &MonitoringInfo{MonitoredDN: string(x.MonitoredDN), MonitorMode: monitorMode(x.MonitorMode), MonitorScope: monitorScope(x.MonitorScope)}
 	c.Extensions = pairsOf("MonitorMode", string(x.MonitorMode), "MonitorScope", string(x.MonitorScope))

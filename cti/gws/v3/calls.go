@@ -43,6 +43,7 @@ func callVerbs() map[string]callVerb {
 	}
 	return map[string]callVerb{
 		"answer":                 {verb: access.Answer, causes: []bridge.EventKind{bridge.EventEstablished}},
+		string(capAccept):        {verb: access.Answer, causes: []bridge.EventKind{bridge.EventEstablished}},
 		"hold":                   {verb: access.Hold, causes: []bridge.EventKind{bridge.EventHeld}},
 		"retrieve":               {verb: access.Retrieve, causes: []bridge.EventKind{bridge.EventRetrieved}},
 		"release":                {verb: access.Release, causes: []bridge.EventKind{bridge.EventReleased}},
@@ -140,11 +141,30 @@ func (s *Server) partyCommand(ctx context.Context, r *request, at seat, v *bridg
 		return nil, nil //nolint:nilnil // accepted
 	}
 	s.expectCall(r, at.dn, v.ID, verb.causes...)
-	_, err := s.o.Access.Do(ctx, r.who, c)
+	err := s.bring(ctx, r, &c)
+	if err == nil {
+		_, err = s.o.Access.Do(ctx, r.who, c)
+	}
 	if verb.number {
 		return s.destined(r, at.dn, err)
 	}
 	return nil, err
+}
+
+// bring attaches what a command that moves a call brings with it, so that who gets the call sees it from the first ring on. A consultation
+// is a call of its own, and is begun with its data.
+func (s *Server) bring(ctx context.Context, r *request, c *access.Command) error {
+	switch c.Verb {
+	case access.Transfer, access.SingleStepConference:
+	default:
+		return nil
+	}
+	if len(c.Data) == 0 {
+		return nil
+	}
+	data := access.Command{Verb: access.UpdateData, Call: c.Call, DN: c.DN, Data: c.Data, Op: c.Op + ":data"}
+	_, err := s.o.Access.Do(ctx, r.who, data)
+	return err //nolint:wrapcheck // refuse puts it into words
 }
 
 // clear ends a call for everybody, whoever is in it.

@@ -90,3 +90,12 @@ func (l Logins) Touch(id string, now time.Time) bool {
 
 // Sweep ends those that nobody uses.
 func (l Logins) Sweep(now time.Time) { l.sweep(now) }
+
+// Activities follow what DNs do.
+type Activities struct{ activities }
+
+// NewActivities knows of none.
+func NewActivities() Activities { return Activities{activities{}} }
+
+// Take gives what the DN does from the event on, if it is something else than was told.
+func (a Activities) Take(e cti.Event) (agent.View, bool) { return a.take(&e) }

@@ -40,7 +40,7 @@ func newFeed(s *Server) (*feed, error) {
 		SecureCookies: o.SecureCookies, HoldTime: o.HoldTime, SessionLife: o.SessionLife, QueueSize: o.QueueSize,
 	}, gws.Dialect{
 		Name:        "workspace v3",
-		Streams:     map[string]gws.Stream{ChannelVoice: {Topic: cti.TopicAgent, Own: true, Snapshot: true, Encode: f.encode}},
+		Streams:     map[string]gws.Stream{ChannelVoice: {Topic: cti.TopicAgent, Own: true, Snapshot: true, Begin: f.begin}},
 		Subscribe:   f.allow,
 		OnSubscribe: f.subscribed,
 	})
@@ -98,6 +98,25 @@ func (f *feed) Authenticate(ctx context.Context, id string) (gws.Principal, erro
 		own = append(slices.Clone(own), at.dn)
 	}
 	return gws.Principal{ID: who.ID(), OwnDNs: own, User: who}, nil
+}
+
+// begin writes the events for a desktop, and behind a call's event what it makes the DN do.
+func (f *feed) begin(m *gws.Member) func(e *cti.Event) []any {
+	told := activities{}
+	return func(e *cti.Event) []any {
+		v, changed := told.take(e)
+		list := f.encode(m, e)
+		if changed && f.works(m, v.Number) {
+			dn := dnOf(v, f.server.o.SwitchName, m.Principal().User.Can(auth.VerbSupervise))
+			list = append(list, Notification{MessageType: "DnStateChanged", DN: &dn, PhoneNumber: dn.Number})
+		}
+		return list
+	}
+}
+
+func (f *feed) works(m *gws.Member, dn string) bool {
+	at, ok := f.server.sessions.seat(m.Principal().User.UserID)
+	return ok && at.dn == dn
 }
 
 // encode writes an event for a desktop at the DN.

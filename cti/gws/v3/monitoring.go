@@ -90,6 +90,9 @@ func (s *Server) stopMonitoring(ctx context.Context, r *request) (*reply, error)
 
 // switchMonitoring changes whom the supervisor's voice reaches.
 func (s *Server) switchMonitoring(ctx context.Context, r *request, at seat, mode bridge.MonitorMode) (*reply, error) {
+	if _, err := oneOf("monitoringScope", r.in.Data.MonitoringScope, bridge.ScopeCall, bridge.ScopeAgent); err != nil {
+		return nil, err
+	}
 	v, _, err := s.find(r.who, at, r.PathValue("id"))
 	if err != nil {
 		return nil, err

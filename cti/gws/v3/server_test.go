@@ -45,6 +45,8 @@ func (people) Verify(_ context.Context, token string) (auth.Principal, error) {
 		p.UserID, p.DNs, p.Scope = 1, []string{"5001", "5003"}, []string{"5001", "5003"}
 	case "ben":
 		p.UserID, p.DNs, p.Scope = 2, []string{"5002"}, []string{"5002"}
+	case "boss":
+		p = boss(p)
 	default:
 		return auth.Principal{}, auth.ErrBadToken
 	}
@@ -95,6 +97,17 @@ type rig struct {
 
 func newRig(t *testing.T, keys ...string) *rig {
 	t.Helper()
+	return newRigOn(t, quiet{}, keys...)
+}
+
+// engine is what the API needs of the call engine.
+type engine interface {
+	access.Engine
+	Released(dn bridge.DN) []bridge.CallView
+}
+
+func newRigOn(t *testing.T, calls engine, keys ...string) *rig {
+	t.Helper()
 	r := &rig{t: t}
 	r.available.Store(true)
 	feed := cti.NewFeed(cti.FeedOptions{})
@@ -105,9 +118,9 @@ func newRig(t *testing.T, keys ...string) *rig {
 	}
 	server, err := v3.New(v3.Options{
 		Access: access.New(access.Options{
-			Engine: quiet{}, Agents: registry, Users: people{}, KnownDN: func(string) bool { return true }, Audit: quiet{},
+			Engine: calls, Agents: registry, Users: people{}, KnownDN: func(string) bool { return true }, Audit: quiet{},
 		}),
-		Tokens: people{}, Users: people{}, Released: quiet{}.Released, Complete: quiet{}.Complete, Feed: feed, Snapshot: board{registry: registry}, Keep: quiet{},
+		Tokens: people{}, Users: people{}, Released: calls.Released, Complete: calls.Complete, Feed: feed, Snapshot: board{registry: registry}, Keep: quiet{},
 		Available: r.available.Load, Client: func(*http.Request) (string, bool) { return "", false }, APIKeys: keys, Reasons: []string{"lunch"},
 	})
 	require.NoError(t, err)
@@ -144,7 +157,18 @@ func (d *desk) post(path string, body any, header ...string) (status int, reply 
 	d.t.Helper()
 	text, err := json.Marshal(body)
 	require.NoError(d.t, err)
-	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.url+path, bytes.NewReader(text))
+	return d.request(http.MethodPost, path, text, header...)
+}
+
+// send is a request of the API with a body as it is.
+func (d *desk) send(method, path, body string) (status int, reply map[string]any) {
+	d.t.Helper()
+	return d.request(method, v3.Base+path, []byte(body))
+}
+
+func (d *desk) request(method, path string, text []byte, header ...string) (status int, reply map[string]any) {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, bytes.NewReader(text))
 	require.NoError(d.t, err)
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -195,6 +219,12 @@ func (r *rig) join(user string) *desk {
 func code(reply map[string]any) any {
 	status, _ := reply["status"].(map[string]any)
 	return status["code"]
+}
+
+func message(reply map[string]any) string {
+	status, _ := reply["status"].(map[string]any)
+	text, _ := status["message"].(string)
+	return text
 }
 
 // next polls until there is such a message.

@@ -35,6 +35,52 @@ func TestDNObject(t *testing.T) {
 	require.Equal(t, []string{"LoggedIn", "Unknown"}, []string{n.DN.AgentState, n.DN.AgentWorkMode}, "the state follows in an event of its own")
 }
 
+// What a DN does in its calls is told when it changes, and only then.
+func TestActivities(t *testing.T) {
+	t.Parallel()
+	told := v3.NewActivities()
+	call := func(state cti.CallState, conn bridge.ConnID, more ...func(*cti.Event)) string {
+		e := cti.Event{Topic: cti.TopicAgent, DN: "5001", Call: &cti.Call{ID: "c", ConnID: conn, Type: bridge.CallInbound, State: state}}
+		for _, change := range more {
+			change(&e)
+		}
+		v, changed := told.Take(e)
+		require.Equal(t, changed, v.Number == "5001")
+		return string(v.Activity)
+	}
+	dn := func(calls int, does agent.Activity) {
+		_, changed := told.Take(cti.EncodeDN(agent.Event{Kind: agent.BecameReady, AgentID: "anna", DN: agent.View{
+			Number: "5001", InService: true, Calls: calls, Activity: does, Agent: agent.Status{State: agent.Ready, AgentID: "anna"},
+		}}))
+		require.False(t, changed, "it is told as it is")
+	}
+	require.Empty(t, call(cti.StateEstablished, 1), "how the DN is, is not known yet")
+	require.Empty(t, call(cti.StateReleased, 1))
+
+	dn(1, agent.ReceivingCall)
+	require.Empty(t, call(cti.StateRinging, 1), "the agent was reserved for it")
+	require.Equal(t, "HandlingInboundCall", call(cti.StateEstablished, 1))
+	require.Empty(t, call(cti.StateEstablished, 1), "its data changed")
+	require.Empty(t, call(cti.StateRinging, 2), "who talks, talks")
+	require.Empty(t, call(cti.StateReleased, 2))
+	require.Equal(t, "CallOnHold", call(cti.StateHeld, 1))
+	consult := func(e *cti.Event) {
+		e.Call.Type, e.Call.ParentConnID, e.Attributes.PreviousConnID = bridge.CallConsult, 1, 1
+	}
+	require.Equal(t, "InitiatingCall", call(cti.StateDialing, 3, consult))
+	require.Equal(t, "HandlingConsultCall", call(cti.StateEstablished, 3, consult))
+	require.Equal(t, "CallOnHold", call(cti.StateReleased, 3, consult), "the first call still waits")
+	require.Equal(t, "HandlingInboundCall", call(cti.StateEstablished, 4, func(e *cti.Event) { e.Attributes.PreviousConnID = 1 }))
+	v, changed := told.Take(cti.Event{Topic: cti.TopicAgent, DN: "5001", Call: &cti.Call{ConnID: 4, State: cti.StateReleased}})
+	require.True(t, changed)
+	require.Equal(t, []any{agent.Idle, 0, agent.Ready}, []any{v.Activity, v.Calls, v.Agent.State}, "the call has had another id since")
+
+	require.Empty(t, call(cti.StateEstablished, 5, func(e *cti.Event) { e.Attributes.ThisDNRole = bridge.RoleObserver }), "to supervise is no work")
+	dn(1, agent.HandlingInboundCall)
+	require.Empty(t, call(cti.StateEstablished, 6, func(e *cti.Event) { e.Snapshot = true }))
+	require.Equal(t, "Idle", call(cti.StateReleased, 6))
+}
+
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	var c v3.Codes

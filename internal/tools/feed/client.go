@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
 )
 
 // needle is what a delivered event has once. Replies to subscribe name the channel, too, under another key.
@@ -21,20 +20,24 @@ const connectReply = 400
 
 // conversation is a connection on which requests are answered one by one, until listen takes it over.
 type conversation struct {
-	conn   net.Conn
-	in     *bufio.Reader
-	id     string
-	cookie string
-	socket bool
+	conn    net.Conn
+	in      *bufio.Reader
+	channel string
+	token   string // empty: none is needed
+	id      string
+	cookie  string
+	socket  bool
 }
 
 // dial opens a session that is subscribed, and whose first connect was answered.
-func dial(ctx context.Context, addr, transport string) (client, error) {
+func dial(ctx context.Context, addr, transport, channel, token string) (client, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("opening a session: %w", err)
 	}
-	c := &conversation{conn: conn, in: bufio.NewReaderSize(conn, 512), socket: transport == "websocket"}
+	c := &conversation{
+		conn: conn, in: bufio.NewReaderSize(conn, 512), channel: channel, token: token, socket: transport == "websocket",
+	}
 	if err := c.greet(transport); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("opening a session: %w", err)
@@ -53,7 +56,7 @@ func (c *conversation) greet(transport string) error {
 		return err
 	}
 	c.id = reply.ClientID
-	if _, err = c.ask(fmt.Sprintf(`{"channel":"/meta/subscribe","id":"2","clientId":%q,"subscription":%q}`, c.id, channel)); err != nil {
+	if _, err = c.ask(fmt.Sprintf(`{"channel":"/meta/subscribe","id":"2","clientId":%q,"subscription":%q}`, c.id, c.channel)); err != nil {
 		return err
 	}
 	if _, err = c.ask(c.connect(transport, `,"advice":{"timeout":0}`)); err != nil {
@@ -67,8 +70,8 @@ func (c *conversation) connect(transport, more string) string {
 }
 
 func (c *conversation) upgrade() error {
-	_, err := io.WriteString(c.conn, "GET /cometd HTTP/1.1\r\nHost: feed\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+	_, err := fmt.Fprintf(c.conn, "GET /cometd HTTP/1.1\r\nHost: feed\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", c.authorization())
 	if err != nil {
 		return fmt.Errorf("upgrading: %w", err)
 	}
@@ -113,13 +116,21 @@ func (c *conversation) send(message string) error {
 	if c.socket {
 		text = frame(0x81, []byte("["+message+"]"))
 	} else {
-		text = fmt.Appendf(nil, "POST /cometd/ HTTP/1.1\r\nHost: feed\r\nContent-Type: application/json\r\nCookie: %s\r\nContent-Length: %d\r\n\r\n[%s]",
-			c.cookie, len(message)+2, message)
+		text = fmt.Appendf(nil, "POST /cometd/ HTTP/1.1\r\nHost: feed\r\nContent-Type: application/json\r\n%sCookie: %s\r\nContent-Length: %d\r\n\r\n[%s]",
+			c.authorization(), c.cookie, len(message)+2, message)
 	}
 	if _, err := c.conn.Write(text); err != nil {
 		return fmt.Errorf("sending: %w", err)
 	}
 	return nil
+}
+
+// authorization is the header with the token.
+func (c *conversation) authorization() string {
+	if c.token == "" {
+		return ""
+	}
+	return "Authorization: Bearer " + c.token + "\r\n"
 }
 
 // frame is one of a client's: masked, with the mask that changes nothing.
@@ -191,31 +202,33 @@ func (c *conversation) readFrame(buffer []byte) (opcode byte, body []byte, err e
 	return opcode, body, nil
 }
 
-// listen goes on connecting and counts events until the connection ends.
-func (c *conversation) listen(delivered *atomic.Int64) {
+// listen goes on connecting, and hands over what arrives, until the connection ends.
+func (c *conversation) listen(take func(body []byte)) {
 	if !c.socket {
 		for {
 			body, err := c.read()
-			if err != nil || c.send(c.connect("long-polling", "")) != nil {
+			if err != nil {
 				return
 			}
-			delivered.Add(int64(bytes.Count(body, needle)))
+			take(body)
+			if c.send(c.connect("long-polling", "")) != nil {
+				return
+			}
 		}
 	}
 	var buffer []byte
 	for {
 		opcode, body, err := c.readFrame(buffer)
-		switch {
-		case err != nil:
+		if err != nil {
 			return
-		case opcode != 1:
-			continue
-		case bytes.Contains(body[max(0, len(body)-connectReply):], []byte(`"/meta/connect"`)):
-			if c.send(c.connect("websocket", "")) != nil {
-				return
-			}
 		}
-		delivered.Add(int64(bytes.Count(body, needle)))
+		if opcode != 1 {
+			continue
+		}
+		take(body)
+		if bytes.Contains(body[max(0, len(body)-connectReply):], []byte(`"/meta/connect"`)) && c.send(c.connect("websocket", "")) != nil {
+			return
+		}
 		buffer = body[:0]
 	}
 }

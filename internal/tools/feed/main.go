@@ -40,6 +40,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if len(args) == 2 && args[0] == "serve" {
 		return serve(ctx, args[1], out)
 	}
+	if len(args) > 0 && args[0] == "latency" {
+		return latency(ctx, args[1:], out, log)
+	}
 	var o options
 	flags := flag.NewFlagSet("feed", flag.ContinueOnError)
 	flags.SetOutput(log)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -106,11 +107,13 @@ type fleet struct {
 	reading   sync.WaitGroup
 }
 
-// client is one session; listen counts deliveries until it is closed.
+// client is one session; listen hands over what arrives until it is closed.
 type client interface {
-	listen(delivered *atomic.Int64)
+	listen(take func(body []byte))
 	close()
 }
+
+func (f *fleet) count(body []byte) { f.delivered.Add(int64(bytes.Count(body, needle))) }
 
 func (f *fleet) close() {
 	for _, c := range f.clients {
@@ -127,7 +130,7 @@ func (s *server) open(ctx context.Context, transport string, n int) (*fleet, err
 	for d := range dialers {
 		opening.Go(func() {
 			for i := d; i < n && errs[d] == nil; i += dialers {
-				f.clients[i], errs[d] = dial(ctx, s.addr, transport)
+				f.clients[i], errs[d] = dial(ctx, s.addr, transport, channel, "")
 			}
 		})
 	}
@@ -138,7 +141,7 @@ func (s *server) open(ctx context.Context, transport string, n int) (*fleet, err
 		}
 	}
 	for _, c := range f.clients {
-		f.reading.Go(func() { c.listen(&f.delivered) })
+		f.reading.Go(func() { c.listen(f.count) })
 	}
 	return f, nil
 }

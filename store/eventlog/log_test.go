@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -207,4 +209,25 @@ func TestOldRecordsGo(t *testing.T) {
 	require.NoError(t, l.Close())
 	_, after := open(t, o)
 	require.Equal(t, state, after)
+}
+
+// TestFollowingCostsNoMoreWithTime is not parallel: it counts goroutines.
+func TestFollowingCostsNoMoreWithTime(t *testing.T) {
+	l, _ := open(t, options(t.TempDir()))
+	ctx, cancel := context.WithCancel(t.Context())
+	came := make(chan int, 1)
+	var following sync.WaitGroup
+	following.Go(func() { _ = l.Follow(ctx, 0, func(batch []cti.Stored) { came <- len(batch) }) })
+	defer following.Wait()
+	defer cancel()
+	goroutinesAfter := func(from, to int) int {
+		for n := from; n <= to; n++ {
+			_, err := l.Append(t.Context(), records("n1", n, n))
+			require.NoError(t, err)
+			require.Equal(t, 1, <-came)
+		}
+		return runtime.NumGoroutine()
+	}
+	early := goroutinesAfter(1, 20)
+	require.Less(t, goroutinesAfter(21, 320), early+100)
 }

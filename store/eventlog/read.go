@@ -106,6 +106,7 @@ func (l *Log) Follow(ctx context.Context, after uint64, take func([]cti.Stored))
 	}
 	defer consuming.Stop()
 	defer close(ended)
+	closed := consuming.Closed() // each call of it leaves a goroutine behind until the end (nats.go 1.55, ordered.go)
 	for {
 		select {
 		case m := <-messages:
@@ -117,7 +118,7 @@ func (l *Log) Follow(ctx context.Context, after uint64, take func([]cti.Stored))
 			after = batch[len(batch)-1].Seq
 		case err := <-failed:
 			return fmt.Errorf("follow the events after %d: %w", after, err)
-		case <-consuming.Closed():
+		case <-closed:
 			return errClosed
 		case <-ctx.Done():
 			return context.Cause(ctx)

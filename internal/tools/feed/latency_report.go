@@ -10,7 +10,9 @@ import (
 )
 
 // contains reports whether an event of that name is among the messages.
-func contains(body []byte, event string) bool { return bytes.Contains(body, []byte(`"event":"`+event+`"`)) }
+func contains(body []byte, event string) bool {
+	return bytes.Contains(body, []byte(`"event":"`+event+`"`))
+}
 
 func (s *study) print(out io.Writer, took, cpu time.Duration, before, after int) {
 	calls := max(1, s.begun)

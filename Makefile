@@ -88,6 +88,7 @@ bench: deps-run build ## benchmarks with allocations, the gateway's legs and who
 	go test $(if $(OPUS),-tags opus$(comma)nolibopusfile) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	@scripts/bench-gateway.sh --window 5s
 	@scripts/bench-calls.sh --for 20s
+	@scripts/bench-latency.sh --for 6s
 
 bench-gateway: build ## what a browser's leg costs, beside Asterisk and rtpengine; five to twelve minutes
 	@scripts/bench-gateway.sh --window 12s
@@ -96,8 +97,9 @@ bench-gateway: build ## what a browser's leg costs, beside Asterisk and rtpengin
 bench-calls: deps-run build ## 20 calls a second for five minutes through the sidecar and Asterisk
 	@scripts/bench-calls.sh
 
-bench-feed: deps ## the CometD feed: deliveries to 1,000 sessions, memory of 10,000, beside the published server; two minutes
+bench-feed: deps build ## the CometD feed: deliveries to 1,000 sessions, memory of 10,000, beside the published server; from Asterisk's event to the desktop; two minutes
 	@scripts/bench-feed.sh
+	@scripts/bench-latency.sh
 
 fuzz: ## each fuzz test for FUZZTIME (10s)
 	@scripts/fuzz.sh

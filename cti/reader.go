@@ -148,14 +148,14 @@ func (f *Feed) moved() {
 	}
 }
 
-// entry spares the decoding of our own events.
+// entry spares the decoding of our own events, and their second encoding.
 func (f *Feed) entry(r *Stored, epoch string) (*Entry, error) {
 	own := f.append.own.take(r.ID)
 	if own == nil {
 		return DecodeRecord(r, epoch)
 	}
 	entry := &Entry{Event: *own}
-	return entry, entry.place(r, epoch)
+	return entry, entry.placeOwn(r, epoch)
 }
 
 // pass hands out the entries up to and including a record.

@@ -1,8 +1,10 @@
 package cti
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 )
 
 // storedEvent is an Event without its place, which the log gives it.
@@ -52,8 +54,7 @@ func DecodeRecord(r *Stored, epoch string) (*Entry, error) {
 
 // place gives an event the number under which it was stored.
 func (entry *Entry) place(r *Stored, epoch string) error {
-	entry.Event.Node = r.Node
-	entry.Event.place(Cursor{Epoch: epoch, Seq: r.Seq})
+	entry.locate(r, epoch)
 	data, err := json.Marshal(&entry.Event)
 	if err != nil {
 		return fmt.Errorf("%w: number %d: %w", ErrBadRecord, r.Seq, err)
@@ -61,3 +62,35 @@ func (entry *Entry) place(r *Stored, epoch string) error {
 	entry.Data = data
 	return nil
 }
+
+func (entry *Entry) locate(r *Stored, epoch string) {
+	entry.Event.Node = r.Node
+	entry.Event.place(Cursor{Epoch: epoch, Seq: r.Seq})
+}
+
+// What the place of an event is written before, and in place of, in the JSON that record made. Neither can be part of a
+// value, where quotes are escaped; what comes before the first, and after the second, has no such names.
+const (
+	beforePlace = `"timestamp":`
+	noNumber    = `"EventSequenceNumber":0,`
+)
+
+// placeOwn is place for what record has made in this process: it is not encoded a second time.
+func (entry *Entry) placeOwn(r *Stored, epoch string) error {
+	at, number := bytes.Index(r.Data, []byte(beforePlace)), bytes.LastIndex(r.Data, []byte(noNumber))
+	if at < 0 || number < at {
+		return entry.place(r, epoch)
+	}
+	entry.locate(r, epoch)
+	e := &entry.Event
+	data := make([]byte, 0, len(r.Data)+len(`"cursor":"","seq":,`)+len(epoch)+1+3*maxDigits)
+	data = append(append(append(data, r.Data[:at]...), `"cursor":"`...), e.Cursor.String()...)
+	data = strconv.AppendUint(append(data, `","seq":`...), e.Seq, 10)
+	data = append(append(data, ','), r.Data[at:number]...)
+	data = strconv.AppendUint(append(data, noNumber[:len(noNumber)-len("0,")]...), e.Seq, 10)
+	entry.Data = append(data, r.Data[number+len(noNumber)-len(","):]...)
+	return nil
+}
+
+// maxDigits is how long a number can be.
+const maxDigits = 20

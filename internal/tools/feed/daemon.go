@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"sidecar/internal/tools/load/proc"
 )
 
 // readyTime is what the daemon gets to be ready.
@@ -142,7 +144,25 @@ func (d *daemon) do(ctx context.Context, method, path string, body []byte, into 
 	return nil
 }
 
-func (d *daemon) pid() int { return d.cmd.Process.Pid }
+// use is what the daemon has used.
+type use struct {
+	cpu        time.Duration
+	memory     int // KiB
+	goroutines int
+}
+
+func (d *daemon) usage(ctx context.Context) (u use, err error) {
+	if u.cpu, err = proc.CPU(d.cmd.Process.Pid); err != nil {
+		return u, fmt.Errorf("CPU: %w", err)
+	}
+	if u.memory, err = proc.RSS(d.cmd.Process.Pid); err != nil {
+		return u, fmt.Errorf("memory: %w", err)
+	}
+	if u.goroutines, err = proc.Goroutines(ctx, "http://"+d.addr+"/metrics"); err != nil {
+		return u, fmt.Errorf("metrics: %w", err)
+	}
+	return u, nil
+}
 
 func (d *daemon) stop() {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)

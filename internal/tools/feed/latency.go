@@ -14,11 +14,13 @@ import (
 
 	"sidecar/internal/tools/feed/exchange"
 	"sidecar/internal/tools/load/meter"
-	"sidecar/internal/tools/load/proc"
 )
 
 // warm is how long calls are played before they count.
 const warm = 2 * time.Second
+
+// thirds are the parts of a measurement after which the daemon's memory is looked at: it must not grow with every call.
+const thirds = 3
 
 // firstDN is the first of the agents' numbers.
 const firstDN = 20000
@@ -165,33 +167,28 @@ func (s *study) watch(ctx context.Context, d *daemon, x *exchange.Exchange, out 
 		return err
 	}
 	s.counts.Store(true)
-	before, memory, err := usage(d.pid())
+	s.begun = 0
+	before, err := d.usage(ctx)
 	if err != nil {
 		return err
 	}
+	uses := []use{before}
 	began := time.Now()
-	s.begun = 0
-	err = s.play(ctx, x, s.o.window)
-	took := time.Since(began)
-	after, end, errUsage := usage(d.pid())
-	if err = errors.Join(err, errUsage); err != nil {
-		return err
+	for range thirds {
+		if err = s.play(ctx, x, s.o.window/thirds); err != nil {
+			return err
+		}
+		now, errUsage := d.usage(ctx)
+		if errUsage != nil {
+			return errUsage
+		}
+		uses = append(uses, now)
 	}
-	s.print(out, took, after-before, memory, end)
+	s.print(out, time.Since(began), uses)
 	if len(s.failures) > 0 {
 		return fmt.Errorf("%w: %d of %d calls: %w", errServer, len(s.failures), s.begun, errors.Join(s.failures[:min(5, len(s.failures))]...))
 	}
 	return nil
-}
-
-func usage(pid int) (cpu time.Duration, memory int, err error) {
-	if cpu, err = proc.CPU(pid); err != nil {
-		return 0, 0, fmt.Errorf("CPU: %w", err)
-	}
-	if memory, err = proc.RSS(pid); err != nil {
-		return 0, 0, fmt.Errorf("memory: %w", err)
-	}
-	return cpu, memory, nil
 }
 
 // play begins calls for a while and waits for the last one.

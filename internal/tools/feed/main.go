@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -70,13 +71,14 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if o.node != "" {
 		targets = append(targets, target{name: "cometd-nodejs-server", transport: "long-polling", command: []string{"node", o.node}})
 	}
-	_, _ = fmt.Fprintf(out, "%-22s %-13s %12s %10s %8s %12s\n", "server", "transport", "deliveries/s", "µs CPU", "cores", "KiB/session")
+	_, _ = fmt.Fprintf(out, "%d processors, %s, events of %d bytes to %d sessions for %s\n\n", runtime.NumCPU(), runtime.Version(), o.size, o.sessions, o.window)
+	_, _ = fmt.Fprintf(out, "| server | transport | deliveries/s | CPU each, µs | cores it got | KB per idle session, of %d |\n|---|---|---|---|---|---|\n", o.idle)
 	for _, t := range targets {
 		r, err := measure(ctx, t, o)
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", t.name, t.transport, err)
 		}
-		_, _ = fmt.Fprintf(out, "%-22s %-13s %12.0f %10.2f %8.2f %12s\n", t.name, t.transport, r.perSecond, r.micros, r.cores, r.memory)
+		_, _ = fmt.Fprintf(out, "| %s | %s | %.0f | %.2f | %.2f | %s |\n", t.name, t.transport, r.perSecond, r.micros, r.cores, r.memory)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func parseLatency(args []string, log io.Writer) (o latencyOptions, err error) {
 	flags.StringVar(&o.sidecar, "sidecar", "bin/sidecar", "the daemon's program")
 	flags.Float64Var(&o.rate, "rate", 50, "calls begun a second")
 	flags.DurationVar(&o.window, "for", 20*time.Second, "how long calls are measured")
-	flags.IntVar(&o.dns, "dns", 80, "agents, each with a session; every second one by long-polling")
+	flags.IntVar(&o.dns, "dns", 100, "agents, each with a session; every second one by long-polling")
 	flags.DurationVar(&o.ring, "ring", 200*time.Millisecond, "how long a phone rings")
 	flags.DurationVar(&o.talk, "talk", 500*time.Millisecond, "how long they talk")
 	if err = flags.Parse(args); err != nil {

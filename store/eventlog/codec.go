@@ -40,22 +40,35 @@ func (s subjects) record(r *cti.Record) string {
 	return subject
 }
 
-// parse is the inverse of record.
+// parse is the inverse of record, and refuses what record does not make.
 func (s subjects) parse(subject string) (node string, kind cti.RecordKind, dn bridge.DN, err error) {
 	rest, ok := strings.CutPrefix(subject, s.prefix)
 	parts := strings.Split(rest, ".")
-	if !ok || len(parts) < 2 || len(parts) > 3 {
+	if !ok || len(parts) < 2 || !isName(parts[0]) {
 		return "", "", "", fmt.Errorf("%w: %q", errBadSubject, subject)
 	}
-	if len(parts) == 3 {
+	node, kind = parts[0], cti.RecordKind(parts[1])
+	switch {
+	case kind == cti.RecordAgent && len(parts) == 3:
 		text, err := untoken(parts[2])
 		if err != nil {
 			return "", "", "", fmt.Errorf("%w: %q: %w", errBadSubject, subject, err)
 		}
 		dn = bridge.DN(text)
+	case kind != cti.RecordAgent && isKind(kind) && len(parts) == 2:
+	default:
+		return "", "", "", fmt.Errorf("%w: %q", errBadSubject, subject)
 	}
-	return parts[0], cti.RecordKind(parts[1]), dn, nil
+	return node, kind, dn, nil
 }
+
+// isKind reports whether records of the kind belong into the log.
+func isKind(kind cti.RecordKind) bool {
+	return kind == cti.RecordAgent || kind == cti.RecordCall || kind == cti.RecordGap
+}
+
+// isName reports whether a sidecar may have the name: it is a part of subjects as it is.
+func isName(node string) bool { return node == token(node) }
 
 // token makes a part of a subject, or of a key, from any text: what is no letter, digit, - or _ becomes =XX, and the
 // empty text =.

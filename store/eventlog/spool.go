@@ -78,8 +78,9 @@ func decodeSpooled(line []byte) (cti.Record, error) {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return cti.Record{}, fmt.Errorf("%w: %w", ErrSpool, err)
 	}
-	if r.ID == "" || r.Node == "" {
-		return cti.Record{}, fmt.Errorf("%w: no id, or no node", ErrSpool)
+	// The log would never take what has no good subject, and all that follows would wait behind it.
+	if r.ID == "" || !isName(r.Node) || !isKind(r.Kind) {
+		return cti.Record{}, fmt.Errorf("%w: no id, or the node %q or the kind %q is none", ErrSpool, r.Node, r.Kind)
 	}
 	return cti.Record{ID: r.ID, Mark: r.Mark, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data}, nil
 }

@@ -23,7 +23,7 @@ import (
 
 const listenerDir = "../../e2e/node"
 
-// nodeLimit bounds the waiting for a client: it starts slowly on a busy machine, and waits up to a minute between two attempts.
+// nodeLimit bounds the waiting for a client, whose process starts slowly on a busy machine.
 const nodeLimit = 3 * time.Minute
 
 // site is a Bayeux server on a port of its own that can be restarted there.

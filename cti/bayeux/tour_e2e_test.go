@@ -55,11 +55,16 @@ func (l *listener) expectOnline() msg {
 // settled waits until a session's connect is held, and nothing else is under way: no ghost of a request that its client gave up.
 func (s *site) settled(transport string) {
 	s.t.Helper()
+	s.settledWithin(transport, nodeLimit)
+}
+
+func (s *site) settledWithin(transport string, limit time.Duration) {
+	s.t.Helper()
 	want := bayeux.Stats{Sessions: 1, Requests: 1}
 	if transport == "websocket" {
 		want = bayeux.Stats{Sessions: 1, Sockets: 1}
 	}
-	require.Eventually(s.t, func() bool { return s.bayeux.Stats() == want }, nodeLimit, 5*time.Millisecond, "want %v", want)
+	require.Eventually(s.t, func() bool { return s.bayeux.Stats() == want }, limit, 5*time.Millisecond, "want %v", want)
 }
 
 func TestInterop70InNode(t *testing.T)  { eachDesk(t, "listen.mjs", tour) }

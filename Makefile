@@ -81,7 +81,7 @@ gen: ## write the generated files
 gen-check: ## fail if a generated file is not what its generator makes
 	@scripts/gen.sh --check
 
-soak: deps build ## the feed through long cuts of the network; then the sidecar is killed SOAK_KILLS times at random, in the middle of twenty calls
+soak: deps build ## long cuts of the network, 100,000 events of real calls, and SOAK_KILLS kills in the middle of twenty calls
 	@scripts/soak.sh
 
 bench: deps-run build ## benchmarks with allocations, the gateway's legs and whole calls for a few seconds each

@@ -231,3 +231,17 @@ func TestFollowingCostsNoMoreWithTime(t *testing.T) {
 	early := goroutinesAfter(1, 20)
 	require.Less(t, goroutinesAfter(21, 320), early+100)
 }
+
+// Less may be kept from one start to the next, and more again.
+func TestTheLimitChanges(t *testing.T) {
+	t.Parallel()
+	o := options(t.TempDir())
+	for i, keep := range []int64{2 << 30, 1 << 20, 4 << 30} {
+		o.KeepBytes = keep
+		l, state := open(t, o)
+		require.EqualValues(t, i, state.Last)
+		_, err := l.Append(t.Context(), records("n1", i+1, i+1))
+		require.NoError(t, err)
+		require.NoError(t, l.Close())
+	}
+}

@@ -32,6 +32,8 @@ const (
 	pingInterval = 5 * time.Second
 	// How long the stream remembers ids. What takes longer is looked up before anything is appended again.
 	duplicateWindow = 2 * time.Minute
-	maxMemory       = 64 << 20  // of the embedded server, for streams in memory: there are none of ours
-	besidesEvents   = 256 << 20 // what the embedded server may keep besides the events: the bucket
+	maxMemory       = 64 << 20 // of the embedded server, for streams in memory: there are none of ours
+	// What the embedded server may keep is no limit: the stream has its own, and one below it would lock the stream out whose
+	// limit is to be lowered at this start.
+	maxStore = 1 << 50
 )

@@ -17,7 +17,7 @@ func startServer(o *Options) (*server.Server, error) {
 	opts := &server.Options{
 		ServerName: o.Node, DontListen: o.Listen == "", NoSigs: true,
 		JetStream: true, StoreDir: o.Dir, DisableJetStreamBanner: true,
-		JetStreamMaxMemory: maxMemory, JetStreamMaxStore: o.KeepBytes + besidesEvents,
+		JetStreamMaxMemory: maxMemory, JetStreamMaxStore: maxStore,
 		SyncInterval: o.Sync, SyncAlways: o.Sync == 0,
 	}
 	if o.Listen != "" {

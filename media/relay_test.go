@@ -3,6 +3,7 @@ package media_test
 import (
 	"bytes"
 	"encoding/binary"
+	"regexp"
 	"testing"
 	"time"
 
@@ -25,6 +26,8 @@ type call struct {
 	farHears *tone.Listener
 }
 
+var withoutCandidates = regexp.MustCompile(`a=candidate:[^\n]*\n`)
+
 func newCall(t testing.TB, engine *media.Engine, pool *media.PortPool, path func(answer []byte) []byte) *call {
 	t.Helper()
 	c := &call{browser: newBrowser(t, browserOptions{}), leg: newLeg(t, engine), farHears: newListener(t)}
@@ -35,6 +38,9 @@ func newCall(t testing.TB, engine *media.Engine, pool *media.PortPool, path func
 	require.NoError(t, err)
 	require.Contains(t, codecs, media.PCMU)
 	join(t, c.session, c.far)
+	if path != nil {
+		offer = withoutCandidates.ReplaceAll(offer, nil) // or our side would find a way past the network
+	}
 	answer, err := c.leg.Answer(patient(t), offer)
 	require.NoError(t, err)
 	if path != nil {

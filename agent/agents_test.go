@@ -314,6 +314,22 @@ func TestOneAgentOneDN(t *testing.T) {
 	d.do(agent.Command{DN: "5001", Verb: agent.VerbLogin, AgentID: "bob"})
 }
 
+// Not ready in no mode is another state than AuxWork, and needs no reason even where reasons are prescribed.
+func TestNotReadyInNoMode(t *testing.T) {
+	t.Parallel()
+	p := policy()
+	p.Reasons = []string{"lunch"}
+	d := newDesk(t, p)
+	d.ready("")
+	for _, c := range []struct{ asked, is agent.WorkMode }{
+		{agent.ModeUnknown, ""}, {agent.AuxWork, agent.AuxWork}, {"", agent.AuxWork}, {agent.ModeUnknown, ""},
+	} {
+		d.do(agent.Command{Verb: agent.VerbNotReady, Mode: c.asked})
+		require.Equal(t, c.is, d.at("5001").Agent.Mode)
+		require.Equal(t, agent.NotReady, d.at("5001").Agent.State)
+	}
+}
+
 func TestBadCommands(t *testing.T) {
 	t.Parallel()
 	p := policy()

@@ -29,7 +29,7 @@ type Command struct {
 	DN      string
 	Verb    Verb
 	AgentID string        // VerbLogin
-	Mode    WorkMode      // VerbLogin, VerbReady: AutoIn or ManualIn; VerbNotReady: one of the others; empty: the usual one
+	Mode    WorkMode      // VerbLogin, VerbReady: AutoIn or ManualIn; VerbNotReady: one of the others, or ModeUnknown; empty: the usual one
 	Reason  string        // VerbNotReady, VerbLogout
 	For     time.Duration // VerbAfterCallWork: so long from now; 0: the policy's, without end for who works ManualIn
 	To      string        // VerbSetForward
@@ -177,8 +177,10 @@ func (r *Registry) check(cmd Command) error {
 	case VerbReady:
 		return checkMode(cmd.Mode, AutoIn, ManualIn)
 	case VerbNotReady:
-		if err := checkMode(cmd.Mode, AuxWork, ModeAfterCallWork, LegalGuard, NoCallDisconnect, WalkAway); err != nil {
-			return err
+		if cmd.Mode != ModeUnknown {
+			if err := checkMode(cmd.Mode, AuxWork, ModeAfterCallWork, LegalGuard, NoCallDisconnect, WalkAway); err != nil {
+				return err
+			}
 		}
 		return r.checkReason(cmd.Reason)
 	case VerbAfterCallWork:
@@ -208,7 +210,7 @@ func checkMode(mode WorkMode, allowed ...WorkMode) error {
 }
 
 func (r *Registry) checkReason(reason string) error {
-	if len(r.policy.Reasons) > 0 && !slices.Contains(r.policy.Reasons, reason) {
+	if reason != "" && len(r.policy.Reasons) > 0 && !slices.Contains(r.policy.Reasons, reason) {
 		return &FieldError{Field: "reason", Rule: "must be one of " + strings.Join(r.policy.Reasons, ", ")}
 	}
 	return plainReason(reason)

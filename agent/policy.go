@@ -13,7 +13,7 @@ type Policy struct {
 	NoAnswer    State         // of an agent who let a call ring out: NotReady, LoggedOut, or empty for no change
 	Reason      string        // given with NoAnswer, empty: ReasonNoAnswer
 	Absence     time.Duration // without phone, desktop and call for so long: logged out; 0: never
-	Reasons     []string      // that NotReady may give, empty: any
+	Reasons     []string      // that NotReady may give, besides none; empty: any
 }
 
 func (p Policy) wraps(kind CallKind) bool { return slices.Contains(p.WrapUpKinds, kind) }

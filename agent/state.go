@@ -28,6 +28,9 @@ const (
 	LegalGuard        WorkMode = "LegalGuard"
 	NoCallDisconnect  WorkMode = "NoCallDisconnect"
 	WalkAway          WorkMode = "WalkAway"
+
+	// ModeUnknown asks to be not ready in none of these modes, which T-Server tells from AuxWork. The state has no mode then.
+	ModeUnknown WorkMode = "Unknown"
 )
 
 // Reasons that are ours, not the agent's.
@@ -42,7 +45,7 @@ type Status struct {
 	State   State
 	AgentID string    // empty while LoggedOut
 	Login   WorkMode  // AutoIn or ManualIn, empty while LoggedOut
-	Mode    WorkMode  // of the present state: that of Login while Ready, empty while LoggedOut
+	Mode    WorkMode  // of the present state: that of Login while Ready, empty while LoggedOut, or NotReady in none
 	Reason  string    // why NotReady or LoggedOut
 	Since   time.Time // of the present state, mode and reason
 	Until   time.Time // end of AfterCallWork; zero when the agent ends it
@@ -155,8 +158,11 @@ func (s Status) ready(in Input) (Status, []EventKind, error) {
 
 func (s Status) notReady(in Input) (Status, []EventKind, error) {
 	mode := orMode(in.Mode, AuxWork)
-	if mode == ModeAfterCallWork {
+	switch mode {
+	case ModeAfterCallWork:
 		return s.afterCallWork(in)
+	case ModeUnknown:
+		mode = ""
 	}
 	if s.State == NotReady && s.Mode == mode && s.Reason == in.Reason {
 		return s, nil, nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,8 +90,9 @@ type deskDay struct {
 }
 
 type deskStep struct {
-	name string
-	run  func(*deskDay)
+	name   string
+	run    func(*deskDay)
+	agents bool // it is about DNs and their agents, not about calls
 }
 
 // deskSteps runs the cases of the reference, each by a call of its own, and requires what all desktops have been told.
@@ -115,7 +117,7 @@ func deskSteps(t *testing.T, of deskDialect, prefix string, steps []deskStep) {
 			step.run(&now)
 			now.requireNoLeftovers()
 			now.eventually("no call is left", func() bool { return len(now.calls("supervisor")) == 0 })
-			now.told(prefix+step.name, step.name == "agent")
+			now.told(prefix+step.name, step.agents)
 		})
 		require.True(t, ok, "the steps share one system")
 	}
@@ -216,23 +218,26 @@ func (d *deskDay) ends(hangs *phone.Call, others ...*phone.Call) {
 
 func cases() []deskStep {
 	return []deskStep{
-		{"inbound", (*deskDay).inbound},
-		{"abandoned", (*deskDay).noMoreWaiting},
-		{"outbound", (*deskDay).dials},
-		{"outbound_busy", (*deskDay).dialsBusy},
-		{"internal", (*deskDay).dialsAgent},
-		{"held", (*deskDay).holds},
-		{"consult", (*deskDay).asks},
-		{"transferred", (*deskDay).transfers},
-		{"transferred_ringing", (*deskDay).transfersRinging},
-		{"single_step_transfer", (*deskDay).transfersAtOnce},
-		{"conference", (*deskDay).confers},
-		{"single_step_conference", (*deskDay).confersAtOnce},
-		{"alternate", (*deskDay).alternates},
-		{"redirected", (*deskDay).redirects},
-		{"data", (*deskDay).attaches},
-		{"agent", (*deskDay).works},
-		{"supervised", (*deskDay).isSupervised},
+		{"inbound", (*deskDay).inbound, false},
+		{"abandoned", (*deskDay).noMoreWaiting, false},
+		{"outbound", (*deskDay).dials, false},
+		{"outbound_busy", (*deskDay).dialsBusy, false},
+		{"internal", (*deskDay).dialsAgent, false},
+		{"held", (*deskDay).holds, false},
+		{"consult", (*deskDay).asks, false},
+		{"transferred", (*deskDay).transfers, false},
+		{"transferred_ringing", (*deskDay).transfersRinging, false},
+		{"single_step_transfer", (*deskDay).transfersAtOnce, false},
+		{"conference", (*deskDay).confers, false},
+		{"single_step_conference", (*deskDay).confersAtOnce, false},
+		{"alternate", (*deskDay).alternates, false},
+		{"redirected", (*deskDay).redirects, false},
+		{"data", (*deskDay).attaches, false},
+		{"agent", (*deskDay).works, true},
+		{"no_answer", (*deskDay).ringsOut, true},
+		{"supervised", (*deskDay).isSupervised, false},
+		{"supervised_left", (*deskDay).leavesSupervisor, false},
+		{"service", (*deskDay).goesAway, true},
 	}
 }
 
@@ -423,4 +428,43 @@ func (d *deskDay) isSupervised() {
 	ended(d.t, ear)
 	talk(d.t, cust, customerTone, agent, agentTone)
 	d.ends(cust, agent)
+}
+
+// ringsOut is an agent who is ready and lets a call ring out.
+func (d *deskDay) ringsOut() {
+	d.agent("login", "", "")
+	d.agent("ready", "", "")
+	cust := dial(d.t, d.customer, "8000", customerTone)
+	agent := incoming(d.t, d.first, 0)
+	ended(d.t, agent)
+	ended(d.t, cust)
+	d.eventually("the agent is not ready", func() bool { return d.agentOf("5001").State == "NotReady" })
+	d.agent("logout", "", "")
+}
+
+// leavesSupervisor is an agent who is supervised and passes the call on: the supervisor of the agent is left without it.
+func (d *deskDay) leavesSupervisor() {
+	cust, agent := d.answered()
+	d.of.command(d, "5003", "listen-agent", "", "5001")
+	ear := incoming(d.t, d.third, supervisorTone)
+	require.NoError(d.t, ear.WaitTone(soon(d.t), customerTone))
+	d.mine("5003", "Established")
+	d.agent("transfer", "Established", "5002")
+	ended(d.t, agent)
+	ended(d.t, ear)
+	b := incoming(d.t, d.second, secondTone)
+	talk(d.t, cust, customerTone, b, secondTone)
+	d.of.command(d, "5003", "cancel", "", "5001")
+	d.ends(cust, b)
+}
+
+// goesAway is a phone that is unregistered, and comes back.
+func (d *deskDay) goesAway() {
+	require.NoError(d.t, d.second.Unregister(soon(d.t)))
+	d.eventually("5002 is out of service", func() bool {
+		lines := d.of.lines(d.desks[1].since(d.from[1]), true)
+		return len(lines) > 0
+	})
+	require.NoError(d.t, d.second.Register(soon(d.t), time.Minute))
+	d.inService("5002")
 }

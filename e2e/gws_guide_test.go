@@ -44,7 +44,7 @@ func (guideDialect) command(d *deskDay, dn, operation, _, arg string) {
 		if operation == "not-ready" {
 			body = map[string]string{"reason": "lunch"}
 		}
-	case "listen", "coach", "barge-in", "cancel": // the guide has no words for it
+	case "listen", "listen-agent", "coach", "barge-in", "cancel": // the guide has no words for it
 		guideSupervises(d, operation, arg)
 		return
 	}
@@ -53,8 +53,12 @@ func (guideDialect) command(d *deskDay, dn, operation, _, arg string) {
 
 func guideSupervises(d *deskDay, operation, target string) {
 	d.t.Helper()
-	if operation == "listen" {
+	switch operation {
+	case "listen":
 		d.as("boss", http.MethodPost, "/api/v1/monitors", map[string]string{"target": target, "next": "all"}).want(http.StatusCreated)
+		return
+	case "listen-agent":
+		d.as("boss", http.MethodPost, "/api/v1/monitors", map[string]string{"target": target, "next": "all", "scope": "agent"}).want(http.StatusCreated)
 		return
 	}
 	var list struct{ Monitors []supervision }
@@ -95,7 +99,17 @@ func (guideDialect) lines(told []telling, agents bool) []string {
 // The cases of the reference in the dialect of the integration guide.
 func TestGuideCases(t *testing.T) {
 	t.Parallel()
-	deskSteps(t, guideDialect{}, "guide_", cases())
+	deskSteps(t, guideDialect{}, "guide_", append(cases(), deskStep{"mute_transfer", (*deskDay).transfersMute, false}))
+}
+
+// transfersMute is both steps of a transfer in one command: the agent does not talk to whom the call goes.
+func (d *deskDay) transfersMute() {
+	cust, agent := d.answered()
+	d.agent("mute-transfer", "Established", "5002")
+	b := incoming(d.t, d.second, secondTone)
+	talk(d.t, cust, customerTone, b, secondTone)
+	ended(d.t, agent)
+	d.ends(cust, b)
 }
 
 // What the integration guide's page does, and what it must not be able to do.

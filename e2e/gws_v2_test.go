@@ -3,13 +3,17 @@
 package e2e_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,6 +56,8 @@ func (v2Dialect) command(d *deskDay, dn, operation, state, arg string) {
 		post("/api/v2/me/channels/voice", "NotReady_lunch", nil)
 	case "listen":
 		post(device, "ListenIn", object{"phoneNumber": arg})
+	case "listen-agent":
+		post(device, "ListenIn", object{"phoneNumber": arg, "supervisorMonitoringScope": "Agent", "supervisorMonitoringMode": "AllCalls"})
 	case "coach":
 		post(device, "Coach", object{"targetDeviceUri": "/api/v2/devices/" + v2.DeviceID(arg)})
 	case "barge-in":
@@ -135,6 +141,9 @@ func (v2Dialect) lines(told []telling, agents bool) []string {
 		}
 		for _, v := range m.Devices {
 			line = strings.TrimSpace(fmt.Sprintf("%s: %s, %s %s", v.PhoneNumber, v.DeviceState, v.UserState.DisplayName, v.UserState.WorkMode))
+			if m := v.SupervisorMonitoringState; m != nil {
+				line += fmt.Sprintf(", %s %s %s", m.Mode, m.Scope, m.State)
+			}
 		}
 		list = append(list, line)
 	}
@@ -147,10 +156,76 @@ func TestV2Cases(t *testing.T) {
 	deskSteps(t, v2Dialect{}, "v2_", cases())
 }
 
+// A supervisor's operations, by what the own device shows, and what is refused.
+func TestV2Supervises(t *testing.T) {
+	t.Parallel()
+	deskSteps(t, v2Dialect{}, "v2_", []deskStep{{"supervising", (*deskDay).supervises, true}})
+}
+
+func (d *deskDay) supervises() {
+	own, target := "/api/v2/me/devices/"+v2.DeviceID("5003"), v2.DeviceID("5001")
+	refused := func(user, path, body string, status, code int) {
+		d.t.Helper()
+		var reply struct {
+			StatusCode    int
+			StatusMessage string
+		}
+		d.as(user, http.MethodPost, path, `{"operationName": `+body+`}`).want(status).into(&reply)
+		require.Equal(d.t, code, reply.StatusCode, body)
+		require.NotEmpty(d.t, reply.StatusMessage)
+	}
+	for _, operation := range []string{"ListenIn", "Coach", "BargeIn", "CancelSupervisorMonitoring"} {
+		refused("5001", "/api/v2/me/devices/"+target, `"`+operation+`", "phoneNumber": "5002"`, http.StatusForbidden, 5)
+		refused("boss", "/api/v2/me/devices/"+target, `"`+operation+`", "phoneNumber": "5002"`, http.StatusNotFound, 6)
+	}
+	refused("boss", own, `"ListenIn"`, http.StatusBadRequest, 1)
+	refused("boss", own, `"ListenIn", "phoneNumber": "5009"`, http.StatusForbidden, 5)
+	refused("boss", own, `"BargeIn", "targetDeviceUri": "/api/v2/devices/`+v2.DeviceID("5009")+`"`, http.StatusNotFound, 6)
+	refused("boss", own, `"ListenIn", "phoneNumber": "5001", "supervisorMonitoringScope": "All"`, http.StatusBadRequest, 10)
+	refused("boss", own, `"ListenIn", "phoneNumber": "5001", "supervisorMonitoringMode": "Always"`, http.StatusBadRequest, 10)
+	refused("boss", own, `"ListenIn", "phoneNumber": "5003"`, http.StatusBadRequest, 10)
+	refused("boss", own, `"CancelSupervisorMonitoring"`, http.StatusNotFound, 6)
+	shows := func(state string, can ...string) {
+		d.t.Helper()
+		var reply struct {
+			Device struct {
+				Capabilities              []string
+				SupervisorMonitoringState *struct{ State, Mode, Scope, TargetDeviceURI string }
+			}
+		}
+		d.eventually("the device shows "+state, func() bool {
+			d.as("boss", http.MethodGet, own, nil).want(http.StatusOK).into(&reply)
+			m := reply.Device.SupervisorMonitoringState
+			return m == nil && state == "" || m != nil && m.State+" "+m.Mode+" "+m.Scope == state && strings.HasSuffix(m.TargetDeviceURI, target)
+		})
+		require.Subset(d.t, reply.Device.Capabilities, append([]string{"ListenIn", "Coach", "BargeIn"}, can...))
+	}
+
+	shows("")
+	d.of.command(d, "5003", "listen", "", "5001")
+	shows("Waiting ListenIn Call", "CancelSupervisorMonitoring")
+	cust, agent := d.answered()
+	ear := incoming(d.t, d.third, supervisorTone)
+	require.NoError(d.t, ear.WaitTone(soon(d.t), customerTone))
+	shows("Active ListenIn Call", "CancelSupervisorMonitoring")
+	d.of.command(d, "5003", "barge-in", "", "5001")
+	require.NoError(d.t, cust.WaitTone(soon(d.t), supervisorTone))
+	shows("Active BargeIn Call", "CancelSupervisorMonitoring")
+	d.of.command(d, "5003", "coach", "", "5001")
+	require.NoError(d.t, cust.WaitNoTone(soon(d.t), supervisorTone))
+	require.NoError(d.t, agent.WaitTone(soon(d.t), supervisorTone))
+	shows("Active Coach Call", "CancelSupervisorMonitoring")
+	d.of.command(d, "5003", "cancel", "", "5001")
+	ended(d.t, ear)
+	shows("")
+	refused("boss", own, `"CancelSupervisorMonitoring"`, http.StatusNotFound, 6)
+	d.ends(cust, agent)
+}
+
 // What Workspace Web Edition 8.5.202 asks at its start, in its order: with a password once, then with the cookie.
 func TestV2Start(t *testing.T) {
 	t.Parallel()
-	s := newRunning(t, "")
+	s := newRunning(t, "agents: {reasons: [lunch]}\n")
 	s.agentPhone("5001", 0)
 	s.inService("5001")
 	jar, err := cookiejar.New(nil)
@@ -212,6 +287,75 @@ func TestV2Start(t *testing.T) {
 		lines := v2Dialect{}.lines(desk.since(0), true)
 		return len(lines) > 0 && lines[len(lines)-1] == "5001: Active, Ready"
 	})
+}
+
+// What happens while a command of a session is being answered is told to that session after the reply, or 250 ms later, and to
+// others at once. The command's body is kept back, so that the reply can't come before it is wanted.
+func TestV2EventsComeAfterTheReply(t *testing.T) {
+	t.Parallel()
+	s := newRunning(t, "")
+	token := s.token("5001")
+	own := s.agentDesk(v2Dialect{}, "5001")
+	s.mu.Lock()
+	delete(s.tokens, "5001")
+	s.mu.Unlock()
+	twin := s.agentDesk(v2Dialect{}, "5001") // the same agent by another login
+	dnd := map[bool]string{true: "DoNotDisturbOn", false: "DoNotDisturbOff"}
+	on := false
+	happens := func() (ownTold func() bool) {
+		t.Helper()
+		on = !on
+		before, twins := len(own.since(0)), len(twin.since(0))
+		s.as("5001", http.MethodPost, "/api/v2/me/devices/"+v2.DeviceID("5001"), object{"operationName": dnd[on]}).want(http.StatusOK)
+		s.eventually("the other login is told", func() bool { return len(twin.since(0)) > twins })
+		return func() bool { return len(own.since(0)) > before }
+	}
+	for conclusive, round := 0, 0; conclusive < 5; round++ {
+		require.Less(t, round, 100, "the machine never answered within 250 ms")
+		command := s.keptBack(token, `{"operationName": "Sing"}`)
+		began := time.Now()
+		told := happens()
+		for range 3 { // time enough to be told too early
+			s.as("5001", http.MethodGet, "/api/v2/me", nil).want(http.StatusOK)
+		}
+		early := told()
+		if time.Since(began) < 250*time.Millisecond { // else it may have been told, the machine was busy with others
+			require.False(t, early)
+			conclusive++
+		}
+		command()
+		s.eventually("it is told after the reply", told)
+	}
+	command := s.keptBack(token, `{"operationName": "Sing"}`)
+	s.eventually("it is told without a reply", happens())
+	command()
+}
+
+// keptBack sends a command without its body, and returns when the server is at work on it. What it gives sends the body and takes the
+// reply.
+func (s *system) keptBack(token, body string) (finish func()) {
+	s.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(s.t.Context(), "tcp", s.http)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(s.t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	_, err = fmt.Fprintf(conn, "POST /api/v2/me HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", s.http, token, len(body))
+	require.NoError(s.t, err)
+	replies := bufio.NewReader(conn)
+	interim, err := http.ReadResponse(replies, nil)
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusContinue, interim.StatusCode)
+	require.NoError(s.t, interim.Body.Close())
+	return func() {
+		s.t.Helper()
+		_, err := io.WriteString(conn, body)
+		require.NoError(s.t, err)
+		reply, err := http.ReadResponse(replies, nil)
+		require.NoError(s.t, err)
+		require.Equal(s.t, http.StatusBadRequest, reply.StatusCode)
+		require.NoError(s.t, reply.Body.Close())
+		require.NoError(s.t, conn.Close())
+	}
 }
 
 // Who does not own a call or device learns nothing of it, and a desktop that is broken gets an answer that it knows.

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"time"
 
 	"sidecar/access"
+	"sidecar/agent"
 	"sidecar/api"
 	"sidecar/auth"
+	"sidecar/bridge"
+	"sidecar/config"
 	"sidecar/cti/gws"
 	"sidecar/cti/gws/v2"
 )
@@ -38,6 +43,7 @@ func (d *daemon) buildDesktops() error {
 
 	eight, err := v2.New(v2.Options{
 		Access: d.desktops.access, Sessions: d.sessionOptions(), REST: d.rest(nil), Annex: annex, Reasons: d.cfg.Agents.Reasons, Version: version,
+		NoAnswer: noAnswer(d.cfg), WrapUp: wrapUp(d.cfg.Agents),
 	})
 	if err != nil {
 		return err
@@ -57,6 +63,28 @@ func (d *daemon) buildDesktops() error {
 // annex are the options that a SIP Server would have for a DN of ours.
 func annex(string) map[string]string {
 	return map[string]string{"contact": "*", "sip-cti-control": "talk,hold", "refer-enabled": "false"}
+}
+
+// noAnswer is what desktops are told of a call that nobody answers. A queue may let its calls ring for another time: then none is told.
+func noAnswer(cfg *config.Config) v2.NoAnswer {
+	out := v2.NoAnswer{After: cfg.Calls.RingTimeout, Action: agentPolicy(cfg.Agents).NoAnswer}
+	for _, q := range cfg.Queues {
+		if q.RingTimeout != out.After {
+			out.After = 0
+		}
+	}
+	return out
+}
+
+// wrapUp is how long after-call work is after a call of a kind, for who does not end it by hand.
+func wrapUp(c config.Agents) func(bridge.CallType) time.Duration {
+	policy := agentPolicy(c)
+	return func(kind bridge.CallType) time.Duration {
+		if slices.Contains(policy.WrapUpKinds, agent.CallKind(kind)) {
+			return policy.WrapUp
+		}
+		return 0
+	}
 }
 
 // sessionOptions are the same for all dialects.

@@ -70,7 +70,7 @@ func TestActive(t *testing.T) {
 		}
 		for verb, tiers := range rules() {
 			var want []string
-			for _, tier := range strings.Fields(tiers) {
+			for tier := range strings.FieldsSeq(tiers) {
 				for i, letter := range letters {
 					if strings.ContainsRune(tier, letter) {
 						want = append(want, string('A'+rune(i)))

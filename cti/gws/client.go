@@ -33,21 +33,21 @@ func newClient(of *Sessions, s *bayeux.Session, m *Member) *client {
 }
 
 // subscribe starts the events of a channel, anew if they were under way: a client that subscribes again wants to know how
-// things stand. A cursor counts for the first subscription only.
+// things stand, or, of a stream without a snapshot, misses nothing by it. A cursor counts for the first subscription only.
 func (c *client) subscribe(channel string, stream Stream) error {
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	if c.closed {
 		return bayeux.ErrClosed
 	}
-	again := false
+	since, named := c.ext.cursorFor(channel)
 	if old := c.pumps[channel]; old != nil {
 		old.close()
-		again = true
+		since, named = old.last, !stream.Snapshot && stream.Begin == nil && !old.left
 	}
 	p := &pump{client: c, channel: channel, stream: stream}
 	p.begin = func() error { return p.start(false) }
-	if since, named := c.ext.cursorFor(channel); named && !again {
+	if named {
 		p.begin = func() error { return p.resume(since) }
 	}
 	err := p.begin()
@@ -87,6 +87,7 @@ type pump struct {
 	begin func() error // what run does first if it was not done
 	sub   *cti.Subscription
 	last  cti.Cursor // of the last event delivered
+	left  bool       // the client has unsubscribed
 
 	encode func(e *cti.Event) []any // nil: the event's own JSON
 }
@@ -210,7 +211,7 @@ func (p *pump) run(ctx context.Context) {
 	for {
 		entries, err := p.sub.Next(ctx)
 		if err == nil {
-			if !p.session().Subscribed(p.channel) {
+			if p.left = !p.session().Subscribed(p.channel); p.left {
 				return
 			}
 			p.client.of.holds.wait(ctx, p.client.member.Token())

@@ -2,6 +2,7 @@ package gws
 
 import (
 	"context"
+	"slices"
 
 	"sidecar/cti"
 	"sidecar/cti/bayeux"
@@ -11,8 +12,11 @@ import (
 type Dialect struct {
 	Name    string // for logs and errors
 	Streams map[string]Stream
+	// Patterns are those that may be subscribed to. They give the streams that they cover; all else that a pattern covers must be
+	// everybody's to see.
+	Patterns []string
 
-	// Subscribe decides on the channels that are none of Streams, as patterns never are; nil: there are no others. A
+	// Subscribe decides on the channels that are none of Streams, and never on patterns; nil: there are no others. A
 	// *bayeux.DeniedError chooses the words of the refusal.
 	Subscribe func(m *Member, channel string) error
 	// Publish decides whether a client may send to a channel; nil: it goes one way.
@@ -40,4 +44,16 @@ type Stream struct {
 func (d *Dialect) stream(channel string) (Stream, bool) {
 	s, ok := d.Streams[channel]
 	return s, ok
+}
+
+// covered are the channels of streams that a subscription is about.
+func (d *Dialect) covered(subscription string) []string {
+	var names []string
+	for name := range d.Streams {
+		if bayeux.Covers(subscription, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

@@ -1,6 +1,7 @@
 package gws_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sidecar/bridge"
+	"sidecar/cti"
 	"sidecar/cti/gws"
 )
 
@@ -139,5 +141,36 @@ func TestEventsDoNotWaitForever(t *testing.T) {
 		o.hold(t, func() {})
 		require.Equal(t, []string{"own"}, o.soFar())
 		o.wg.Wait()
+	})
+}
+
+// Who subscribes again to a stream without a snapshot, while events wait for a reply, loses none of them and gets none twice.
+func TestSubscribeAgainWhileEventsWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
+		sessions, err := gws.NewSessions(gws.Options{Feed: r.feed, Snapshot: r.stand, Auth: r.people}, gws.Dialect{
+			Name: "plain", Streams: map[string]gws.Stream{"/plain": {Topic: cti.TopicAgent}},
+		})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, sessions.Close(context.WithoutCancel(t.Context()))) }()
+		d := virtual(t, r, "agent1")
+		d.http.Transport = direct{sessions}
+		d.start(nil, "/plain")
+		sessions.Answering(httptest.NewRecorder(), "agent1", func() {
+			for n := range 3 {
+				r.happen(n+1, "5001", bridge.EventHeld, bridge.PartyHeld)
+				synctest.Wait()
+			}
+			require.True(t, d.subscribe("/plain").ok())
+		})
+		synctest.Wait()
+		_, reply := d.connect()
+		require.True(t, reply.ok())
+		var ids []string
+		for _, m := range d.inbox {
+			ids = append(ids, m.event(t).ID)
+		}
+		require.Equal(t, []string{"5001-1", "5001-3", "5001-5"}, ids)
 	})
 }

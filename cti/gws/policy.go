@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"sidecar/access"
@@ -102,8 +103,12 @@ func (p *policy) check(ctx context.Context, m *Member, token string) error {
 	return nil
 }
 
-// Subscribe allows the dialect's channels by name. A pattern would take in other pages' channels, and those that come later.
+// Subscribe allows the dialect's channels by name, and its patterns. Any other would take in other pages' channels, and those that come
+// later.
 func (p *policy) Subscribe(_ context.Context, who bayeux.Principal, channel string) error {
+	if slices.Contains(p.dialect.Patterns, channel) {
+		return nil
+	}
 	if bayeux.IsWild(channel) {
 		return &bayeux.DeniedError{Reason: "subscribe to channels by name, not by pattern", Err: errChannel}
 	}

@@ -238,13 +238,11 @@ func (s *Sessions) onSubscribe(session *bayeux.Session, channel string) {
 	if s.dialect.OnSubscribe != nil {
 		s.dialect.OnSubscribe(session, c.member, channel)
 	}
-	stream, ok := s.dialect.stream(channel)
-	if !ok {
-		return
-	}
-	err := c.subscribe(channel, stream)
-	if err != nil && !errors.Is(err, bayeux.ErrClosed) {
-		s.opts.Logger.Warn("subscription can't be served", "session", session.Ref(), "channel", channel, "error", err)
+	for _, name := range s.dialect.covered(channel) {
+		err := c.subscribe(name, s.dialect.Streams[name])
+		if err != nil && !errors.Is(err, bayeux.ErrClosed) {
+			s.opts.Logger.Warn("subscription can't be served", "session", session.Ref(), "channel", name, "error", err)
+		}
 	}
 }
 

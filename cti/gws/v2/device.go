@@ -74,7 +74,7 @@ func standingAt(e *cti.Event) standing {
 
 func (s *Server) deviceOf(p auth.Principal, at standing) device {
 	d := device{
-		link: deviceLink(at.number), ID: DeviceID(at.number), DeviceState: "Inactive", UserState: stateOf(at.state, at.mode, at.reason), PhoneNumber: at.number,
+		link: deviceLink(at.number), ID: DeviceID(at.number), DeviceState: "Inactive", UserState: s.stateOf(at.state, at.mode, at.reason), PhoneNumber: at.number,
 		TelephonyNetwork: "Private", DoNotDisturb: "Off", ForwardTo: at.forward, Capabilities: []string{"DoNotDisturbOn"}, Channels: []string{channelVoice},
 	}
 	if at.inService {

@@ -13,13 +13,19 @@ import (
 // Base is where the API begins.
 const Base = "/api/v2"
 
-// The notification channels. The last three are silent: users, services and the user's own data have no changes here.
+// The notification channels. All but the first two are silent: the second two tell of changed passwords, and there is no operation
+// that changes one; servers behind us that could be out of service, and work bins, there are none.
 const (
-	ChannelCalls    = "/v2/me/calls"
-	ChannelDevices  = "/v2/me/devices"
-	ChannelMe       = "/v2/me"
-	ChannelUsers    = "/v2/users"
-	ChannelServices = "/notifications/services"
+	ChannelCalls      = "/v2/me/calls"
+	ChannelDevices    = "/v2/me/devices"
+	ChannelMe         = "/v2/me"
+	ChannelUsers      = "/v2/users"
+	ChannelServices   = "/notifications/services"
+	ChannelMyWorkbins = "/v2/me/workbins"
+	ChannelWorkbins   = "/v2/workbins"
+
+	// PatternMe is what many desktops subscribe to in place of each channel.
+	PatternMe = "/v2/me/*"
 )
 
 // guid is the same for the same name at every start and in every sidecar: desktops keep the ids of devices.

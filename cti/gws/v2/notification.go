@@ -3,6 +3,7 @@ package v2
 import (
 	"time"
 
+	"sidecar/agent"
 	"sidecar/bridge"
 	"sidecar/cti"
 	"sidecar/cti/gws"
@@ -24,11 +25,16 @@ type callMessage struct {
 	Metrics          metrics         `json:"metrics"`
 }
 
-// callExtensions go with the beginning and the answer of a call.
+// callExtensions go with the beginning, the answer and the end of a call.
 type callExtensions struct {
-	BusinessCall        string `json:"BusinessCall"` // 1: with somebody outside
-	OriginationDN       string `json:"OriginationDN,omitempty"`
-	OriginationLocation string `json:"OriginationDN_location,omitempty"`
+	BusinessCall int `json:"BusinessCall"` // 1: with somebody outside
+
+	// Of a call that rings.
+	OriginationDN   string `json:"OriginationDN,omitempty"`
+	NoAnswerTimeout int    `json:"NO_ANSWER_TIMEOUT,omitempty"` // seconds
+	NoAnswerAction  string `json:"NO_ANSWER_ACTION,omitempty"`  // notready, logout, none
+
+	WrapUpTime *int `json:"WrapUpTime,omitempty"` // seconds; of a call that was answered
 }
 
 type deviceMessage struct {
@@ -79,10 +85,35 @@ func (s *Server) encodeCall(_ *gws.Member, e *cti.Event) []any {
 		MessageType: messageCall, NotificationType: notificationOf(bridge.EventKind(e.Name)), PhoneNumber: string(e.DN), Call: s.callOf(e), Metrics: metricsOf(e),
 	}
 	switch bridge.EventKind(e.Name) {
-	case bridge.EventRinging, bridge.EventDialing, bridge.EventEstablished:
-		m.Extensions = extensionsOf(e)
+	case bridge.EventRinging, bridge.EventDialing, bridge.EventEstablished, bridge.EventReleased, bridge.EventAbandoned:
+		m.Extensions = s.extensionsOf(e)
+	}
+	if former, ok := s.formerCall(e); ok {
+		return []any{m, former}
 	}
 	return []any{m}
+}
+
+// formerCall tells a device that the consult call it was in is over, after it was told of the call which that has become a part of:
+// who takes the new one for the old by its previousConnId finds nothing to end, and who knows calls by their ids keeps no dead one.
+// The call's id is in what the device that completed the transfer or conference was told. Nothing is known of calls long ago.
+func (s *Server) formerCall(e *cti.Event) (callMessage, bool) {
+	previous := e.Attributes.PreviousConnID
+	if e.Name != string(bridge.EventPartyChanged) || previous == 0 || previous == e.Call.ConnID || previous == e.Call.ParentConnID {
+		return callMessage{}, false
+	}
+	ended := s.o.Sessions.Feed.Ended(e.Time.Add(-time.Minute), func(end *cti.Event) bool { return end.Call != nil && end.Call.ConnID == previous })
+	if len(ended) == 0 {
+		return callMessage{}, false
+	}
+	end := ended[0].Event
+	over := *end.Call
+	over.State, over.Participants, over.Capabilities = cti.StateReleased, nil, nil
+	end.Call, end.DN, end.Attributes.PreviousConnID, end.Attributes.ThisDNRole = &over, e.DN, over.ParentConnID, e.Attributes.ThisDNRole
+	return callMessage{
+		MessageType: messageCall, NotificationType: notificationOf(bridge.EventReleased), PhoneNumber: string(e.DN), Call: s.callOf(&end),
+		Extensions: &callExtensions{}, Metrics: metricsOf(e),
+	}, true
 }
 
 // notificationOf says what about a call has changed.
@@ -99,13 +130,24 @@ func notificationOf(kind bridge.EventKind) string {
 	}
 }
 
-func extensionsOf(e *cti.Event) *callExtensions {
-	x := &callExtensions{BusinessCall: "0"}
+func (s *Server) extensionsOf(e *cti.Event) *callExtensions {
+	x := &callExtensions{}
 	if e.Call.Type == bridge.CallInbound || e.Call.Type == bridge.CallOutbound {
-		x.BusinessCall = "1"
+		x.BusinessCall = 1
 	}
-	if e.Name == string(bridge.EventRinging) {
-		x.OriginationDN = e.Call.ANI
+	if e.Attributes.ThisDNRole == bridge.RoleObserver { // to supervise is no work of an agent
+		return x
+	}
+	switch bridge.EventKind(e.Name) {
+	case bridge.EventRinging:
+		x.OriginationDN, x.NoAnswerTimeout = e.Call.ANI, int(s.o.NoAnswer.After.Seconds())
+		x.NoAnswerAction = map[agent.State]string{agent.NotReady: "notready", agent.LoggedOut: "logout", "": "none"}[s.o.NoAnswer.Action]
+	case bridge.EventEstablished:
+		seconds := 0
+		if s.o.WrapUp != nil {
+			seconds = int(s.o.WrapUp(e.Call.Type).Seconds())
+		}
+		x.WrapUpTime = &seconds
 	}
 	return x
 }
@@ -136,7 +178,7 @@ func (s *Server) encodeDevice(m *gws.Member, e *cti.Event) []any {
 // monitoring reports whether the event changes what its DN supervises.
 func monitoring(e *cti.Event) bool {
 	switch bridge.EventKind(e.Name) {
-	case bridge.EventPrivateInfo, bridge.EventMonitoringNextCall, bridge.EventMonitoringCancelled:
+	case bridge.EventMonitoringNextCall, bridge.EventMonitoringCancelled:
 		return true
 	}
 	return e.Attributes.ThisDNRole == bridge.RoleObserver

@@ -89,12 +89,13 @@ type service struct {
 	link
 
 	ID    string `json:"id"`
+	Name  string `json:"name"`
 	Type  string `json:"type"`
 	State string `json:"state"`
 }
 
 func (s *Server) services(r *gws.Request) (any, error) {
-	all := []service{{link: link{URI: Base + "/services/voice", Path: "/services/voice"}, ID: "voice", Type: "voice", State: "Available"}}
+	all := []service{{link: link{URI: Base + "/services/voice", Path: "/services/voice"}, ID: "voice", Name: "sidecar", Type: "Voice", State: "Available"}}
 	return listOf(r, all, func(s service) string { return s.URI }), nil
 }
 

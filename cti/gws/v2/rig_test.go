@@ -297,7 +297,10 @@ func newRig(t testing.TB) *rig {
 		REST: gws.REST{
 			Logins: logins, Log: log, Cookie: func(l access.Login, _ *http.Request) *http.Cookie { return auth.SessionCookie(l.Token, false) },
 		},
-		Reasons: []string{"lunch"}, Version: "test",
+		Reasons: []string{"lunch"}, Version: "test", NoAnswer: v2.NoAnswer{After: 20 * time.Second, Action: agent.NotReady},
+		WrapUp: func(kind bridge.CallType) time.Duration {
+			return map[bridge.CallType]time.Duration{bridge.CallInbound: 30 * time.Second}[kind]
+		},
 	})
 	require.NoError(t, err)
 	mux := http.NewServeMux()
@@ -308,7 +311,7 @@ func newRig(t testing.TB) *rig {
 	outer.Handle("/api/v2/notifications/", server.Notifications())
 	host := httptest.NewServer(outer)
 	t.Cleanup(func() {
-		require.NoError(t, server.Close(context.WithoutCancel(ctx)))
+		require.NoError(t, server.Notifications().Close(context.WithoutCancel(ctx)))
 		host.Close()
 	})
 	r.url = host.URL

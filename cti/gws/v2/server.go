@@ -1,12 +1,13 @@
 package v2
 
 import (
-	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"sidecar/access"
 	"sidecar/agent"
+	"sidecar/bridge"
 	"sidecar/cti"
 	"sidecar/cti/bayeux"
 	"sidecar/cti/gws"
@@ -19,7 +20,15 @@ type Options struct {
 	REST     gws.REST                          // Sessions and Refuse are made here
 	Annex    func(dn string) map[string]string // what a SIP Server would have as the options of the DN's switch; nil: nothing
 	Reasons  []string                          // for being not ready
+	NoAnswer NoAnswer
+	WrapUp   func(bridge.CallType) time.Duration // after-call work after such a call; nil: none
 	Version  string
+}
+
+// NoAnswer is what becomes of an agent who lets a call ring out.
+type NoAnswer struct {
+	After  time.Duration // how long it rings; 0: not always as long
+	Action agent.State   // NotReady, LoggedOut, or empty: nothing
 }
 
 // Server is the dialect.
@@ -30,7 +39,7 @@ type Server struct {
 	rest     gws.REST
 }
 
-// New starts the dialect; Close ends it.
+// New starts the dialect; closing its Notifications ends it.
 func New(o Options) (*Server, error) {
 	s := &Server{o: o, rest: o.REST}
 	sessions, err := gws.NewSessions(o.Sessions, gws.Dialect{
@@ -39,6 +48,7 @@ func New(o Options) (*Server, error) {
 			ChannelCalls:   {Topic: cti.TopicAgent, Own: true, Encode: s.encodeCall},
 			ChannelDevices: {Topic: cti.TopicAgent, Own: true, Encode: s.encodeDevice},
 		},
+		Patterns:  []string{PatternMe},
 		Subscribe: allow,
 	})
 	if err != nil {
@@ -52,7 +62,7 @@ func New(o Options) (*Server, error) {
 // allow lets desktops subscribe to the channels on which nothing comes here.
 func allow(_ *gws.Member, channel string) error {
 	switch channel {
-	case ChannelMe, ChannelUsers, ChannelServices:
+	case ChannelMe, ChannelUsers, ChannelServices, ChannelMyWorkbins, ChannelWorkbins:
 		return nil
 	}
 	return &bayeux.DeniedError{Reason: "there is no such channel", Err: errNotFound}
@@ -60,14 +70,6 @@ func allow(_ *gws.Member, channel string) error {
 
 // Notifications is the Bayeux server: mount it on /api/v2/notifications and on the same with a slash.
 func (s *Server) Notifications() *gws.Sessions { return s.sessions }
-
-// Close ends the sessions.
-func (s *Server) Close(ctx context.Context) error {
-	if err := s.sessions.Close(ctx); err != nil {
-		return fmt.Errorf("notifications: %w", err)
-	}
-	return nil
-}
 
 // Mount adds the API to a mux. What nothing else there answers below /api/v2/ and /internal-api/ is not found.
 func (s *Server) Mount(mux *http.ServeMux) {

@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"slices"
 	"strings"
 
 	"sidecar/agent"
@@ -46,9 +47,9 @@ func (s *Server) agentStates() []agentState {
 
 func reasonID(reason string) string { return strings.ToUpper(guid("state", reason)) }
 
-// stateOf is the state of an agent. Not ready without a reason is one state, whether it was asked for as such or as AuxWork: for the
-// switch both are the same.
-func stateOf(state agent.State, mode agent.WorkMode, reason string) userState {
+// stateOf is the state of an agent. A reason that is none of the configuration's, such as that of who let a call ring out, leads to no
+// state that a desktop knows: then the work mode tells which one it is, and the reason is shown.
+func (s *Server) stateOf(state agent.State, mode agent.WorkMode, reason string) userState {
 	switch state {
 	case agent.Ready:
 		return userState{ID: idReady, DisplayName: "Ready", State: "Ready"}
@@ -56,8 +57,14 @@ func stateOf(state agent.State, mode agent.WorkMode, reason string) userState {
 		return userState{ID: idAfterCallWork, DisplayName: "After Call Work", State: "NotReady", WorkMode: agent.ModeAfterCallWork}
 	case agent.NotReady:
 		out := userState{ID: idNotReady, DisplayName: "Not Ready", State: "NotReady", WorkMode: mode, Reason: reason}
+		if mode == agent.AuxWork {
+			out.ID, out.DisplayName = idAuxWork, "Auxiliary Work"
+		}
 		if reason != "" {
-			out.ID, out.DisplayName = reasonID(reason), "Not Ready - "+reason
+			out.DisplayName = "Not Ready - " + reason
+		}
+		if slices.Contains(s.o.Reasons, reason) {
+			out.ID = reasonID(reason)
 		}
 		return out
 	case agent.LoggedOut:
@@ -71,7 +78,7 @@ func (s *Server) stateCommand(o *operation) (agent.Command, error) {
 	case "Ready":
 		return agent.Command{Verb: agent.VerbReady}, nil
 	case "NotReady":
-		return agent.Command{Verb: agent.VerbNotReady, Reason: o.Reason}, nil
+		return agent.Command{Verb: agent.VerbNotReady, Mode: agent.ModeUnknown, Reason: o.Reason}, nil
 	case "AuxWork":
 		return agent.Command{Verb: agent.VerbNotReady, Mode: agent.AuxWork, Reason: o.Reason}, nil
 	case "AfterCallWork":

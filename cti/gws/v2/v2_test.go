@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,22 +63,41 @@ func TestAgentStates(t *testing.T) {
 	r := newRig(t)
 	d := r.desktop("5001")
 	d.post("/api/v2/me", `{"operationName": "StartContactCenterSession"}`, 200, 0)
-	for _, c := range []struct{ operation, state, display, mode string }{
-		{"Ready", "Ready", "Ready", ""},
-		{"NotReady", "NotReady", "Not Ready", "AuxWork"},
-		{"AfterCallWork", "NotReady", "After Call Work", "AfterCallWork"},
-		{"NotReady_lunch", "NotReady", "Not Ready - lunch", "AuxWork"},
-		{"Offline", "LoggedOut", "Offline", ""},
-	} {
-		d.post("/api/v2/me/channels/voice", `{"operationName": "`+c.operation+`"}`, 200, 0)
+	state := func() map[string]any {
 		device, _ := d.get("/api/v2/me/devices/"+v2.DeviceID("5001"), 200)["device"].(map[string]any)
 		state, _ := device["userState"].(map[string]any)
-		require.Equal(t, c.state, state["state"], c.operation)
-		require.Equal(t, c.display, state["displayName"], c.operation)
-		if c.mode != "" {
-			require.Equal(t, c.mode, state["workMode"], c.operation)
+		return state
+	}
+	offered := map[any]any{} // state ids by operation
+	resources, _ := d.get("/internal-api/me/settings", 200)["resources"].(map[string]any)
+	states, _ := resources["agentStates"].([]any)
+	for _, s := range states {
+		one, _ := s.(map[string]any)
+		offered[one["operationName"]] = one["id"]
+	}
+	require.Equal(t, "Auxiliary Work", state()["displayName"], "after a login, as T-Server has it")
+	for _, c := range []struct{ operation, id, state, display, mode string }{
+		{"Ready", "9430250E-0A1B-421F-B372-F29E69366DED", "Ready", "Ready", ""},
+		{"NotReady", "900D55CC-2BB0-431F-8BF9-D3525B383BE6", "NotReady", "Not Ready", ""},
+		{"AuxWork", "2B36138D-C564-4562-A8CB-3C32D564F296", "NotReady", "Auxiliary Work", "AuxWork"},
+		{"AfterCallWork", "D3663509-3D82-4DD3-A82E-2EA8EFA02AEF", "NotReady", "After Call Work", "AfterCallWork"},
+		{"NotReady_lunch", "", "NotReady", "Not Ready - lunch", "AuxWork"},
+		{"NotReady", "900D55CC-2BB0-431F-8BF9-D3525B383BE6", "NotReady", "Not Ready", ""},
+		{"Offline", "0F7F5003-EF26-4D13-A6Ef-D0C7EC819BEB", "LoggedOut", "Offline", ""},
+	} {
+		d.post("/api/v2/me/channels/voice", `{"operationName": "`+c.operation+`"}`, 200, 0)
+		got := state()
+		require.Equal(t, c.state, got["state"], c.operation)
+		require.Equal(t, c.display, got["displayName"], c.operation)
+		if c.mode == "" {
+			require.NotContains(t, got, "workMode", c.operation)
+		} else {
+			require.Equal(t, c.mode, got["workMode"], c.operation)
 		}
-		require.NotEmpty(t, state["id"])
+		if c.id != "" {
+			require.Equal(t, c.id, got["id"], c.operation)
+		}
+		require.Equal(t, offered[c.operation], got["id"], "a state that the desktop knows")
 	}
 	d.post("/api/v2/me/channels/voice", `{"operationName": "Ready"}`, 409, 2)
 	d.post("/api/v2/me/channels/voice", `{"operationName": "Sing"}`, 400, 10)
@@ -208,7 +228,7 @@ func TestRefusals(t *testing.T) {
 	d.post(at, `{"operationName": "Hold"}`, 403, 20)
 
 	d = r.desktop("5001").connect()
-	for _, channel := range []string{"/v2/me/*", "/**", "/v2/users/5002/calls", "/user/agent/events"} {
+	for _, channel := range []string{"/v2/me/**", "/v2/*", "/v2/**", "/**", "/v2/users/5002/calls", "/user/agent/events"} {
 		replies := d.bayeux(map[string]any{"channel": "/meta/subscribe", "subscription": channel})
 		require.False(t, *replies[0].Successful, channel)
 		require.True(t, strings.HasPrefix(replies[0].Error, "403:"), replies[0].Error)
@@ -229,7 +249,7 @@ func TestCallNotifications(t *testing.T) {
 	r.happens(1, bridge.EventRinging, ringing)
 	m := d.told(1)[0].Data
 	require.Equal(t, "CallStateChangeMessage StatusChange 5001", m.MessageType+" "+m.NotificationType+" "+m.PhoneNumber)
-	require.Equal(t, map[string]any{"BusinessCall": "1", "OriginationDN": "030123"}, m.Extensions)
+	require.Equal(t, map[string]any{"BusinessCall": 1.0, "OriginationDN": "030123", "NO_ANSWER_TIMEOUT": 20.0, "NO_ANSWER_ACTION": "notready"}, m.Extensions)
 	shown, _ := d.get("/api/v2/me/calls/C", 200)["call"].(map[string]any)
 	delete(shown, "duration")
 	delete(m.Call, "duration")
@@ -245,19 +265,21 @@ func TestCallNotifications(t *testing.T) {
 	}
 	talking := inbound("C", "5001", bridge.PartyEstablished, bridge.CanHold, bridge.CanMuteOff)
 	for i, c := range []struct {
-		kind bridge.EventKind
-		want string
+		kind       bridge.EventKind
+		want       string
+		extensions map[string]any
 	}{
-		{bridge.EventEstablished, "StatusChange"},
-		{bridge.EventAttachedDataChanged, "AttachedDataChanged"},
-		{bridge.EventPartyAdded, "ParticipantsUpdated"},
-		{bridge.EventRecordingChanged, "CallRecordingStateChange"},
-		{bridge.EventReleased, "StatusChange"},
+		{bridge.EventEstablished, "StatusChange", map[string]any{"BusinessCall": 1.0, "WrapUpTime": 30.0}},
+		{bridge.EventAttachedDataChanged, "AttachedDataChanged", nil},
+		{bridge.EventPartyAdded, "ParticipantsUpdated", nil},
+		{bridge.EventRecordingChanged, "CallRecordingStateChange", nil},
+		{bridge.EventReleased, "StatusChange", map[string]any{"BusinessCall": 1.0}},
 	} {
 		r.happens(i+2, c.kind, talking)
 		m = d.told(1)[0].Data
 		require.Equal(t, c.want, m.NotificationType, c.kind)
 		require.Equal(t, "On", m.Call["mute"])
+		require.Equal(t, c.extensions, m.Extensions, c.kind)
 	}
 	r.happens(9, bridge.EventError, talking)
 	require.Equal(t, "ErrorMessage", d.told(1)[0].Data.MessageType)
@@ -287,4 +309,75 @@ func TestSupervision(t *testing.T) {
 	d.post(at, `{"operationName": "BargeIn", "phoneNumber": "5002", "supervisorMonitoringScope": "Agent", "supervisorMonitoringMode": "NextCall"}`, 200, 0)
 	d.post(at, `{"operationName": "CancelSupervisorMonitoring", "phoneNumber": "5001"}`, 200, 0)
 	require.Equal(t, []string{"switch coach M ", "monitor connect agent one 5002 5010", "stop M "}, r.board.done[1:])
+}
+
+// Desktops subscribe to a pattern in place of each channel. It gives what is the agent's own, each once, and nothing else.
+func TestPattern(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("5001").connect(v2.PatternMe)
+	r.happens(1, bridge.EventRinging, inbound("F", "5002", bridge.PartyRinging))
+	r.happens(2, bridge.EventRinging, inbound("C", "5001", bridge.PartyRinging))
+	m := d.told(1)
+	require.Len(t, m, 1)
+	require.Equal(t, v2.ChannelCalls+" 5001", m[0].Channel+" "+m[0].Data.PhoneNumber)
+	d.post("/api/v2/me/devices/"+v2.DeviceID("5001"), `{"operationName": "DoNotDisturbOn"}`, 200, 0)
+	require.Equal(t, v2.ChannelDevices, d.told(1)[0].Channel)
+
+	r.happens(3, bridge.EventEstablished, inbound("C", "5001", bridge.PartyEstablished))
+	replies := d.bayeux(map[string]any{"channel": "/meta/subscribe", "subscription": v2.ChannelCalls})
+	require.True(t, *replies[0].Successful)
+	r.happens(4, bridge.EventHeld, inbound("C", "5001", bridge.PartyHeld))
+	var states []any
+	for len(states) < 2 {
+		for _, n := range d.told(1) {
+			states = append(states, n.Data.Call["state"])
+		}
+	}
+	require.Equal(t, []any{"Established", "Held"}, states, "the channel's own subscription brings nothing twice, and loses nothing")
+
+	replies = d.bayeux(map[string]any{"channel": "/meta/unsubscribe", "subscription": v2.PatternMe},
+		map[string]any{"channel": "/meta/unsubscribe", "subscription": v2.ChannelCalls})
+	require.True(t, *replies[0].Successful && *replies[1].Successful)
+	before := r.feed.Head().Seq
+	r.happens(5, bridge.EventReleased, inbound("C", "5001", bridge.PartyReleased))
+	require.Eventually(t, func() bool { return r.feed.Head().Seq > before }, time.Minute, time.Millisecond)
+	require.True(t, *d.bayeux(map[string]any{"channel": "/meta/subscribe", "subscription": v2.PatternMe})[0].Successful)
+	r.happens(6, bridge.EventRinging, inbound("D", "5001", bridge.PartyRinging))
+	require.Equal(t, "D", d.told(1)[0].Data.Call["id"], "what happened while it was not subscribed is not told")
+}
+
+// The third party's call becomes another one when a transfer is completed: the desktop is told of that first, and then that the
+// consult call is over, so that it can take the one for the other, and does not keep it either.
+func TestFormerCall(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("5001").connect(v2.ChannelCalls)
+	consult := inbound("CONSULT", "5001", bridge.PartyEstablished, bridge.CanHold)
+	consult.ConnID, consult.Parent, consult.Type = 0x2b, 0x1a, bridge.CallConsult
+	r.happens(1, bridge.EventEstablished, consult)
+	require.Equal(t, "CONSULT", d.told(1)[0].Data.Call["id"])
+
+	asker := consult
+	asker.Parties = []bridge.PartyView{consult.Parties[1], {ID: 3, DN: "5002", Number: "5002", Role: bridge.RoleOrigination, State: bridge.PartyReleased}}
+	r.happens(2, bridge.EventReleased, asker)
+	first := inbound("FIRST", "5001", bridge.PartyEstablished, bridge.CanHold)
+	r.feed.PublishCall(bridge.Event{
+		ID: "FIRST-1", N: 1, Kind: bridge.EventPartyChanged, Call: first, This: first.Parties[1], Other: first.Parties[0], PreviousConnID: 0x2b,
+		CallState: bridge.CallStateTransferred, Audience: []bridge.DN{"5001"}, Time: time.Now(),
+	})
+	told := d.told(2)
+	require.Len(t, told, 2)
+	for i, want := range []map[string]any{
+		{"id": "FIRST", "callUuid": "FIRST", "connId": "000000000000001a", "previousConnId": "000000000000002b", "state": "Established", "callType": "Inbound"},
+		{"id": "CONSULT", "callUuid": "CONSULT", "connId": "000000000000002b", "state": "Released", "callType": "Consult", "uri": "/api/v2/me/calls/CONSULT",
+			"deviceUri": "/api/v2/me/devices/" + v2.DeviceID("5001"), "capabilities": []any{}, "participants": []any{}},
+	} {
+		for field, value := range want {
+			require.Equal(t, value, told[i].Data.Call[field], field)
+		}
+	}
+	require.Equal(t, "ParticipantsUpdated 5001, StatusChange 5001", told[0].Data.NotificationType+" "+told[0].Data.PhoneNumber+", "+
+		told[1].Data.NotificationType+" "+told[1].Data.PhoneNumber)
+	require.NotContains(t, told[1].Data.Call, "previousConnId")
 }

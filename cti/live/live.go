@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,19 +17,22 @@ import (
 
 // Store is where sidecars tell each other. Its methods may be called from several goroutines.
 type Store interface {
-	// Put writes entries of this sidecar, in order; an entry without a value goes.
+	// Put writes entries of this sidecar, in order; an entry without a value goes. After an error, and when the store had to be
+	// made anew, which is one, all there is is written again.
 	Put(ctx context.Context, entries []Entry) error
 	// Watch hands over the entries of all sidecars, then every change in the order of writing, until ctx ends or something
-	// fails. The first call of take has all there are.
+	// fails. The first call of take has all there are. What the store removes by itself is a change too.
 	Watch(ctx context.Context, take func([]Entry)) error
 }
 
 // Entry is a call, a DN, or the sign of life of a sidecar.
 type Entry struct {
-	Node  string
-	Kind  Kind
-	ID    string // of call or DN
-	Value []byte // JSON; none: it is gone
+	Node    string
+	Kind    Kind
+	ID      string        // of call or DN
+	Value   []byte        // JSON; none: it is gone
+	Life    time.Duration // after which the store removes it, if it is not written again
+	Written time.Time     // when, by the store's clock; of those that were there already when a watch began
 }
 
 // key names an entry of ours.
@@ -63,8 +67,10 @@ type Options struct {
 }
 
 const (
-	// pace is how often changes are told, at most: what changes more often is told once.
-	pace = 50 * time.Millisecond
+	// pace is how often changes are told, at most: what changes more often is told once. Nobody waits for it while no other
+	// sidecar lives; one that begins to is told at the usual pace.
+	pace      = 50 * time.Millisecond
+	paceAlone = time.Second
 	// beat is how often a sidecar gives a sign of life, and leaseFor how long others wait for one.
 	beat     = 5 * time.Second
 	leaseFor = 3 * beat
@@ -72,6 +78,10 @@ const (
 	catchUp    = 500 * time.Millisecond
 	putTimeout = 5 * time.Second
 	maxPut     = 500
+	// entryLife is how long the store keeps what is not told again, so that the entries of a sidecar that never comes back go
+	// by themselves. All there is is told again early enough to survive two attempts that fail.
+	entryLife = time.Hour
+	anewAfter = entryLife / 3
 )
 
 // lease is the sign of life. Everything that led to the events up to number At has been told before it.
@@ -87,12 +97,22 @@ type State struct {
 	instance string
 	wake     chan struct{}
 
+	told map[key]uint64 // owned by tell: what the store has of us, as a hash; 0: we don't know
+	seed maphash.Seed
+
 	mu      sync.Mutex
-	dirty   map[key]any     // what has changed; nil: it is gone
-	told    map[string]bool // calls that others know of, by id
+	dirty   map[key]any // what has changed; nil: it is gone
+	stock   stock
 	others  map[string]*other
-	twin    bool          // another sidecar has our name
+	twin    time.Time     // when another sidecar that has our name was last heard of
 	changed chan struct{} // closed, and replaced, with every change of others
+}
+
+// stock is what listen has found in the store under our name, for tell to look at.
+type stock struct {
+	keys map[key]bool
+	all  bool // they are all there were when the watch began
+	twin bool // there is, or was, a twin, who may have removed something
 }
 
 // other is another sidecar.
@@ -109,8 +129,8 @@ func New(o Options) *State {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &State{
-		o: o, instance: rand.Text(), wake: make(chan struct{}, 1), dirty: map[key]any{}, told: map[string]bool{},
-		others: map[string]*other{}, changed: make(chan struct{}),
+		o: o, instance: rand.Text(), wake: make(chan struct{}, 1), told: map[key]uint64{}, seed: maphash.MakeSeed(),
+		dirty: map[key]any{}, others: map[string]*other{}, changed: make(chan struct{}),
 	}
 }
 
@@ -135,6 +155,10 @@ func (s *State) note(k key, value any) {
 	s.mu.Lock()
 	s.dirty[k] = value
 	s.mu.Unlock()
+	s.nudge()
+}
+
+func (s *State) nudge() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -149,15 +173,17 @@ func (s *State) Run(ctx context.Context) {
 	work.Wait()
 }
 
-// ErrTwin says that two sidecars that share a feed have the same name.
-var ErrTwin = errors.New("another sidecar that shares the feed has the same node")
+// ErrTwin says that two sidecars that share a feed can't be told apart.
+var ErrTwin = errors.New("another sidecar that shares the feed has the same name")
 
 // Check reports whether another sidecar goes by our name: their events could not be told apart.
 func (s *State) Check(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.twin {
-		return fmt.Errorf("%w, %s: give each a node and a node_id of its own", ErrTwin, s.o.Node)
+	if s.twinLocked() {
+		return fmt.Errorf("%w, node %s: give each a node and a node_id of its own", ErrTwin, s.o.Node)
 	}
 	return nil
 }
+
+func (s *State) twinLocked() bool { return time.Since(s.twin) < leaseFor }

@@ -38,31 +38,46 @@ func (s *State) take(entries []Entry, first bool) {
 		for _, o := range s.others {
 			o.calls, o.dns = map[string]bridge.CallView{}, map[string]agent.View{}
 		}
+		s.stock = stock{all: true, twin: s.stock.twin}
 	}
+	alone := len(s.livingLocked()) == 0
 	for i := range entries {
 		if entries[i].Node == s.o.Node {
 			s.ownLocked(&entries[i], first)
 		} else {
-			s.otherLocked(&entries[i])
+			s.otherLocked(&entries[i], first)
 		}
+	}
+	if first || alone && len(s.livingLocked()) > 0 {
+		s.nudge()
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// ownLocked looks at what goes by our name: what an earlier run has left, and signs of life that aren't ours.
+// ownLocked looks at what goes by our name: what an earlier run or a twin has left, and signs of life that aren't ours.
 func (s *State) ownLocked(e *Entry, first bool) {
 	var l lease
 	switch {
-	case e.Kind == KindCall && first && len(e.Value) > 0:
-		s.told[e.ID] = true
-	case e.Kind == KindLease && !first && json.Unmarshal(e.Value, &l) == nil && l.Instance != s.instance && !s.twin:
-		s.twin = true
-		s.o.Logger.Error("another sidecar that shares the feed has our node", "node", s.o.Node)
+	case len(e.Value) == 0:
+	case e.Kind == KindLease && !first && json.Unmarshal(e.Value, &l) == nil && l.Instance != s.instance:
+		if !s.twinLocked() {
+			s.o.Logger.Error("another sidecar that shares the feed has our node", "node", s.o.Node)
+		}
+		s.twin, s.stock.twin = time.Now(), true
+	case e.Kind != KindLease: // those that we have told, too: tell knows them
+		if s.stock.keys == nil {
+			s.stock.keys = map[key]bool{}
+		}
+		s.stock.keys[key{e.Kind, e.ID}] = true
 	}
 }
 
-func (s *State) otherLocked(e *Entry) {
+func (s *State) otherLocked(e *Entry, first bool) {
+	if e.Kind == KindLease && len(e.Value) == 0 { // the last of a sidecar's entries to go
+		delete(s.others, e.Node)
+		return
+	}
 	o := s.others[e.Node]
 	if o == nil {
 		o = &other{calls: map[string]bridge.CallView{}, dns: map[string]agent.View{}}
@@ -74,6 +89,9 @@ func (s *State) otherLocked(e *Entry) {
 		var l lease
 		if err = json.Unmarshal(e.Value, &l); err == nil {
 			o.heard, o.at = time.Now(), l.At
+			if first && e.Written.Before(o.heard) { // that of a sidecar that died long ago, for example
+				o.heard = e.Written
+			}
 		}
 	case e.Kind == KindCall && len(e.Value) == 0:
 		delete(o.calls, e.ID)
@@ -187,14 +205,24 @@ func weight(v *agent.View) int {
 	return w
 }
 
-// NodeOf names the other sidecar that runs a call; ok is false when none does.
-func (s *State) NodeOf(call bridge.CallID) (node string, ok bool) {
+// Elsewhere gives the calls that the other sidecars run, with the node of each, in no order. It does not wait for what they have
+// yet to tell.
+func (s *State) Elsewhere(yield func(node string, call bridge.CallView) bool) {
+	type found struct {
+		node string
+		call bridge.CallView
+	}
+	var all []found
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, name := range s.livingLocked() {
-		if _, ok := s.others[name].calls[string(call)]; ok {
-			return name, true
+		for id := range s.others[name].calls {
+			all = append(all, found{name, s.others[name].calls[id]})
 		}
 	}
-	return "", false
+	s.mu.Unlock()
+	for i := range all {
+		if !yield(all[i].node, all[i].call) {
+			return
+		}
+	}
 }

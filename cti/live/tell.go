@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	"sidecar/internal/backoff"
@@ -18,69 +19,122 @@ func (s *State) tell(ctx context.Context) {
 	pause := backoff.New(backoff.Policy{Min: pace, Max: beat})
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	again, waiting := 0, false
-	s.everything()
+	var due, swept, whole time.Time // when the timer fires; when all was looked through, and told, last
+	again, failing := 0, false
 	for {
 		select {
 		case <-s.wake:
 			again = afterwards
-			if !waiting {
-				timer.Reset(pace)
-				waiting = true
+			if wait := s.pace(); !failing && time.Until(due) > wait {
+				due = time.Now().Add(wait)
+				timer.Reset(wait)
 			}
 			continue
 		case <-timer.C:
 		case <-ctx.Done():
 			return
 		}
-		waiting = again > 0
-		again = max(again-1, 0)
-		if !waiting {
+		now := time.Now()
+		missing, left := s.takeStock()
+		if missing || failing || now.Sub(whole) >= anewAfter {
+			s.everything()
+			whole, swept = now, now
+		} else if left || now.Sub(swept) >= beat {
 			s.forget()
+			swept = now
 		}
+		wait := beat
 		switch err := s.flush(ctx); {
 		case err != nil:
 			s.o.Logger.Debug("live state was not told", "error", err)
-			s.everything()
-			waiting = true
-			timer.Reset(pause.Next())
-		case waiting:
-			pause.Reset()
-			timer.Reset(pace)
+			failing, wait = true, pause.Next()
+		case again > 0 && !s.alone():
+			again--
+			wait = pace
+			fallthrough
 		default:
+			failing = false
 			pause.Reset()
-			timer.Reset(beat)
 		}
+		due = time.Now().Add(wait)
+		timer.Reset(wait)
 	}
 }
 
-// everything notes all there is.
+// pace is how long changes are gathered.
+func (s *State) pace() time.Duration {
+	if s.alone() {
+		return paceAlone
+	}
+	return pace
+}
+
+func (s *State) alone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.livingLocked()) == 0
+}
+
+// takeStock compares what listen has found under our name with what we have told. Missing: something isn't there; left:
+// something is that we don't know of.
+func (s *State) takeStock() (missing, left bool) {
+	s.mu.Lock()
+	found := s.stock
+	s.stock = stock{twin: found.twin && s.twinLocked()}
+	missing = found.twin && !s.stock.twin
+	s.mu.Unlock()
+	if found.all {
+		for k := range s.told {
+			missing = missing || !found.keys[k]
+		}
+	}
+	for k := range found.keys {
+		if _, known := s.told[k]; !known {
+			s.told[k], left = 0, true
+		}
+	}
+	return missing, left
+}
+
+// everything notes all there is, to be told whatever the store has, and what is no more.
 func (s *State) everything() {
-	calls, dns := s.o.Local.Calls(), s.o.Local.DNs()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range calls {
-		if !gone(&calls[i]) {
-			s.dirty[key{KindCall, string(calls[i].ID)}] = calls[i]
+	for k := range s.told {
+		s.told[k] = 0
+	}
+	s.look(true)
+}
+
+// forget notes what was told and is no more: what an earlier run has left behind, too.
+func (s *State) forget() { s.look(false) }
+
+func (s *State) look(all bool) {
+	living := map[key]any{}
+	for _, c := range s.o.Local.Calls() {
+		if !gone(&c) {
+			living[key{KindCall, string(c.ID)}] = c
 		}
 	}
-	for i := range dns {
-		s.dirty[key{KindDN, dns[i].Number}] = dns[i]
+	for _, v := range s.o.Local.DNs() {
+		living[key{KindDN, v.Number}] = v
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.told {
+		if living[k] == nil {
+			s.missedLocked(k, nil)
+		}
+	}
+	for k, value := range living {
+		if all {
+			s.missedLocked(k, value)
+		}
 	}
 }
 
-// forget notes the calls that were told of and are no more: those that an earlier run has left behind, too.
-func (s *State) forget() {
-	live := map[string]bool{}
-	for _, c := range s.o.Local.Calls() {
-		live[string(c.ID)] = !gone(&c)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id := range s.told {
-		if !live[id] {
-			s.dirty[key{KindCall, id}] = nil
-		}
+// missedLocked notes what nobody has published since we looked: that would be newer.
+func (s *State) missedLocked(k key, value any) {
+	if _, newer := s.dirty[k]; !newer {
+		s.dirty[k] = value
 	}
 }
 
@@ -90,32 +144,48 @@ func (s *State) flush(ctx context.Context) error {
 	s.mu.Lock()
 	dirty := s.dirty
 	s.dirty = map[key]any{}
-	entries := make([]Entry, 0, len(dirty)+1)
-	for k, value := range dirty {
-		e := Entry{Node: s.o.Node, Kind: k.kind, ID: k.id}
-		if k.kind == KindCall {
-			if value == nil {
-				delete(s.told, k.id)
-			} else {
-				s.told[k.id] = true
-			}
-		}
-		if value != nil {
-			data, err := json.Marshal(value)
-			if err != nil { // can't happen with the types of bridge and agent
-				s.o.Logger.Error("live state can't be written", "kind", k.kind, "id", k.id, "error", err)
-				continue
-			}
-			e.Value = data
-		}
-		entries = append(entries, e)
-	}
 	s.mu.Unlock()
+	entries, sums := s.changes(dirty)
 	alive, err := json.Marshal(lease{Instance: s.instance, At: at})
 	if err != nil {
 		return fmt.Errorf("lease: %w", err)
 	}
-	return s.put(ctx, append(entries, Entry{Node: s.o.Node, Kind: KindLease, Value: alive}))
+	if err = s.put(ctx, append(entries, Entry{Node: s.o.Node, Kind: KindLease, Value: alive, Life: entryLife})); err != nil {
+		return err
+	}
+	for k, sum := range sums {
+		if s.told[k] = sum; sum == 0 {
+			delete(s.told, k)
+		}
+	}
+	return nil
+}
+
+// changes are the entries that the store has not got like this yet, with what will be told of them then; 0: nothing.
+func (s *State) changes(dirty map[key]any) (entries []Entry, sums map[key]uint64) {
+	entries, sums = make([]Entry, 0, len(dirty)+1), make(map[key]uint64, len(dirty))
+	for k, value := range dirty {
+		e := Entry{Node: s.o.Node, Kind: k.kind, ID: k.id, Life: entryLife}
+		before, known := s.told[k]
+		if value == nil {
+			if known {
+				entries, sums[k] = append(entries, e), 0
+			}
+			continue
+		}
+		var err error
+		if e.Value, err = json.Marshal(value); err != nil { // can't happen with the types of bridge and agent
+			s.o.Logger.Error("live state can't be written", "kind", k.kind, "id", k.id, "error", err)
+			continue
+		}
+		sum := maphash.Bytes(s.seed, e.Value) | 1
+		if sum == before {
+			continue
+		}
+		s.told[k] = 0 // it may be there even if writing fails
+		entries, sums[k] = append(entries, e), sum
+	}
+	return entries, sums
 }
 
 func (s *State) put(ctx context.Context, entries []Entry) error {

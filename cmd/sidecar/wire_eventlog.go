@@ -56,7 +56,7 @@ func (d *daemon) buildEventLog(ctx context.Context) (err error) {
 func eventLogOptions(d *daemon) eventlog.Options {
 	c := d.cfg.EventLog
 	return eventlog.Options{
-		Name: c.Name, Node: d.cfg.Node, Dir: filepath.Join(d.cfg.DataDir, eventLogDir), Listen: c.Listen, Token: c.Token.Reveal(),
+		Name: c.Name, Node: d.cfg.Node, NodeID: &d.cfg.NodeID, Dir: filepath.Join(d.cfg.DataDir, eventLogDir), Listen: c.Listen, Token: c.Token.Reveal(),
 		Servers: c.Servers, Credentials: c.CredentialsFile, CAFile: c.CAFile, Replicas: c.Replicas,
 		KeepFor: c.KeepFor, KeepBytes: int64(c.KeepMB) << 20, Sync: c.Sync, Logger: d.log,
 	}

@@ -27,6 +27,9 @@ const (
 // each acknowledgement. In a cluster, the leader may change in between: a message may be lost and the next ones stored.
 // There they go as a batch, which is stored as a whole or not at all.
 func (l *Log) Append(ctx context.Context, records []cti.Record) (last uint64, err error) {
+	if err = l.claim(ctx); err != nil {
+		return 0, err
+	}
 	messages := make([]*nats.Msg, 0, len(records))
 	for i := range records {
 		m := l.subjects.message(&records[i])

@@ -16,6 +16,9 @@ import (
 // markerLife is how long the bucket remembers that an entry has gone.
 const markerLife = time.Minute
 
+// errAnew says that the bucket was not there, and what was written to it before is lost.
+var errAnew = errors.New("live state: the bucket was made anew")
+
 // LiveState keeps the live state of all sidecars in a key-value bucket: <node>.call.<call id>, <node>.dn.<dn>,
 // <node>.lease. It implements live.Store.
 type LiveState struct{ log *Log }
@@ -42,25 +45,35 @@ func (s LiveState) bucket(ctx context.Context) (jetstream.KeyValue, error) {
 
 // Put implements live.Store.
 func (s LiveState) Put(ctx context.Context, entries []live.Entry) error {
+	if err := s.log.claim(ctx); err != nil {
+		return err
+	}
 	messages := make([]*nats.Msg, 0, len(entries))
 	for i := range entries {
-		e := &entries[i]
-		m := &nats.Msg{Subject: "$KV." + s.name() + "." + key(e), Data: e.Value}
-		if len(e.Value) == 0 {
-			m.Header = nats.Header{"KV-Operation": {"PURGE"}, jetstream.MsgRollup: {jetstream.MsgRollupSubject}, jetstream.MsgTTLHeader: {markerLife.String()}}
-		}
-		messages = append(messages, m)
+		messages = append(messages, s.message(&entries[i]))
 	}
 	_, err := s.log.line(ctx, messages)
 	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
 		if _, err = s.bucket(ctx); err == nil {
-			_, err = s.log.line(ctx, messages)
+			err = errAnew
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("live state: %w", err)
 	}
 	return nil
+}
+
+// message has the server remove the entry when its life is over, see ADR-43 of NATS.
+func (s LiveState) message(e *live.Entry) *nats.Msg {
+	m := &nats.Msg{Subject: "$KV." + s.name() + "." + key(e), Data: e.Value, Header: nats.Header{}}
+	if len(e.Value) == 0 {
+		m.Header["KV-Operation"], m.Header[jetstream.MsgRollup] = []string{"PURGE"}, []string{jetstream.MsgRollupSubject}
+		m.Header[jetstream.MsgTTLHeader] = []string{markerLife.String()}
+	} else if e.Life > 0 {
+		m.Header[jetstream.MsgTTLHeader] = []string{e.Life.String()}
+	}
+	return m
 }
 
 // Watch implements live.Store.
@@ -106,7 +119,7 @@ func key(e *live.Entry) string {
 // stateEntry reads an entry; what is not ours is left out.
 func stateEntry(entry jetstream.KeyValueEntry) []live.Entry {
 	parts := strings.Split(entry.Key(), ".")
-	e := live.Entry{Node: parts[0]}
+	e := live.Entry{Node: parts[0], Written: entry.Created()}
 	if entry.Operation() == jetstream.KeyValuePut {
 		e.Value = entry.Value()
 	}

@@ -28,6 +28,10 @@ type Log struct {
 
 	mu   sync.Mutex
 	boot boot // of the embedded server's files
+
+	claiming sync.Mutex // held while others are asked
+	claimed  bool
+	refused  error // the last claim
 }
 
 // New starts the embedded server, or begins to connect to an external one: then it returns before that has succeeded, and
@@ -73,10 +77,10 @@ func (l *Log) Close() error {
 	return l.boot.closed()
 }
 
-// Check reports whether the server can be reached.
+// Check reports whether the server can be reached, and our names are ours.
 func (l *Log) Check(context.Context) error {
 	if l.conn.IsConnected() {
-		return nil
+		return l.twin()
 	}
 	if err := l.conn.LastError(); err != nil {
 		return fmt.Errorf("%w: not connected: %w", ErrServer, err)
@@ -87,7 +91,12 @@ func (l *Log) Check(context.Context) error {
 func (l *Log) streamName() string { return l.o.Name + "-events" }
 
 // Open implements cti.Log.
+//
+// It fails while another living sidecar has our node or node_id: the events of the two could not be told apart.
 func (l *Log) Open(ctx context.Context) (cti.LogState, error) {
+	if err := l.claim(ctx); err != nil {
+		return cti.LogState{}, fmt.Errorf("event log: %w", err)
+	}
 	stream, err := l.stream(ctx)
 	if err != nil {
 		return cti.LogState{}, fmt.Errorf("event log: stream %s: %w", l.streamName(), err)

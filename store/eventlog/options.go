@@ -7,8 +7,9 @@ import (
 
 // Options set up a Log. Name, Node and, without Servers, Dir have no default.
 type Options struct {
-	Name string // of the feed: sidecars that share it have the same. Subjects begin with it
-	Node string // of this sidecar
+	Name   string // of the feed: sidecars that share it have the same. Subjects begin with it
+	Node   string // of this sidecar
+	NodeID *int   // which its ConnIDs begin with; nil: it makes none
 
 	Dir    string // where the embedded server keeps its files
 	Listen string // host:port where it can be reached from outside; empty: not at all

@@ -137,9 +137,10 @@ func TestSidecarsShareAFeed(t *testing.T) {
 		calls := a.live.Calls() // whoever has seen the event sees the call
 		require.Len(t, calls, 1)
 		require.Equal(t, b.Calls(), calls)
-		node, ok := a.live.NodeOf(bridge.CallID(id))
-		require.True(t, ok)
-		require.Equal(t, "b", node)
+		for node, call := range a.live.Elsewhere {
+			require.Equal(t, "b", node)
+			require.Equal(t, calls[0], call)
+		}
 		b.call(id, bridge.PartyReleased)
 		next(t, atA, 1)
 		require.Empty(t, a.live.Calls())
@@ -156,18 +157,6 @@ func TestSidecarsShareAFeed(t *testing.T) {
 	defer atB.Close()
 	require.Equal(t, "b-more-41", next(t, atB, 1)[0].Event.ID, "a cursor of one sidecar is good at the other")
 	require.NoError(t, a.live.Check(t.Context()))
-}
-
-func TestTwoSidecarsOfOneNode(t *testing.T) {
-	t.Parallel()
-	nats := external(t, nil)
-	a, twin := newSidecar(t, "a", nats), newSidecar(t, "a", nats)
-	a.call("1", bridge.PartyRinging)
-	twin.call("2", bridge.PartyRinging)
-	require.Eventually(t, func() bool {
-		a.call("1", bridge.PartyRinging)
-		return a.live.Check(t.Context()) != nil || twin.live.Check(t.Context()) != nil
-	}, patience, 20*time.Millisecond)
 }
 
 // One of three servers goes away while events come in: none is lost, none is doubled, none is overtaken.

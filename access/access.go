@@ -3,6 +3,8 @@ package access
 import (
 	"cmp"
 	"context"
+	"errors"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -11,15 +13,16 @@ import (
 	"sidecar/bridge"
 )
 
-// Options of an Access; all are needed but Classes.
+// Options of an Access; all are needed but Classes and Elsewhere.
 type Options struct {
-	Engine  Engine
-	Agents  Agents
-	Users   Users
-	KnownDN func(number string) bool // whether the configuration has it
-	Classes map[string]string        // role -> class of the dial rules for its commands; an agent's go by the class of the DN
-	Audit   Audit
-	Log     *slog.Logger
+	Engine    Engine
+	Elsewhere iter.Seq2[string, bridge.CallView] // the calls that other sidecars run, with their nodes; nil: there are none
+	Agents    Agents
+	Users     Users
+	KnownDN   func(number string) bool // whether the configuration has it
+	Classes   map[string]string        // role -> class of the dial rules for its commands; an agent's go by the class of the DN
+	Audit     Audit
+	Log       *slog.Logger
 }
 
 // Access lets principals see and command calls, agents and supervisions.
@@ -40,13 +43,38 @@ func (a *Access) Calls(p auth.Principal) []bridge.CallView {
 	return views
 }
 
-// Call is a call that p sees; bridge.ErrCallNotFound.
+// Call is a call that p sees; bridge.ErrCallNotFound, or an *ElsewhereError.
 func (a *Access) Call(p auth.Principal, id bridge.CallID) (bridge.CallView, error) {
 	v, ok := a.o.Engine.Call(id)
-	if !ok || !Sees(p, v) {
+	switch {
+	case !ok:
+		return bridge.CallView{}, a.unknown(p, id)
+	case !Sees(p, v):
 		return bridge.CallView{}, bridge.ErrCallNotFound
 	}
 	return Shown(p, v), nil
+}
+
+// unknown is why a call is not ours: an *ElsewhereError, or bridge.ErrCallNotFound.
+func (a *Access) unknown(p auth.Principal, id bridge.CallID) error {
+	if err := a.Elsewhere(p, func(v *bridge.CallView) bool { return v.ID == id }); err != nil {
+		return err
+	}
+	return bridge.ErrCallNotFound
+}
+
+// Elsewhere refuses a command that means a call which another sidecar runs and p sees, with an *ElsewhereError. Nil: no such
+// call is meant.
+func (a *Access) Elsewhere(p auth.Principal, means func(*bridge.CallView) bool) error {
+	if a.o.Elsewhere == nil {
+		return nil
+	}
+	for node, v := range a.o.Elsewhere {
+		if means(&v) && Sees(p, v) {
+			return &ElsewhereError{Call: v.ID, Node: node}
+		}
+	}
+	return nil
 }
 
 // Class is the class of the dial rules that a command of p goes by; empty: that of the DN it is for. An agent gets no
@@ -96,8 +124,13 @@ func (a *Access) Hangup(ctx context.Context, p auth.Principal, cmd bridge.Hangup
 		return bridge.CallView{}, &auth.ForbiddenError{Verb: auth.VerbHangup, Role: p.Role}
 	}
 	before, found := a.o.Engine.Call(cmd.Call)
-	if found && !Sees(p, before) || !found && cmd.Op == "" {
+	if found && !Sees(p, before) {
 		return bridge.CallView{}, bridge.ErrCallNotFound
+	}
+	if !found {
+		if err := a.unknown(p, cmd.Call); cmd.Op == "" || !errors.Is(err, bridge.ErrCallNotFound) {
+			return bridge.CallView{}, err
+		}
 	}
 	cmd.Op = cmd.Op.For(p.ID(), cmd)
 	v, err := a.o.Engine.Hangup(ctx, cmd)

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"sidecar/auth"
@@ -104,8 +105,13 @@ func (a *Access) Do(ctx context.Context, p auth.Principal, c Command) (bridge.Ca
 		return bridge.CallView{}, &auth.ForbiddenError{Verb: auth.VerbControl, Role: p.Role}
 	}
 	before, found := a.o.Engine.Call(c.Call)
-	if found && !Sees(p, before) && (c.Op == "" || !Saw(p, before)) || !found && c.Op == "" {
+	if found && !Sees(p, before) && (c.Op == "" || !Saw(p, before)) {
 		return bridge.CallView{}, bridge.ErrCallNotFound
+	}
+	if !found {
+		if err := a.unknown(p, c.Call); c.Op == "" || !errors.Is(err, bridge.ErrCallNotFound) {
+			return bridge.CallView{}, err
+		}
 	}
 	by, err := actingDN(p, before, c.DN, auth.Verb(c.Verb))
 	if err != nil {
@@ -133,7 +139,10 @@ func (a *Access) Do(ctx context.Context, p auth.Principal, c Command) (bridge.Ca
 // knowsOther refuses to merge with a call that the user does not see.
 func (a *Access) knowsOther(p auth.Principal, id bridge.CallID) error {
 	other, found := a.o.Engine.Call(id)
-	if !found || !Sees(p, other) && !Saw(p, other) {
+	switch {
+	case !found:
+		return &FieldError{Field: "call", Err: a.unknown(p, id)}
+	case !Sees(p, other) && !Saw(p, other):
 		return &FieldError{Field: "call", Err: bridge.ErrCallNotFound}
 	}
 	return nil

@@ -2,6 +2,7 @@ package access
 
 import (
 	"errors"
+	"fmt"
 
 	"sidecar/bridge"
 )
@@ -12,6 +13,17 @@ var (
 	ErrOpTaken   = bridge.ErrOpTaken
 	ErrVerb      = errors.New("not a command for a party of a call")
 )
+
+// ElsewhereError refuses a command for a call that another sidecar runs, which shares the feed: what it tells of a call is
+// seen everywhere, but only it controls the call.
+type ElsewhereError struct {
+	Call bridge.CallID
+	Node string
+}
+
+func (e *ElsewhereError) Error() string {
+	return fmt.Sprintf("call %s is run by the sidecar with node %s: give the command to that one", e.Call, e.Node)
+}
 
 // DNError is a number that a field names and that is no DN of ours: ErrUnknownDN.
 type DNError struct{ Field string }

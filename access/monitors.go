@@ -123,7 +123,10 @@ func (a *Access) monitorTarget(p auth.Principal, cmd *bridge.Monitor) error {
 		return nil
 	}
 	v, found := a.o.Engine.Call(cmd.Call)
-	if !found || !Sees(p, v) {
+	switch {
+	case !found:
+		return &FieldError{Field: "call", Err: a.unknown(p, cmd.Call)}
+	case !Sees(p, v):
 		return &FieldError{Field: "call", Err: bridge.ErrCallNotFound}
 	}
 	if cmd.Target != "" && !v.Has(cmd.Target) {

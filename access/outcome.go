@@ -97,6 +97,9 @@ func typed(err error) (Outcome, bool) {
 	if e, ok := errors.AsType[*DNError](err); ok {
 		return Outcome{Status: http.StatusUnprocessableEntity, Code: "unknown_dn", Detail: e.Error(), Field: e.Field, Rule: e.Error()}, true
 	}
+	if e, ok := errors.AsType[*ElsewhereError](err); ok { // not 404: the call lives, and desktops show it
+		return Outcome{Status: http.StatusConflict, Code: "call_elsewhere", Detail: e.Error()}, true
+	}
 	if e, ok := errors.AsType[*bridge.StateError](err); ok {
 		return Outcome{Status: http.StatusConflict, Code: "state_conflict", Detail: e.Error(), State: string(e.State)}, true
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 
@@ -11,6 +12,7 @@ import (
 
 	"sidecar/access"
 	"sidecar/auth"
+	"sidecar/bridge"
 )
 
 // maxBody is more than any request of ours needs: the largest is a user with a thousand DNs.
@@ -18,17 +20,18 @@ const maxBody = 64 << 10
 
 // Options of the API.
 type Options struct {
-	Engine  Engine
-	DNs     DNs
-	Agents  Agents
-	Queues  Queues
-	DNInfo  func(number string) (DNInfo, bool) // from the configuration; false: no such DN
-	Auth    Auth
-	Users   Users
-	Audit   Audit
-	Phone   func(auth.Principal) (PhoneSettings, error)
-	Checks  []Check           // of /readyz
-	Classes map[string]string // role -> class of the dial rules for its commands; an agent's go by the class of the DN
+	Engine    Engine
+	Elsewhere iter.Seq2[string, bridge.CallView] // the calls that other sidecars run, with their nodes; nil: there are none
+	DNs       DNs
+	Agents    Agents
+	Queues    Queues
+	DNInfo    func(number string) (DNInfo, bool) // from the configuration; false: no such DN
+	Auth      Auth
+	Users     Users
+	Audit     Audit
+	Phone     func(auth.Principal) (PhoneSettings, error)
+	Checks    []Check           // of /readyz
+	Classes   map[string]string // role -> class of the dial rules for its commands; an agent's go by the class of the DN
 
 	Metrics        *prometheus.Registry    // what /metrics shows; nil: a new one
 	AllowedOrigins []string                // of pages served elsewhere
@@ -83,7 +86,7 @@ func Document(version string) ([]byte, error) {
 
 func newServer(o Options) *server {
 	s := &server{Options: o, mux: http.NewServeMux(), access: access.New(access.Options{
-		Engine: o.Engine, Agents: o.Agents, Users: o.Users, Classes: o.Classes, Audit: o.Audit, Log: o.Log,
+		Engine: o.Engine, Elsewhere: o.Elsewhere, Agents: o.Agents, Users: o.Users, Classes: o.Classes, Audit: o.Audit, Log: o.Log,
 		KnownDN: func(number string) bool { _, known := o.DNInfo(number); return known },
 	})}
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)

@@ -16,7 +16,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/gorilla/websocket"
 
-	"sidecar/access"
 	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/tap"
@@ -44,14 +43,17 @@ func (s *server) registerAudio() {
 	register(s, endpoint{
 		id: "listen-to-call", method: http.MethodGet, path: "/api/v1/calls/{id}/audio", tag: "calls", verb: auth.VerbTap,
 		summary: "Listen to a call as it goes on, by WebSocket: what each party says is a stream of its own",
-		errors:  []int{http.StatusNotFound, http.StatusUpgradeRequired, http.StatusServiceUnavailable}, before: s.checkPage,
+		errors:  []int{http.StatusNotFound, http.StatusConflict, http.StatusUpgradeRequired, http.StatusServiceUnavailable}, before: s.checkPage,
 		responses: map[string]*huma.Response{"101": {Description: "Text messages tell which streams start and stop; a binary message is a frame: the stream's id (1 byte), the time of its first sample (4 bytes, big-endian, in samples since the beginning), and 20 ms of sound"}},
 	}, s.listen)
 }
 
 func (s *server) listen(ctx context.Context, in *audioInput) (*huma.StreamResponse, error) {
-	v, ok := s.Engine.Call(bridge.CallID(in.ID))
-	if !ok || !v.EndedAt.IsZero() || !access.Sees(principalOf(ctx), v) {
+	v, err := s.access.Call(principalOf(ctx), bridge.CallID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	if !v.EndedAt.IsZero() {
 		return nil, bridge.ErrCallNotFound
 	}
 	if s.Sound.Taps == nil {

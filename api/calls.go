@@ -58,7 +58,7 @@ func (s *server) registerCalls() {
 	}, s.listCalls)
 	register(s, endpoint{
 		id: "get-call", method: http.MethodGet, path: path + "/{id}", tag: "calls", verb: auth.VerbViewCalls,
-		summary: "Get a call", errors: []int{http.StatusNotFound},
+		summary: "Get a call", errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, s.getCall)
 	register(s, endpoint{
 		id: "make-call", method: http.MethodPost, path: path, tag: "calls", verb: auth.VerbMakeCall,

@@ -226,7 +226,7 @@ func (d *daemon) buildDoors(context.Context) error {
 		return err
 	}
 	d.handler, err = api.New(api.Options{
-		Engine: d.engine, Queues: d.queues, DNs: d.dns, Agents: agentDoor{d.dns, d.plan, d.keeper.stored}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
+		Engine: d.engine, Elsewhere: d.live.Elsewhere, Queues: d.queues, DNs: d.dns, Agents: agentDoor{d.dns, d.plan, d.keeper.stored}, DNInfo: d.dnInfo(), Auth: d.auth, Users: d.users, Audit: d.audit, Phone: phone.settings, Checks: d.checks(),
 		Classes: d.cfg.DialRules.Roles, Metrics: d.buildMetrics(), AllowedOrigins: d.cfg.HTTP.AllowedOrigins, Extra: d.extra,
 		Sound: d.sound(), Events: d.events, Webhooks: d.webhooks, Log: d.log, Version: version,
 	})

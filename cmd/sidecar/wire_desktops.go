@@ -29,7 +29,7 @@ type desktops struct {
 func (d *daemon) buildDesktops() error {
 	info := d.dnInfo()
 	d.desktops.access = access.New(access.Options{
-		Engine: d.engine, Agents: agentDoor{d.dns, d.plan, d.keeper.stored}, Users: d.users, Classes: d.cfg.DialRules.Roles, Audit: d.audit, Log: d.log,
+		Engine: d.engine, Elsewhere: d.live.Elsewhere, Agents: agentDoor{d.dns, d.plan, d.keeper.stored}, Users: d.users, Classes: d.cfg.DialRules.Roles, Audit: d.audit, Log: d.log,
 		KnownDN: func(number string) bool { _, known := info(number); return known },
 	})
 	d.desktops.logins = access.NewLogins(d.auth, auth.CookieName, func(r *http.Request) string { address, _ := api.Client(r); return address })

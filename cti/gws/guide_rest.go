@@ -211,7 +211,14 @@ func (g *GuideREST) command(r *Request) (any, error) {
 func (g *GuideREST) mine(r *Request, verb access.Verb, id bridge.CallID) (Mine, error) {
 	p := r.Login.Principal
 	if id == "active" {
-		return Active(p, g.access.Calls(p), verb)
+		mine, err := Active(p, g.access.Calls(p), verb)
+		if _, none := errors.AsType[*NoActiveError](err); none {
+			err = cmp.Or(g.access.Elsewhere(p, func(v *bridge.CallView) bool {
+				_, err := Active(p, []bridge.CallView{*v}, verb)
+				return err == nil
+			}), err)
+		}
+		return mine, err
 	}
 	v, err := g.access.Call(p, id)
 	if err != nil {

@@ -87,6 +87,11 @@ type board struct {
 
 func (b board) DNs() []agent.View { return b.registry.All() }
 
+// elsewhere is a call that another sidecar runs.
+func elsewhere(yield func(string, bridge.CallView) bool) {
+	yield("b", bridge.CallView{ID: "far", ConnID: 7, Parties: []bridge.PartyView{{DN: "5001", State: bridge.PartyEstablished}}})
+}
+
 // rig is the API on a real feed and real agents, over HTTP.
 type rig struct {
 	t         *testing.T
@@ -118,7 +123,7 @@ func newRigOn(t *testing.T, calls engine, keys ...string) *rig {
 	}
 	server, err := v3.New(v3.Options{
 		Access: access.New(access.Options{
-			Engine: calls, Agents: registry, Users: people{}, KnownDN: func(string) bool { return true }, Audit: quiet{},
+			Engine: calls, Elsewhere: elsewhere, Agents: registry, Users: people{}, KnownDN: func(string) bool { return true }, Audit: quiet{},
 		}),
 		Tokens: people{}, Users: people{}, Released: calls.Released, Complete: calls.Complete, Feed: feed, Snapshot: board{registry: registry}, Keep: quiet{},
 		Available: r.available.Load, Client: func(*http.Request) (string, bool) { return "", false }, APIKeys: keys, Reasons: []string{"lunch"},
@@ -282,6 +287,27 @@ func TestServiceState(t *testing.T) {
 	r.available.Store(false)
 	m := d.next(v3.ChannelVoice, "ServiceStateChanged")
 	require.Equal(t, []any{"VOICE", "UNAVAILABLE"}, []any{m["serviceName"], m["serviceState"]})
+}
+
+// A command for a call of the user's own that another sidecar runs names that one; to others the call is unknown.
+func TestCallElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for user, want := range map[string]struct {
+		dn     string
+		status int
+		says   string
+	}{
+		"anna": {"5001", http.StatusConflict, "call far is run by the sidecar with node b: give the command to that one"},
+		"ben":  {"5002", http.StatusInternalServerError, "Call 0000000000000007 not found"},
+	} {
+		d := r.join(user)
+		d.post(v3.Base+"/activate-channels", map[string]any{"data": map[string]any{"dn": want.dn}})
+		status, reply := d.post(v3.Base+"/voice/calls/0000000000000007/hold", nil)
+		require.Equal(t, want.status, status, "%v", reply)
+		said, _ := reply["status"].(map[string]any)
+		require.Equal(t, want.says, said["message"])
+	}
 }
 
 // A logout ends the session, its notifications, and the agent's work.

@@ -171,7 +171,14 @@ func (s *Server) find(who auth.Principal, at seat, id string) (v bridge.CallView
 			}
 		}
 	}
-	return v, party, unknownCall(id)
+	err = s.o.Access.Elsewhere(who, func(v *bridge.CallView) bool {
+		_, ok := partyOf(v, dn)
+		return ok && is(v)
+	})
+	if err == nil {
+		err = unknownCall(id)
+	}
+	return v, party, err
 }
 
 // unknownCall names the id, as the API does.

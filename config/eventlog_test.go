@@ -10,12 +10,13 @@ import (
 func TestLoadRefusesEventLog(t *testing.T) {
 	t.Parallel()
 	const at = "sidecar.yaml:1: event_log."
+	const own = "{node: a, node_id: 2, " // in one line
 	const url = "write nats://host:port, or tls://host:port; what the server wants to be shown goes to event_log.token or credentials_file"
 	testRefusals(t, []refusal{
 		{"name", "event_log: {name: a.b}", at + `name: "a.b": a name has 1 to 64 letters, digits, _ and -`},
-		{"url", "event_log: {servers: ['nats://10.0.0.5']}", at + `servers[0]: "nats://10.0.0.5": ` + url},
-		{"password in a url", "event_log: {servers: ['nats://u:secret@10.0.0.5:4222']}", at + `servers[0]: "nats://u:xxxxx@10.0.0.5:4222": ` + url},
-		{"replicas", "event_log: {servers: ['nats://10.0.0.5:4222'], replicas: 2}", at + `replicas: "2": must be 1, 3 or 5, and more than 1 needs event_log.servers`},
+		{"url", own + "event_log: {servers: ['nats://10.0.0.5']}}", at + `servers[0]: "nats://10.0.0.5": ` + url},
+		{"password in a url", own + "event_log: {servers: ['nats://u:secret@10.0.0.5:4222']}}", at + `servers[0]: "nats://u:xxxxx@10.0.0.5:4222": ` + url},
+		{"replicas", own + "event_log: {servers: ['nats://10.0.0.5:4222'], replicas: 2}}", at + `replicas: "2": must be 1, 3 or 5, and more than 1 needs event_log.servers`},
 		{"replicas of one", "event_log: {replicas: 3}", at + `replicas: "3": must be 1, 3 or 5, and more than 1 needs event_log.servers`},
 		{"age", "event_log: {keep_for: 0s}", at + `keep_for: "0s": a duration must be more than 0`},
 		{"size", "event_log: {keep_mb: 0}", at + `keep_mb: "0": must be from 1 to 1073741824`},
@@ -27,8 +28,25 @@ func TestLoadRefusesEventLog(t *testing.T) {
 
 func TestLoadReadsEventLog(t *testing.T) {
 	t.Parallel()
-	cfg, _, err := load(t, "event_log: {servers: ['nats://10.0.0.5:4222', 'tls://10.0.0.6:4222', 'nats://10.0.0.7:4222'], replicas: 3, sync: 0s, keep_for: 24h}\n")
+	cfg, _, err := load(t, "node: n1\nnode_id: 1\nevent_log: {servers: ['nats://10.0.0.5:4222', 'tls://10.0.0.6:4222', 'nats://10.0.0.7:4222'], replicas: 3, sync: 0s, keep_for: 24h}\n")
 	require.NoError(t, err)
 	require.Equal(t, 3, cfg.EventLog.Replicas)
 	require.Equal(t, 24*time.Hour, cfg.EventLog.KeepFor)
+}
+
+// Sidecars that share an event log can't all have the defaults.
+func TestLoadWantsNamesWithServers(t *testing.T) {
+	t.Parallel()
+	const servers = "event_log: {servers: ['nats://10.0.0.5:4222']}\n"
+	const rule = " must be written when event_log.servers are, another one for each sidecar that uses them, such as "
+	_, _, err := load(t, servers)
+	require.EqualError(t, err, "2 problems:\n  sidecar.yaml:1: node:"+rule+"node: n1 for the first\n  sidecar.yaml:1: node_id:"+rule+"node_id: 1 for the first")
+	_, _, err = load(t, "node: n1\n"+servers)
+	require.EqualError(t, err, "sidecar.yaml:2: node_id:"+rule+"node_id: 1 for the first")
+	_, _, err = load(t, "node: n1\n"+servers, "SIDECAR_NODE_ID=1")
+	require.NoError(t, err)
+	_, _, err = load(t, "node: n1\nnode_id: 1\n", "SIDECAR_EVENT_LOG_SERVERS=nats://10.0.0.5:4222")
+	require.NoError(t, err)
+	_, _, err = load(t, "", "SIDECAR_EVENT_LOG_SERVERS=nats://10.0.0.5:4222", "SIDECAR_NODE=n2")
+	require.EqualError(t, err, "SIDECAR_EVENT_LOG_SERVERS: node_id:"+rule+"node_id: 1 for the first")
 }

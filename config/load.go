@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
@@ -116,6 +117,22 @@ func (l *loader) validate(cfg *Config) {
 		}
 		p.Source = l.sources.place(p.Key)
 		l.problems = append(l.problems, p)
+	}
+	l.names(cfg)
+}
+
+// names wants what tells sidecars apart to be written by hand when others may share the event log: all have the same defaults.
+func (l *loader) names(cfg *Config) {
+	if len(cfg.EventLog.Servers) == 0 {
+		return
+	}
+	for _, s := range []struct{ key, value string }{{"node", cfg.Node}, {"node_id", strconv.Itoa(cfg.NodeID)}} {
+		if l.sources.Of(s.key).Layer == LayerDefault {
+			l.problems = append(l.problems, Problem{
+				Key: s.key, Source: l.sources.place("event_log.servers"),
+				Rule: fmt.Sprintf("must be written when event_log.servers are, another one for each sidecar that uses them, such as %s: %s for the first", s.key, s.value),
+			})
+		}
 	}
 }
 

@@ -253,6 +253,23 @@ func TestAbsentAsteriskIsWaitedFor(t *testing.T) {
 	expect[*ari.Connected](t, c.Events())
 }
 
+func TestEventsThatNobodyWantsAreKeptAway(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusOK, http.StatusBadRequest} { // an Asterisk that does not do so is good enough
+		s := fakeari.New(t)
+		asked := make(chan string, 1)
+		s.On(http.MethodPut, "/applications/{applicationName}/eventFilter", func(r fakeari.Request) fakeari.Response {
+			asked <- r.Path + " " + r.Body
+			return fakeari.Response{Status: status, Body: `{"name":"app"}`}
+		})
+		cfg := fakeConfig(s)
+		cfg.Ignore = []ari.EventType{ari.EventTypeChannelVarset, ari.EventTypeChannelDialplan}
+		c := connect(t, cfg)
+		expect[*ari.Connected](t, c.Events())
+		require.Equal(t, `/applications/app/eventFilter {"disallowed":[{"type":"ChannelVarset"},{"type":"ChannelDialplan"}]}`, <-asked)
+	}
+}
+
 func TestFailedSubscriptionIsNotConnected(t *testing.T) {
 	t.Parallel()
 	s := fakeari.New(t)

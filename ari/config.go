@@ -49,6 +49,9 @@ type Config struct {
 	// EventSources are subscribed at every connect before Connected is
 	// delivered, as endpoint:PJSIP or deviceState:Stasis:queue.
 	EventSources []string
+	// Ignore are types of events that Asterisk is told to keep to itself, at every
+	// connect. Most of what it tells of a call is ChannelVarset.
+	Ignore []EventType
 	// RESTOver says how requests travel.
 	RESTOver Carrier
 	// Timeout is the deadline of requests whose context has none, and of the

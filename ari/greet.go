@@ -35,6 +35,13 @@ func (c *Client) greet(ctx context.Context, l *link) (*Connected, [][]byte, erro
 			return nil, nil, fmt.Errorf("subscribing %v: %w", c.cfg.EventSources, err)
 		}
 	}
+	if len(c.cfg.Ignore) > 0 {
+		r := newRequest("applications.filter", http.MethodPut, "applications", c.cfg.App, "eventFilter")
+		ApplicationFilterParams{Filter: DisallowEvents(c.cfg.Ignore...)}.put(r)
+		if _, err := sendOver(ctx, t, c.cfg.Timeout, r); err != nil {
+			c.log.Warn("asterisk sends events that nobody wants", "types", c.cfg.Ignore, "error", err) // which is dear, and nothing worse
+		}
+	}
 	return hello, direct.early, nil
 }
 

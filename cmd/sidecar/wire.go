@@ -190,6 +190,7 @@ func (d *daemon) connect(ctx context.Context) error {
 		c := ari.Config{
 			Server: ari.ServerID(server.ID), URL: strings.TrimSuffix(server.URL, "/") + "/ari", App: server.App,
 			User: server.User, Password: ari.Secret(password.Reveal()), EventSources: []string{"endpoint:PJSIP"},
+			Ignore:  []ari.EventType{ari.EventTypeChannelVarset, ari.EventTypeChannelDialplan}, // 58 of the 98 events of a call
 			Timeout: server.RequestTimeout, PingInterval: server.PingInterval,
 			Backoff: backoff.Policy{Min: server.ReconnectMin, Max: server.ReconnectMax}, Logger: d.log,
 		}

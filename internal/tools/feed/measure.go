@@ -204,6 +204,7 @@ func (s *server) publish(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
+	r.Close = true // Node.js closes connections after 5 s, in the face of who writes just then
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return fmt.Errorf("publishing: %w", err)

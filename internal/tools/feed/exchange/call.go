@@ -3,8 +3,11 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // patience bounds the wait for each thing that the sidecar does.
@@ -95,26 +98,31 @@ func moment(of step, frame string) (m Moment, ok bool) {
 
 // send sends a step's frames. Of what is told twice, the first time counts.
 func (x *Exchange) send(c *call, s step, more ...string) error {
-	names := append([]string{"{caller}", c.caller, "{leg}", c.leg, "{bridge}", c.bridge, "{dn}", c.dn, "{now}", stamp()}, more...)
-	fill := strings.NewReplacer(names...)
-	frames := make([][]byte, 0, len(x.script[s]))
-	for _, frame := range x.script[s] {
-		frames = append(frames, []byte(fill.Replace(frame)))
-	}
+	fill := strings.NewReplacer(append([]string{
+		"{caller}", c.caller, "{leg}", c.leg, "{bridge}", c.bridge, "{dn}", c.dn, "{now}", stamp(),
+	}, more...)...)
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	if x.socket == nil {
 		return errSocket
 	}
 	told := false
-	for i, frame := range frames {
-		if m, ok := moment(s, x.script[s][i]); ok && !told {
+	for _, frame := range x.script[s] {
+		if x.unwanted(frame) {
+			continue
+		}
+		text := []byte(fill.Replace(frame))
+		if m, ok := moment(s, frame); ok && !told {
 			told = true
 			x.o.Sending(c.dn, m)
 		}
-		if err := x.socket.WriteMessage(1, frame); err != nil {
+		if err := x.socket.WriteMessage(websocket.TextMessage, text); err != nil {
 			return fmt.Errorf("event socket: %w", err)
 		}
 	}
 	return nil
+}
+
+func (x *Exchange) unwanted(frame string) bool {
+	return slices.ContainsFunc(x.ignored, func(of string) bool { return strings.Contains(frame, `"type":"`+of+`"`) })
 }

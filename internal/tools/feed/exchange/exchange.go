@@ -35,6 +35,7 @@ type Exchange struct {
 
 	writing sync.Mutex
 	socket  *websocket.Conn // the event socket, nil until the sidecar opens it
+	ignored []string        // types of events that the sidecar does not want
 
 	mu        sync.Mutex
 	byDN      map[string]*call
@@ -94,6 +95,7 @@ func (x *Exchange) routes() http.Handler {
 		_ = json.NewEncoder(w).Encode(list)
 	})
 	mux.HandleFunc("GET /ari/events", x.events)
+	mux.HandleFunc("PUT /ari/applications/{app}/eventFilter", x.filter)
 	mux.HandleFunc("POST /ari/channels/create", x.create)
 	mux.HandleFunc("POST /ari/channels/{id}/dial", x.after(dialled, func(c *call) chan struct{} { return c.rings }))
 	mux.HandleFunc("POST /ari/channels/{id}/answer", x.after(callerUp, nil))
@@ -133,6 +135,21 @@ func (x *Exchange) events(w http.ResponseWriter, r *http.Request) {
 	if x.socket == socket {
 		x.socket = nil
 	}
+}
+
+func (x *Exchange) filter(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Disallowed []struct{ Type string } }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		http.Error(w, `{"message":"Invalid filter"}`, http.StatusBadRequest)
+		return
+	}
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	x.ignored = nil
+	for _, of := range body.Disallowed {
+		x.ignored = append(x.ignored, of.Type)
+	}
+	answer(w, `{"name":"sidecar"}`)
 }
 
 func (x *Exchange) create(w http.ResponseWriter, r *http.Request) {

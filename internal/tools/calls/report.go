@@ -15,8 +15,9 @@ import (
 	"sidecar/internal/tools/load/proc"
 )
 
-// settleTime is what both get to end what the last calls have left, before their memory is looked at again.
-const settleTime = 5 * time.Second
+// settleTime is what both get to end what the last calls have left, before their memory is looked at again. The sidecar gives
+// memory back when an interval of 5 s was quiet, which may begin 5 s after the last call.
+const settleTime = 12 * time.Second
 
 // report is what a run has shown.
 type report struct {

@@ -13,7 +13,7 @@ import (
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--sessions", "0"}, {"--ahead", "5"}, {"--for", "0s"}, {"--no-such-option"}} {
+	for _, args := range [][]string{{"--sessions", "0"}, {"--ahead", "5"}, {"--for", "0s"}, {"--no-such-option"}, {"latency", "--rate", "0"}, {"latency", "--for", "10ms"}, {"latency", "--dns", "1"}} {
 		require.ErrorIs(t, run(t.Context(), args, &bytes.Buffer{}, &bytes.Buffer{}), errOption, args)
 	}
 }

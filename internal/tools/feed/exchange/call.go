@@ -26,7 +26,7 @@ const (
 
 // call is one that is played. The names are set while nobody else looks at them.
 type call struct {
-	dn, caller, leg, bridge string
+	dn, number, caller, leg, bridge string
 
 	rings, talks, over chan struct{} // each is closed when the sidecar has done what leads there
 }
@@ -35,14 +35,14 @@ type call struct {
 // more. The number is what the caller has dialled.
 func (x *Exchange) Call(ctx context.Context, dn, number string) error {
 	c := &call{
-		dn: dn, caller: fmt.Sprintf("%d.%d", x.began.Unix(), x.calls.Add(1)),
+		dn: dn, number: number, caller: fmt.Sprintf("%d.%d", x.began.Unix(), x.calls.Add(1)),
 		rings: make(chan struct{}), talks: make(chan struct{}), over: make(chan struct{}),
 	}
 	x.mu.Lock()
 	x.byDN[dn], x.byChannel[c.caller] = c, c
 	x.mu.Unlock()
 	defer x.forget(c)
-	if err := x.send(c, arrived, "{number}", number); err != nil {
+	if err := x.send(c, arrived); err != nil {
 		return err
 	}
 	for _, next := range []struct {
@@ -97,10 +97,8 @@ func moment(of step, frame string) (m Moment, ok bool) {
 }
 
 // send sends a step's frames. Of what is told twice, the first time counts.
-func (x *Exchange) send(c *call, s step, more ...string) error {
-	fill := strings.NewReplacer(append([]string{
-		"{caller}", c.caller, "{leg}", c.leg, "{bridge}", c.bridge, "{dn}", c.dn, "{now}", stamp(),
-	}, more...)...)
+func (x *Exchange) send(c *call, s step) error {
+	fill := strings.NewReplacer("{caller}", c.caller, "{number}", c.number, "{leg}", c.leg, "{bridge}", c.bridge, "{dn}", c.dn, "{now}", stamp())
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	if x.socket == nil {

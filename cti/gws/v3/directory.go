@@ -214,76 +214,14 @@ func (s *Server) groupTargets(who auth.Principal, users []auth.User) []Target {
 	return list
 }
 
-// targets searches. The terms are looked for in names and numbers; each is enough.
-func (s *Server) targets(ctx context.Context, r *request) (*reply, error) {
-	q := r.URL.Query()
-	limit, err := number(r, "limit", defaultLimit)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.allTargets(ctx, r.who, words(q.Get("types")))
-	if err != nil {
-		return nil, err
-	}
-	terms, exact := words(q.Get("searchTerm")), q.Get("matchType") == "exact"
-	if group := cmp.Or(q.Get("restrictToGroup"), q.Get("restrictGroup")); group != "" {
-		members, err := s.members(ctx, group)
-		if err != nil {
-			return nil, err
-		}
-		all = slices.DeleteFunc(all, func(t Target) bool { return t.Type == typeAgent && !members[t.DBID] })
-	}
-	if group := cmp.Or(q.Get("excludeFromGroup"), q.Get("excludeGroup")); group != "" {
-		members, err := s.members(ctx, group)
-		if err != nil {
-			return nil, err
-		}
-		all = slices.DeleteFunc(all, func(t Target) bool { return t.Type == typeAgent && members[t.DBID] })
-	}
-	all = slices.DeleteFunc(all, func(t Target) bool { return !t.matches(terms, exact) })
-	if strings.HasPrefix(q.Get("sort"), "desc") {
-		slices.Reverse(all)
-	}
-	return done(map[string]any{"targets": slices.Concat([]Target{}, all[:min(limit, len(all))]), "totalMatches": len(all)}), nil
-}
-
-func (t *Target) matches(terms []string, exact bool) bool {
-	if len(terms) == 0 {
-		return true
-	}
-	for _, field := range []string{t.Name, t.FirstName, t.LastName, t.UserName, t.Number} {
-		for _, term := range terms {
-			if exact && strings.EqualFold(field, term) || !exact && strings.Contains(strings.ToLower(field), strings.ToLower(term)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// members are the users of a team, named by its name or number.
-func (s *Server) members(ctx context.Context, group string) (map[int64]bool, error) {
-	users, err := s.o.Users.Users(ctx)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // it is logged with the path
-	}
-	list := map[int64]bool{}
-	for i := range users {
-		if t := users[i].Team; t != "" && (t == group || strconv.FormatInt(dbid(typeGroup, t), 10) == group) {
-			list[int64(users[i].ID)] = true
-		}
-	}
-	return list, nil
-}
-
 func (s *Server) target(ctx context.Context, r *request) (*reply, error) {
 	kind, id := r.PathValue("type"), r.PathValue("id")
-	all, err := s.allTargets(ctx, r.who, []string{kind})
+	all, err := s.allTargets(ctx, r.who, types(kind))
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range all {
-		if t.ID == id || strings.EqualFold(t.Name, id) || t.Number != "" && t.Number == id {
+		if t.ID == id || strings.EqualFold(t.Name, id) || t.UserName != "" && strings.EqualFold(t.UserName, id) || t.Number != "" && t.Number == id {
 			return done(map[string]any{"targets": []Target{t}, "totalMatches": 1}), nil
 		}
 	}
@@ -307,17 +245,17 @@ func (s *Server) users(ctx context.Context, r *request) (*reply, error) {
 	}
 	var members map[int64]bool
 	if group := q.Get("groupId"); group != "" {
-		if members, err = s.members(ctx, group); err != nil {
+		if members, err = s.members(ctx, words(group)); err != nil {
 			return nil, err
 		}
 	}
 	states, terms := words(q.Get("states")), words(q.Get("searchTerm"))
 	all = slices.DeleteFunc(all, func(t Target) bool {
-		return !r.who.MaySeeDN(t.Number) || members != nil && !members[t.DBID] || !t.matches(terms, false) ||
+		return !r.who.MaySeeDN(t.Number) || members != nil && !members[t.DBID] || !t.matches(terms, "", false) ||
 			len(states) > 0 && !slices.Contains(states, t.state())
 	})
 	from := min(offset, len(all))
-	return done(map[string]any{"users": slices.Concat([]Target{}, all[from:min(from+limit, len(all))]), "totalMatches": len(all)}), nil
+	return done(map[string]any{"users": some(all[from:min(from+limit, len(all))]), "totalMatches": len(all)}), nil
 }
 
 func (t *Target) state() string {

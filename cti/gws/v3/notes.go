@@ -129,7 +129,7 @@ func (s *Server) favorites(_ context.Context, r *request) (*reply, error) {
 		return nil, err
 	}
 	list := s.notes.of(r.who.UserID).Favorites
-	return done(map[string]any{"targets": slices.Concat([]Favorite{}, list[:min(limit, len(list))]), "totalMatches": len(list)}), nil
+	return done(map[string]any{"targets": some(list[:min(limit, len(list))]), "totalMatches": len(list)}), nil
 }
 
 func (s *Server) saveFavorite(_ context.Context, r *request) (*reply, error) {
@@ -164,7 +164,7 @@ func (s *Server) recents(_ context.Context, r *request) (*reply, error) {
 		return nil, err
 	}
 	list := s.notes.of(r.who.UserID).Recents
-	return done(map[string]any{"targets": slices.Concat([]Recent{}, list[:min(limit, len(list))]), "totalMatches": len(list)}), nil
+	return done(map[string]any{"targets": some(list[:min(limit, len(list))]), "totalMatches": len(list)}), nil
 }
 
 func (s *Server) addRecent(_ context.Context, r *request) (*reply, error) {

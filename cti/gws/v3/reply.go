@@ -26,6 +26,8 @@ type reply struct {
 	OperationID string `json:"operationId,omitempty"`
 	Data        any    `json:"data,omitempty"`
 	Message     string `json:"message,omitempty"` // of a refusal, again: where the simulator has it
+
+	cookie *http.Cookie // that the client is to have from now on
 }
 
 // refusal is an error that says how it is answered.
@@ -58,6 +60,9 @@ func (r *reply) write(w http.ResponseWriter, status int) {
 		status, text = http.StatusInternalServerError, []byte(`{"status":{"code":500,"message":"the answer could not be written"}}`)
 	}
 	header := w.Header()
+	if r.cookie != nil {
+		http.SetCookie(w, r.cookie)
+	}
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
@@ -67,3 +72,6 @@ func (r *reply) write(w http.ResponseWriter, status int) {
 func (r *refusal) write(w http.ResponseWriter) {
 	(&reply{Status: Status{Code: r.code, Message: r.message}, Message: r.message}).write(w, r.http)
 }
+
+// some is a list for an answer, where none is empty and not null: clients iterate.
+func some[T any](list []T) []T { return append([]T{}, list...) }

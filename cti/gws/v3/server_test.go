@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,10 +54,30 @@ func (people) Verify(_ context.Context, token string) (auth.Principal, error) {
 	return p, nil
 }
 
-func (people) Logout(context.Context, auth.Principal) error { return nil }
-func (people) CheckOrigin(*http.Request) error              { return nil }
+// doormen are people whose tokens end.
+type doormen struct {
+	people
+
+	mu   sync.Mutex
+	gone []string
+}
+
+func (d *doormen) Logout(_ context.Context, p auth.Principal) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gone = append(d.gone, p.User)
+	return nil
+}
+
+func (d *doormen) ended() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.gone)
+}
+
+func (people) CheckOrigin(*http.Request) error { return nil }
 func (people) Users(context.Context) ([]auth.User, error) {
-	return []auth.User{{ID: 1, Name: "anna", DisplayName: "Anna Blum", DNs: []string{"5001"}}, {ID: 2, Name: "ben", DNs: []string{"5002"}}}, nil
+	return folk(), nil
 }
 
 func (people) User(_ context.Context, name string) (auth.User, error) {
@@ -94,9 +115,11 @@ func elsewhere(yield func(string, bridge.CallView) bool) {
 
 // rig is the API on a real feed and real agents, over HTTP.
 type rig struct {
-	t         *testing.T
+	t         testing.TB
+	server    *v3.Server
 	url       string
 	registry  *agent.Registry
+	tokens    doormen
 	available atomic.Bool
 }
 
@@ -111,7 +134,7 @@ type engine interface {
 	Released(dn bridge.DN) []bridge.CallView
 }
 
-func newRigOn(t *testing.T, calls engine, keys ...string) *rig {
+func newRigOn(t testing.TB, calls engine, keys ...string) *rig {
 	t.Helper()
 	r := &rig{t: t}
 	r.available.Store(true)
@@ -125,15 +148,16 @@ func newRigOn(t *testing.T, calls engine, keys ...string) *rig {
 		Access: access.New(access.Options{
 			Engine: calls, Elsewhere: elsewhere, Agents: registry, Users: people{}, KnownDN: func(string) bool { return true }, Audit: quiet{},
 		}),
-		Tokens: people{}, Users: people{}, Released: calls.Released, Complete: calls.Complete, Feed: feed, Snapshot: board{registry: registry}, Keep: quiet{},
-		Available: r.available.Load, Client: func(*http.Request) (string, bool) { return "", false }, APIKeys: keys, Reasons: []string{"lunch"},
+		Tokens: &r.tokens, Users: people{}, Released: calls.Released, Complete: calls.Complete, Feed: feed, Snapshot: board{registry: registry}, Keep: quiet{},
+		Available: r.available.Load, Client: func(*http.Request) (string, bool) { return "", false }, APIKeys: keys,
+		Queues: func() []v3.Queue { return []v3.Queue{{Name: "sales", Number: "8100", Waiting: 3, Ready: 2}} }, Reasons: []string{"lunch"},
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = feed.Run(ctx) })
 	web := httptest.NewServer(server)
-	r.url, r.registry = web.URL, registry
+	r.url, r.registry, r.server = web.URL, registry, server
 	t.Cleanup(func() {
 		require.NoError(t, server.Close(context.Background()))
 		web.Close()
@@ -308,22 +332,6 @@ func TestCallElsewhere(t *testing.T) {
 		said, _ := reply["status"].(map[string]any)
 		require.Equal(t, want.says, said["message"])
 	}
-}
-
-// A logout ends the session, its notifications, and the agent's work.
-func TestLogout(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	d := r.join("anna")
-	d.post(v3.Base+"/activate-channels", map[string]any{"data": map[string]any{"dn": "5001"}})
-	status, _ := d.post(v3.Base+"/logout", nil)
-	require.Equal(t, http.StatusOK, status)
-	status, reply := d.post(v3.Base+"/voice/ready", nil)
-	require.Equal(t, http.StatusForbidden, status)
-	require.InDelta(t, 603, code(reply), 0)
-	again := r.join("anna")
-	status, _ = again.post(v3.Base+"/voice/ready", nil)
-	require.Equal(t, http.StatusConflict, status, "the voice channel went with the session")
 }
 
 func TestAPIKeys(t *testing.T) {

@@ -79,7 +79,7 @@ func (s *Server) sessionRoutes() {
 	s.mux.Handle("GET "+Base+"/info", s.open(s.version))
 	s.post("/logout", func(ctx context.Context, r *request) (*reply, error) {
 		s.logout(ctx, r.session, r.who)
-		return done(nil), nil
+		return &reply{cookie: (*session)(nil).cookie(s.secure(r.Request))}, nil
 	})
 	s.get("/auth-keep-alive", func(context.Context, *request) (*reply, error) { return done(nil), nil })
 	s.get("/current-session", s.current)

@@ -358,14 +358,16 @@ func TestConnect27TabsOfOneBrowser(t *testing.T) {
 		}
 		require.False(t, crowded())
 
-		ctx, cancel := context.WithCancel(t.Context())
+		var cancel context.CancelFunc
 		ends := map[string]func(){
-			"abort":    cancel,
+			"abort":    func() { cancel() },
 			"event":    func() { require.NoError(t, sessionOf(s, first).Deliver(event(t, "/a", 1))) },
 			"timeout":  func() { pass(bayeux.DefaultTimeout) },
 			"replaced": func() { first.poll() },
 		}
 		for name, end := range ends {
+			var ctx context.Context
+			ctx, cancel = context.WithCancel(t.Context())
 			held := first.start(ctx, first.connectMsg())
 			synctest.Wait()
 			require.True(t, crowded(), name)
@@ -373,7 +375,7 @@ func TestConnect27TabsOfOneBrowser(t *testing.T) {
 			<-held.done
 			synctest.Wait()
 			require.False(t, crowded(), name)
-			ctx = t.Context()
+			cancel()
 		}
 		held := first.connect()
 		synctest.Wait()

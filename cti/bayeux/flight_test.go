@@ -85,12 +85,16 @@ func TestFlightComesBack(t *testing.T) {
 
 // TestFlightIsConfirmed: what the client is known to have doesn't come again.
 func TestFlightIsConfirmed(t *testing.T) {
-	confirmations := map[string]func(t *testing.T, d *deaf){
-		"by a pong": func(t *testing.T, d *deaf) {
-			require.NoError(t, d.conn.WriteControl(websocket.PongMessage, []byte(<-d.pings), time.Now().Add(time.Second)))
+	confirmations := map[string]func(t *testing.T, d *deaf, meanwhile func()){
+		"by a pong": func(t *testing.T, d *deaf, meanwhile func()) {
+			ping := <-d.pings
+			meanwhile()
+			require.NoError(t, d.conn.WriteControl(websocket.PongMessage, []byte(ping), time.Now().Add(time.Second)))
 		},
-		"by the next connect": func(t *testing.T, d *deaf) {
+		"by the next connect": func(t *testing.T, d *deaf, meanwhile func()) {
 			pass(bayeux.DefaultTimeout)
+			synctest.Wait()
+			meanwhile()
 			require.NoError(t, d.conn.WriteJSON([]msg{d.connectMsg()}))
 		},
 	}
@@ -103,9 +107,10 @@ func TestFlightIsConfirmed(t *testing.T) {
 				session := only(t, s, "anna")
 				require.NoError(t, session.Deliver(event(t, "/a", 0), event(t, "/a", 1)))
 				synctest.Wait()
-				confirm(t, d)
-				synctest.Wait()
-				require.NoError(t, session.Deliver(event(t, "/a", 2)))
+				confirm(t, d, func() {
+					require.NoError(t, session.Deliver(event(t, "/a", 2)))
+					synctest.Wait()
+				})
 				synctest.Wait()
 				events, _ := c.again().poll()
 				require.Equal(t, "2", data(events))

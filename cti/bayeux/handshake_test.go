@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -241,6 +242,22 @@ func TestHandshake14Origins(t *testing.T) {
 	require.Equal(t, "https://desk.example.com", c.post(handshakeMsg()).Header().Get("Access-Control-Allow-Origin"))
 	c.header.Set("Origin", "http://example.com") // the host that httptest requests name
 	require.Equal(t, http.StatusOK, c.post(handshakeMsg()).Code)
+}
+
+func TestSessionsPerPrincipalTheLongestIdleMakesRoom(t *testing.T) {
+	inBubbles(t, bayeux.Options{MaxSessionsPerPrincipal: 3}, func(t *testing.T, s *rig) {
+		var all []*client
+		for range 3 {
+			all = append(all, connected(t, s, "anna"))
+			pass(time.Second)
+		}
+		all[0].poll()
+		connected(t, s, "anna")
+		for i, stays := range []bool{true, false, true} {
+			_, reply := all[i].poll()
+			require.Equal(t, stays, reply["successful"], i)
+		}
+	})
 }
 
 func TestSessionsPerPrincipal(t *testing.T) {

@@ -173,6 +173,23 @@ func TestWebSocket61OldSocketStillOpen(t *testing.T) {
 	})
 }
 
+// TestWebSocket61OldSocketCloses: its end is not that of what is pushed on the new one.
+func TestWebSocket61OldSocketCloses(t *testing.T) {
+	pushing(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		old := connected(t, s, "anna")
+		old.connect()
+		synctest.Wait()
+		n := old.again()
+		n.poll()
+		old.link.close()
+		synctest.Wait()
+		require.Equal(t, 1, s.Stats().Sockets)
+		require.NoError(t, only(t, s, "anna").Deliver(event(t, "/a", 1)))
+		synctest.Wait()
+		require.Len(t, n.link.events(t), 1)
+	})
+}
+
 // TestWebSocket61OldSocketIsStuck: what is being written into the network that was cut holds up nobody who is back, and
 // ends nothing.
 func TestWebSocket61OldSocketIsStuck(t *testing.T) {

@@ -29,6 +29,7 @@ const (
 	maxMB         = 1 << 30 // a petabyte
 	maxReplicas   = 5
 	minTokenChars = 16
+	minKeepFor    = 2 * time.Minute // what NATS knows repeated events by must be kept, see package store/eventlog
 )
 
 func defaultEventLog() EventLog {
@@ -50,7 +51,9 @@ func (c *checker) eventLog() {
 	if e.Replicas%2 == 0 || e.Replicas > 1 && len(e.Servers) == 0 {
 		c.add("event_log.replicas", strconv.Itoa(e.Replicas), "must be 1, 3 or 5, and more than 1 needs event_log.servers")
 	}
-	c.positive("event_log.keep_for", e.KeepFor)
+	if e.KeepFor < minKeepFor {
+		c.add("event_log.keep_for", e.KeepFor.String(), "must be "+minKeepFor.String()+" or more: for so long, an event that comes twice must be known")
+	}
 	c.between("event_log.keep_mb", e.KeepMB, 1, maxMB)
 	c.between("event_log.spool_mb", e.SpoolMB, 1, maxMB)
 	if e.Sync < 0 {

@@ -18,7 +18,7 @@ func TestLoadRefusesEventLog(t *testing.T) {
 		{"password in a url", own + "event_log: {servers: ['nats://u:secret@10.0.0.5:4222']}}", at + `servers[0]: "nats://u:xxxxx@10.0.0.5:4222": ` + url},
 		{"replicas", own + "event_log: {servers: ['nats://10.0.0.5:4222'], replicas: 2}}", at + `replicas: "2": must be 1, 3 or 5, and more than 1 needs event_log.servers`},
 		{"replicas of one", "event_log: {replicas: 3}", at + `replicas: "3": must be 1, 3 or 5, and more than 1 needs event_log.servers`},
-		{"age", "event_log: {keep_for: 0s}", at + `keep_for: "0s": a duration must be more than 0`},
+		{"age", "event_log: {keep_for: 1m}", at + `keep_for: "1m0s": must be 2m0s or more: for so long, an event that comes twice must be known`},
 		{"size", "event_log: {keep_mb: 0}", at + `keep_mb: "0": must be from 1 to 1073741824`},
 		{"sync", "event_log: {sync: -1s}", at + `sync: "-1s": must be 0s (with every event) or more`},
 		{"open to all", "event_log: {listen: '0.0.0.0:4222', token: 0123456789abcdef}", at + `listen: "0.0.0.0:4222": must be an address of this host alone, such as 127.0.0.1:4222`},

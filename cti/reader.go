@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"sidecar/internal/backoff"
@@ -18,6 +19,7 @@ func (f *Feed) read(ctx context.Context) {
 	f.health.mu.Lock()
 	opened := f.health.opened
 	f.health.mu.Unlock()
+	said := ""
 	for ctx.Err() == nil {
 		var err error
 		if !opened {
@@ -25,13 +27,20 @@ func (f *Feed) read(ctx context.Context) {
 		}
 		if err == nil {
 			pause.Reset()
+			said = ""
 			err = f.store.Follow(ctx, f.Head().Seq, f.handOut)
 		}
 		opened = false
 		if ctx.Err() != nil {
 			return
 		}
-		f.log.Warn("event log can't be read, trying again", "error", err)
+		level := slog.LevelWarn
+		if text := fmt.Sprint(err); text == said {
+			level = slog.LevelDebug // it may be away for long
+		} else {
+			said = text
+		}
+		f.log.Log(ctx, level, "event log can't be read, trying again", "error", err)
 		_ = backoff.Sleep(ctx, pause.Next()) // the loop looks at ctx
 	}
 }

@@ -57,6 +57,13 @@ func (l *Log) Append(ctx context.Context, records []cti.Record) (last uint64, er
 
 // line sends all, then waits for all acknowledgements.
 func (l *Log) line(ctx context.Context, messages []*nats.Msg) (last uint64, err error) {
+	if last, err = l.send(ctx, messages); err != nil {
+		l.mend(ctx)
+	}
+	return last, err
+}
+
+func (l *Log) send(ctx context.Context, messages []*nats.Msg) (last uint64, err error) {
 	acks := make([]jetstream.PubAckFuture, 0, len(messages))
 	for _, m := range messages {
 		ack, err := l.js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0))
@@ -139,6 +146,7 @@ func (l *Log) LastOf(ctx context.Context, node string) (string, error) {
 	}
 	answer, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.streamName(), request)
 	if err != nil {
+		l.mend(ctx)
 		return "", fmt.Errorf("last event of %s: %w", node, err)
 	}
 	var got struct {

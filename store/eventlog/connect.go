@@ -17,8 +17,16 @@ func (l *Log) connect() (err error) {
 		nats.Name("sidecar " + o.Node), nats.Timeout(connectTimeout), nats.FlusherTimeout(connectTimeout),
 		nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.RetryOnFailedConnect(true),
 		nats.ReconnectWait(connectTimeout / 4), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("nats_disconnected", "error", err) }),
-		nats.ReconnectHandler(func(c *nats.Conn) { log.Info("nats_connected", "server", c.ConnectedUrlRedacted()) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // else we have closed it ourselves
+				log.Warn("nats_disconnected", "error", err)
+			}
+		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { l.unreached.Store(&err) }),
+		nats.ReconnectHandler(func(c *nats.Conn) {
+			l.unreached.Store(nil)
+			log.Info("nats_connected", "server", c.ConnectedUrlRedacted())
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("nats_error", "error", err) }),
 	}
 	if o.Token != "" {
@@ -36,8 +44,8 @@ func (l *Log) connect() (err error) {
 			options = append(options, nats.RootCAs(o.CAFile))
 		}
 	}
-	if l.conn, err = nats.Connect(url, options...); err != nil {
-		return fmt.Errorf("%w: %w", ErrServer, err)
+	if l.conn, err = nats.Connect(url, options...); err != nil { // only over the options: it does not wait for the server
+		return fmt.Errorf("event log: %w", err)
 	}
 	l.js, err = jetstream.New(l.conn, jetstream.WithPublishAsyncMaxPending(4*maxFetch), jetstream.WithPublishAsyncTimeout(publishTimeout),
 		jetstream.WithPublishAsyncErrHandler(func(jetstream.JetStream, *nats.Msg, error) {}))

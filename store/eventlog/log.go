@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -25,6 +28,12 @@ type Log struct {
 	server   *server.Server // nil when it is an external one
 	conn     *nats.Conn
 	js       jetstream.JetStream
+	settings server.JetStreamConfig // of the embedded server
+
+	unreached atomic.Pointer[error] // why the last attempt to connect failed
+
+	mending sync.Mutex
+	mended  time.Time // when it was last tried
 
 	mu   sync.Mutex
 	boot boot // of the embedded server's files
@@ -48,6 +57,9 @@ func New(o Options) (*Log, error) {
 		}
 		if l.server, err = startServer(&o); err != nil {
 			return nil, err
+		}
+		if settings := l.server.JetStreamConfig(); settings != nil {
+			l.settings = *settings
 		}
 	}
 	if err := l.connect(); err != nil {
@@ -77,15 +89,24 @@ func (l *Log) Close() error {
 	return l.boot.closed()
 }
 
-// Check reports whether the server can be reached, and our names are ours.
+// Check reports whether the server can be reached, our names are ours, and the embedded server can write.
 func (l *Log) Check(context.Context) error {
+	if err := l.connected(); err != nil {
+		return err
+	}
+	return errors.Join(l.twin(), l.ill())
+}
+
+// connected says why there is no connection.
+func (l *Log) connected() error {
 	if l.conn.IsConnected() {
-		return l.twin()
+		return nil
 	}
-	if err := l.conn.LastError(); err != nil {
-		return fmt.Errorf("%w: not connected: %w", ErrServer, err)
+	err := errNotYet
+	if refused := l.unreached.Load(); refused != nil {
+		err = *refused
 	}
-	return fmt.Errorf("%w: not connected", ErrServer)
+	return fmt.Errorf("event log: not connected to %s: %w", strings.Join(l.o.Servers, ", "), err)
 }
 
 func (l *Log) streamName() string { return l.o.Name + "-events" }
@@ -94,11 +115,15 @@ func (l *Log) streamName() string { return l.o.Name + "-events" }
 //
 // It fails while another living sidecar has our node or node_id: the events of the two could not be told apart.
 func (l *Log) Open(ctx context.Context) (cti.LogState, error) {
+	if err := l.connected(); err != nil {
+		return cti.LogState{}, err
+	}
 	if err := l.claim(ctx); err != nil {
 		return cti.LogState{}, fmt.Errorf("event log: %w", err)
 	}
 	stream, err := l.stream(ctx)
 	if err != nil {
+		l.mend(ctx)
 		return cti.LogState{}, fmt.Errorf("event log: stream %s: %w", l.streamName(), err)
 	}
 	info := stream.CachedInfo()

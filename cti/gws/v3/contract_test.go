@@ -147,6 +147,10 @@ func TestRefusedCallCommands(t *testing.T) {
 	status, reply = d.send(http.MethodPost, "/voice/calls/"+annasCall+"/hold", `{}`)
 	require.Equal(t, http.StatusConflict, status, reply)
 	require.InDelta(t, 409, code(reply), 0)
+	x.fail(bridge.ErrCallNotFound) // it ended on the way
+	status, reply = d.send(http.MethodPost, "/voice/calls/"+annasCall+"/hold", `{}`)
+	require.Equal(t, http.StatusInternalServerError, status, reply)
+	require.InDelta(t, 500, code(reply), 0)
 	x.fail(context.DeadlineExceeded)
 	status, reply = d.send(http.MethodPost, "/voice/calls/"+annasCall+"/hold", `{}`)
 	require.GreaterOrEqual(t, status, 500, reply)

@@ -109,10 +109,25 @@ func (s *server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	}
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		r, w := humago.Unwrap(hctx)
-		if err := s.serveEvents(w, r, p, want, since); err != nil {
+		err := once(r, "topic", "since")
+		if err == nil {
+			err = s.serveEvents(w, r, p, want, since)
+		}
+		if err != nil {
 			s.answer(w, r, err)
 		}
 	}}, nil
+}
+
+// once refuses parameters that are there more than once: of two answers to one question, either may be the one that is meant.
+func once(r *http.Request, names ...string) error {
+	query := r.URL.Query()
+	for _, name := range names {
+		if len(query[name]) > 1 {
+			return invalid(name, "must be there once")
+		}
+	}
+	return nil
 }
 
 // wantOf reads the filter and refuses what could never match.

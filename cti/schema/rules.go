@@ -19,6 +19,7 @@ const (
 type rule struct {
 	about      subject
 	noCall     bool     // the order for calls to come
+	noState    bool     // no CallState: nothing has happened to the call
 	attributes []string // always there
 	when       node     // a condition
 }
@@ -36,7 +37,7 @@ func rules() map[string]rule {
 		"EventPrivateInfo":         {attributes: []string{"Extensions"}},
 		"EventMonitoringNextCall":  order,
 		"EventMonitoringCancelled": order,
-		"EventError":               {attributes: []string{"ErrorMessage"}},
+		"EventError":               {noState: true, attributes: []string{"ErrorMessage"}},
 		"EventDNBackInService":     dn,
 		"EventDNOutOfService":      dn,
 		"EventDNDOn":               dn,
@@ -77,7 +78,10 @@ func (r *rule) needs(topic cti.Topic) (fields, attributes []string) {
 	case r.noCall:
 		fields, attributes = []string{"dn"}, []string{"ThisDN"}
 	default:
-		fields, attributes = []string{"dn", "call"}, []string{"ConnID", "CallUUID", "CallType", "CallState", "ThisDN", "ThisDNRole"}
+		fields, attributes = []string{"dn", "call"}, []string{"ConnID", "CallUUID", "CallType", "ThisDN", "ThisDNRole"}
+		if !r.noState {
+			attributes = append(attributes, "CallState")
+		}
 	}
 	return fields, append(attributes, r.attributes...)
 }

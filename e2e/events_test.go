@@ -139,7 +139,7 @@ func TestProgramsFollowTheEvents(t *testing.T) {
 
 // subjects follows docs/event-log.md, "For other programs".
 func (p *programs) subjects() {
-	described := p.described(storedPart)
+	described := p.described(schema.Stored)
 	own, err := p.nats.SubscribeSync("sidecar.events.*.agent.5001")
 	require.NoError(p.t, err)
 	calls, err := p.nats.SubscribeSync("sidecar.events.n1.call")

@@ -16,12 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sidecar/cti"
+	judge "sidecar/internal/testkit/schema"
 )
 
 // listener is a desktop: a published CometD client of some generation, run by Node.
 type listener struct {
 	t      *testing.T
 	name   string
+	schema *judge.Parts // of what the sidecar says of its events
 	mu     sync.Mutex
 	events []cti.Event // of /user/agent/events, without the snapshot
 	states []cti.Event // of /call/state
@@ -33,7 +35,7 @@ type listener struct {
 // for node/listen.mjs say otherwise.
 func (s *system) listen(generation int, user string, args ...string) *listener {
 	s.t.Helper()
-	l := &listener{t: s.t, name: fmt.Sprintf("cometd %d as %s", generation, user), seen: map[string]bool{}}
+	l := &listener{t: s.t, name: fmt.Sprintf("cometd %d as %s", generation, user), schema: judge.ClosedParts(s.t, s.schemaOfEvents()), seen: map[string]bool{}}
 	args = append([]string{
 		"node/listen.mjs", "--client", fmt.Sprint(generation), "--url", "http://" + s.http + "/cometd",
 		"--token", s.token(user), "--channels", "/user/agent/events,/call/state",
@@ -78,13 +80,20 @@ func (l *listener) read(lines *bufio.Scanner) {
 			Lifecycle  string
 			Successful bool
 			Channel    string
-			Data       cti.Event
+			Data       json.RawMessage
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+		var e cti.Event
+		err := json.Unmarshal(lines.Bytes(), &line)
+		if err == nil && line.Lifecycle == "" {
+			if err = json.Unmarshal(line.Data, &e); err == nil {
+				err = l.schema.Check(e.MessageType, line.Data)
+			}
+		}
+		if err != nil {
 			l.t.Errorf("%s: %v: %s", l.name, err, lines.Bytes())
 			return
 		}
-		l.take(line.Lifecycle, line.Channel, line.Data)
+		l.take(line.Lifecycle, line.Channel, e)
 	}
 }
 

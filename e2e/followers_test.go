@@ -23,14 +23,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sidecar/cti"
-	"sidecar/cti/schema"
 	judge "sidecar/internal/testkit/schema"
 )
 
 // described is what the sidecar itself says about its events. Attributes that it does not describe are wrong.
 func (s *system) described(part string) *judge.Schema {
 	s.t.Helper()
-	return judge.Closed(s.t, s.as("", http.MethodGet, "/api/v1/events/schema", nil).want(http.StatusOK).body, part)
+	return judge.Closed(s.t, s.schemaOfEvents(), part)
+}
+
+func (s *system) schemaOfEvents() []byte {
+	s.t.Helper()
+	return s.as("", http.MethodGet, "/api/v1/events/schema", nil).want(http.StatusOK).body
 }
 
 // follower is a program that follows /api/v1/events, and comes back with the last cursor whenever it is cut off.
@@ -329,6 +333,3 @@ type hookStatus struct {
 	Name, FailingSince, LastError string
 	Failed, DeadLetters           int
 }
-
-// storedPart names the schema of what the event log keeps.
-const storedPart = schema.Stored

@@ -94,7 +94,7 @@ func without(about subject, topic cti.Topic) []string {
 	case topic == cti.TopicCall:
 		return []string{"dn", "agentId", "dnState", "agent"}
 	case about == aCall:
-		return []string{"agentId", "dnState", "agent"}
+		return []string{"dnState", "agent"}
 	}
 	return []string{"call"}
 }

@@ -164,7 +164,7 @@ func (stand) DNs() []agent.View {
 func TestSnapshotsAreDescribed(t *testing.T) {
 	t.Parallel()
 	whole := judge.Closed(t, document(t), "")
-	feed := cti.NewFeed(cti.FeedOptions{})
+	feed := cti.NewFeed(cti.FeedOptions{AgentOf: func(string) string { return "alice" }})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = feed.Run(ctx) })
@@ -184,6 +184,17 @@ func TestSnapshotsAreDescribed(t *testing.T) {
 		names = append(names, m.Name)
 	}
 	require.Equal(t, []string{"Reset", "InService", "Ready", "Established", "OutOfService", "Held", "Established", "SnapshotComplete"}, names)
+
+	// The feed adds who works at the DN.
+	view := stand{}.Calls()[0]
+	feed.PublishCall(bridge.Event{
+		ID: "n1-c-1", N: 1, Kind: bridge.EventHeld, Time: time.Now(), Call: view, This: view.Parties[1], Other: view.Parties[0],
+		CallState: bridge.CallStateOK, Audience: []bridge.DN{"5002"},
+	})
+	messages, err = follower.Next(ctx)
+	require.NoError(t, err)
+	require.Contains(t, string(messages[0].Data), `"agentId":"alice"`)
+	require.NoError(t, whole.Check(messages[0].Data), string(messages[0].Data))
 }
 
 // Every constant of the types that are listed is in the list.

@@ -214,8 +214,8 @@ func (g *GuideREST) mine(r *Request, verb access.Verb, id bridge.CallID) (Mine, 
 		mine, err := Active(p, g.access.Calls(p), verb)
 		if _, none := errors.AsType[*NoActiveError](err); none {
 			err = cmp.Or(g.access.Elsewhere(p, func(v *bridge.CallView) bool {
-				_, err := Active(p, []bridge.CallView{*v}, verb)
-				return err == nil
+				_, other := Active(p, []bridge.CallView{*v}, verb)
+				return other == nil
 			}), err)
 		}
 		return mine, err

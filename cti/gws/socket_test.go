@@ -114,7 +114,7 @@ func TestSocketEndsWithItsToken(t *testing.T) {
 	require.Eventually(t, func() bool { return r.guide.Count() == 0 }, waitFor, tick)
 }
 
-// A session knows so many tokens again, and no more: memory is bounded however often somebody logs in.
+// However often somebody logs in while the socket lives, the newest token counts.
 func TestManyLoginsInOneSession(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, cti.FeedOptions{}, gws.Options{Recheck: time.Hour}).run()

@@ -158,10 +158,10 @@ func (s Status) ready(in Input) (Status, []EventKind, error) {
 
 func (s Status) notReady(in Input) (Status, []EventKind, error) {
 	mode := orMode(in.Mode, AuxWork)
-	switch mode {
-	case ModeAfterCallWork:
+	if mode == ModeAfterCallWork {
 		return s.afterCallWork(in)
-	case ModeUnknown:
+	}
+	if mode == ModeUnknown {
 		mode = ""
 	}
 	if s.State == NotReady && s.Mode == mode && s.Reason == in.Reason {

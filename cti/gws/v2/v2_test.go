@@ -370,8 +370,10 @@ func TestFormerCall(t *testing.T) {
 	require.Len(t, told, 2)
 	for i, want := range []map[string]any{
 		{"id": "FIRST", "callUuid": "FIRST", "connId": "000000000000001a", "previousConnId": "000000000000002b", "state": "Established", "callType": "Inbound"},
-		{"id": "CONSULT", "callUuid": "CONSULT", "connId": "000000000000002b", "state": "Released", "callType": "Consult", "uri": "/api/v2/me/calls/CONSULT",
-			"deviceUri": "/api/v2/me/devices/" + v2.DeviceID("5001"), "capabilities": []any{}, "participants": []any{}},
+		{
+			"id": "CONSULT", "callUuid": "CONSULT", "connId": "000000000000002b", "state": "Released", "callType": "Consult", "uri": "/api/v2/me/calls/CONSULT",
+			"deviceUri": "/api/v2/me/devices/" + v2.DeviceID("5001"), "capabilities": []any{}, "participants": []any{},
+		},
 	} {
 		for field, value := range want {
 			require.Equal(t, value, told[i].Data.Call[field], field)

@@ -19,13 +19,13 @@ import (
 	"sidecar/internal/phone"
 )
 
-const natsToken = "what-the-sidecars-show-it"
+const sharedToken = "what-the-sidecars-show-it"
 
 // newNATS is a NATS server outside of the sidecars.
 func newNATS(t *testing.T) *server.Server {
 	t.Helper()
 	nats, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), Authorization: natsToken,
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), Authorization: sharedToken,
 	})
 	require.NoError(t, err)
 	nats.Start()
@@ -39,7 +39,7 @@ func newNode(t *testing.T, nats *server.Server, name string, id int) *system {
 	t.Helper()
 	return newRunning(t, fmt.Sprintf("node: %s\nnode_id: %d\nevent_log: {servers: [%q], token: %s, name: site}\n"+
 		"dns: [{numbers: [5001-5003, 5011-5013], owner: phone}]\nroutes: [{number: \"8000\", to: \"dn:5011\"}, {number: \"8001\", to: \"dn:5001\"}]\n",
-		name, id, nats.ClientURL(), natsToken))
+		name, id, nats.ClientURL(), sharedToken))
 }
 
 // stream gives a user's events of /api/v1/events until one is the last.
@@ -200,7 +200,7 @@ func TestSidecarWithATakenName(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, out, "node_id: must be written when event_log.servers are")
 	newNode(t, nats, "a", 1)
-	twin := newSystem(t, fmt.Sprintf("node: b\nnode_id: 1\nevent_log: {servers: [%q], token: %s, name: site}\n", nats.ClientURL(), natsToken))
+	twin := newSystem(t, fmt.Sprintf("node: b\nnode_id: 1\nevent_log: {servers: [%q], token: %s, name: site}\n", nats.ClientURL(), sharedToken))
 	twin.startSidecar()
 	twin.eventually("it says who has its node_id", func() bool {
 		resp, err := http.Get("http://" + twin.http + "/readyz")

@@ -155,8 +155,8 @@ func (p *programs) subjects() {
 	require.NoError(p.t, err)
 	for _, key := range []string{"n1.call." + id, "n1.dn.5001", "n1.lease"} {
 		p.eventually(key+" is in the bucket", func() bool {
-			_, err := bucket.Get(soon(p.t), key)
-			return err == nil
+			_, missing := bucket.Get(soon(p.t), key)
+			return missing == nil
 		})
 	}
 	require.NoError(p.t, cust.Hangup(soon(p.t)))

@@ -238,10 +238,14 @@ func doorRefuses(s *system, door cometdDoor, socket bool, victim *intruder) {
 	require.Equal(t, "402::session_unknown", thief.send(object{"channel": "/meta/disconnect", "id": "4", "clientId": victim.id}).one(t).Error)
 
 	agent := s.intruder(door, own, socket).within()
-	for _, channel := range []any{
+	wrongChannels := []any{
 		"/**", "/*", "/user/**", "/v2/**", "/v2/me/*", "/workspace/v3/**", "/phone/**", "/phone/*", "/user/agent/events/5001", "/v2/5001/calls",
-		[]string{door.channel, "/**"}, "/meta/connect", "/no/such/channel", "/" + strings.Repeat("x", 300), "no slash", 7, []string{}, nil,
-	} {
+		[]string{door.channel, "/**"},
+		"/meta/connect", "/no/such/channel", "/" + strings.Repeat("x", 300), "no slash", 7,
+		[]string{},
+		nil,
+	}
+	for _, channel := range wrongChannels {
 		r := agent.subscribe(channel).one(t)
 		require.True(t, strings.HasPrefix(r.Error, "403:"), "%v: %s", channel, r.Error)
 	}

@@ -41,7 +41,7 @@ func (c *proofCall) run() {
 		return
 	}
 	dn := `{"dn":"` + a.User() + `"}`
-	c.verb("user-data", `{"userData":{"note":"`+c.id+`"}}`)
+	c.verb("user-data", `{"dn":"`+a.User()+`","userData":{"note":"`+c.id+`"}}`)
 	c.verb("hold", dn)
 	c.verb("retrieve", dn)
 	if c.verb("transfer", `{"dn":"`+a.User()+`","to":"`+third.User()+`"}`) {
@@ -68,10 +68,10 @@ func (c *proofCall) verb(verb, body string) bool {
 		switch status, _ := c.post("/calls/"+c.id+"/"+verb, body); {
 		case status/100 == 2:
 			return true
-		case status == http.StatusNotFound:
-			return false
-		case status/100 == 4:
+		case status == http.StatusConflict:
 			refused++
+		case status/100 == 4:
+			return false
 		}
 		away(c.limit, 2*tick)
 	}

@@ -134,7 +134,7 @@ func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {
 	switch {
 	case w.code() >= http.StatusInternalServerError && r.URL.Path != "/readyz":
 		level = slog.LevelWarn
-	case r.Method != http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/"):
+	case r.Method != http.MethodGet && isCommand(r.URL.Path):
 		level = slog.LevelInfo
 	}
 	info := infoOf(r.Context())
@@ -142,6 +142,11 @@ func (s *server) logRequest(r *http.Request, w *recorder, took time.Duration) {
 		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", w.code()),
 		slog.Int64("bytes", w.bytes), slog.Duration("took", took), slog.String("address", info.address),
 		slog.String("user", info.user), slog.String("request_id", info.id))
+}
+
+// isCommand tells commands from pages and from the long polls of desktops, which come several times a minute from each.
+func isCommand(path string) bool {
+	return (strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/workspace/")) && !strings.Contains(path, "/notifications")
 }
 
 // notFound answers what no handler answers: with 405 when another method would do.

@@ -84,3 +84,15 @@ func TestReadinessLeavesNothingRunning(t *testing.T) {
 	s.send("GET", "/readyz", "", "")
 	goleak.VerifyNone(t, here)
 }
+
+// At level info a log tells what somebody did, and not that desktops are there.
+func TestCommandsAreLoggedAndPollsAreNot(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	for path, level := range map[string]string{
+		"/api/v1/calls": "INFO", "/workspace/v3/voice/ready": "INFO", "/api/v2/notifications": "DEBUG", "/workspace/v3/notifications/connect": "DEBUG", "/cometd": "DEBUG",
+	} {
+		s.send("POST", path, "", "{}")
+		require.Contains(t, s.log.String(), "level="+level+" msg=request method=POST path="+path+" ")
+	}
+}

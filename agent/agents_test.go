@@ -402,6 +402,9 @@ func TestRestart(t *testing.T) {
 		d.do(agent.Command{DN: "5002", Verb: agent.VerbDNDOn})
 		d.do(agent.Command{Verb: agent.VerbAfterCallWork})
 		require.NoError(t, d.ReserveOwn("5001", "a"))
+		require.Len(t, d.LoggedIn(), 2)
+		require.Equal(t, "5001", d.LoggedIn()[0].Number)
+		require.Greater(t, len(d.All()), 2, "nobody is logged in at the others")
 		var records []agent.Record
 		for _, v := range d.All() {
 			records = append(records, v.Record())

@@ -101,12 +101,21 @@ func (r *Registry) Servers(number string) []string {
 }
 
 // All lists the DNs by number.
-func (r *Registry) All() []View {
+func (r *Registry) All() []View { return r.list(func(*dn) bool { return true }) }
+
+// LoggedIn lists the DNs where an agent is logged in, by number.
+func (r *Registry) LoggedIn() []View {
+	return r.list(func(d *dn) bool { return d.status.State != LoggedOut })
+}
+
+func (r *Registry) list(wanted func(*dn) bool) []View {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]View, 0, len(r.dns))
+	list := []View{}
 	for _, d := range r.dns {
-		list = append(list, d.view())
+		if wanted(d) {
+			list = append(list, d.view())
+		}
 	}
 	slices.SortFunc(list, func(a, b View) int { return cmp.Compare(a.Number, b.Number) })
 	return list

@@ -93,10 +93,7 @@ type queueAgents struct{ d *daemon }
 
 func (p queueAgents) LoggedIn() []queue.Agent {
 	var list []queue.Agent
-	for _, v := range p.d.dns.All() {
-		if v.Agent.State == agent.LoggedOut {
-			continue
-		}
+	for _, v := range p.d.dns.LoggedIn() {
 		list = append(list, queue.Agent{
 			DN: bridge.DN(v.Number), ID: v.Agent.AgentID, Since: v.ReadySince,
 			Ready: v.Agent.State == agent.Ready && v.InService && v.Calls == 0 && !v.DND && v.Forward == "",

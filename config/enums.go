@@ -55,8 +55,8 @@ func EventNames() []string {
 	return []string{
 		"Abandoned", "AfterCallWork", "AttachedDataChanged", "DestinationBusy", "Dialing", "Diverted", "DndOff", "DndOn",
 		"DtmfSent", "Error", "Established", "ForwardCancel", "ForwardSet", "Held", "InService", "LoggedIn", "LoggedOut",
-		"MonitoringCancelled", "MonitoringNextCall", "MuteOff", "MuteOn", "NetworkReached", "NotReady", "OutOfService",
-		"PartyAdded", "PartyChanged", "PartyDeleted", "PrivateInfo", "Queued", "Ready", "RecordingChanged", "Released",
+		"Monitoring", "MuteOff", "MuteOn", "NetworkReached", "NotReady", "OutOfService",
+		"PartyAdded", "PartyChanged", "PartyDeleted", "Queued", "Ready", "RecordingChanged", "Released",
 		"Reserved", "Retrieved", "Ringing",
 	}
 }

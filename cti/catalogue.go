@@ -67,10 +67,10 @@ func callKinds() [23]callKind {
 		ofCall(bridge.EventRecordingChanged, "EventCallInfoChanged", 112, "the recording of the DN's call was begun, paused, resumed or ended"),
 		ofCall(bridge.EventQueued, "EventQueued", 57, "a call waits at the route point ThisDN"),
 		ofCall(bridge.EventDiverted, "EventDiverted", 58, "a call has left the route point ThisDN, for an agent or another number"),
-		ofCall(bridge.EventPrivateInfo, "EventPrivateInfo", 150, "the mode of a supervision has changed: Extensions has the new one"),
-		ofCall(bridge.EventMonitoringNextCall, "EventMonitoringNextCall", 141,
+		ofMonitoring(bridge.EventPrivateInfo, "EventPrivateInfo", 150, "the mode of a supervision has changed: Extensions has the new one"),
+		ofMonitoring(bridge.EventMonitoringNextCall, "EventMonitoringNextCall", 141,
 			"to a supervisor: the DN of OtherDN is supervised, from its present call or its next one on"),
-		ofCall(bridge.EventMonitoringCancelled, "EventMonitoringCancelled", 142, "to a supervisor: that has ended"),
+		ofMonitoring(bridge.EventMonitoringCancelled, "EventMonitoringCancelled", 142, "to a supervisor: that has ended"),
 		ofCall(bridge.EventError, "EventError", 52,
 			"a command failed after it had been accepted; ErrorMessage says why, ReferenceID which"),
 	}
@@ -78,6 +78,24 @@ func callKinds() [23]callKind {
 
 func ofCall(of bridge.EventKind, messageType string, id MessageID, meaning string) callKind {
 	return callKind{of: of, Kind: Kind{string(of), messageType, id, TopicAgent, meaning}}
+}
+
+// ofMonitoring is a row of a supervision: the integration guide has one name for all of it.
+func ofMonitoring(of bridge.EventKind, messageType string, id MessageID, meaning string) callKind {
+	return callKind{of: of, Kind: Kind{"Monitoring", messageType, id, TopicAgent, meaning}}
+}
+
+// Kind is the event's kind in the engine's words. Name has one for all kinds of a supervision.
+func (e *Event) Kind() bridge.EventKind {
+	switch e.MessageType {
+	case "EventPrivateInfo":
+		return bridge.EventPrivateInfo
+	case "EventMonitoringNextCall":
+		return bridge.EventMonitoringNextCall
+	case "EventMonitoringCancelled":
+		return bridge.EventMonitoringCancelled
+	}
+	return bridge.EventKind(e.Name)
 }
 
 // callChanged and callDeleted are T-Library's call-based notifications. The first stands for any change of a

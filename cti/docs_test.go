@@ -132,9 +132,9 @@ Rules of the attributes: ` + "`ThisDNRole`" + ` is how the DN came into the call
 a ` + "`Released`" + `. ` + "`Cause`" + ` is the Q.850 cause. ` + "`ReferenceID`" + ` names the command that caused the event. ` + "`ErrorMessage`" + ` belongs to ` + "`Error`" + `; error numbers
 are not given.
 
-Supervision: ` + "`MonitoringNextCall`" + ` tells a supervisor that the order is taken; it is about no call, so it has no ` + "`call`" + `. At the call the
+Supervision: all its events are named ` + "`Monitoring`" + `, ` + "`messageType`" + ` tells them apart. ` + "`EventMonitoringNextCall`" + ` tells a supervisor that the order is taken; it is about no call, so it has no ` + "`call`" + `. At the call the
 supervisor's DN has the role ` + "`RoleObserver`" + ` and the ` + "`CallState` `Bridged`" + `; its ` + "`OtherDN`" + ` is the partner of the supervised DN. That one is told of it by
 ` + "`PartyAdded` and `PartyDeleted`" + `, the call's other DNs only while the supervisor can be heard by them (` + "`connect`" + `), and nobody when
-` + "`supervision.visible_to_agents`" + ` is off. ` + "`PrivateInfo`" + ` has a new mode in ` + "`Extensions.MonitorMode`" + `: ` + "`mute`" + ` (listens), ` + "`coach`" + ` (the supervised one
+` + "`supervision.visible_to_agents`" + ` is off. ` + "`EventPrivateInfo`" + ` has a new mode in ` + "`Extensions.MonitorMode`" + `: ` + "`mute`" + ` (listens), ` + "`coach`" + ` (the supervised one
 hears), ` + "`connect`" + ` (all hear).
 `

@@ -56,7 +56,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 		require.NotZero(t, kind.MessageID, kind.MessageType)
 		require.NotEmpty(t, kind.Meaning, kind.MessageType)
 		require.True(t, covered[kind.MessageType], "no encode case for %s", kind.MessageType)
-		names[kind.Name] = true
+		names[string((&cti.Event{Name: kind.Name, MessageType: kind.MessageType}).Kind())] = true
 	}
 	names[string(bridge.EventCallChanged)] = true // named by the call's state
 	names[string(agent.ActivityChanged)] = true   // T-Library has no event for it, the feed leaves it out

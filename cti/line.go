@@ -29,7 +29,7 @@ func (l *Liner) Line(e Event) string {
 	if e.Topic == TopicCall {
 		who = "call"
 	}
-	fmt.Fprintf(&b, "%s: %s", who, e.Name)
+	fmt.Fprintf(&b, "%s: %s", who, e.Kind())
 	if e.Snapshot {
 		b.WriteString(" snapshot")
 	}

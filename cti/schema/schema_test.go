@@ -208,6 +208,9 @@ func TestListsAreComplete(t *testing.T) {
 		values := constants(t, dir, name)
 		require.NotEmpty(t, values, name)
 		for _, value := range values {
+			if value == string(agent.ModeUnknown) {
+				continue // asked for, and never told
+			}
 			require.Contains(t, text, `"`+value+`"`, name)
 		}
 	}

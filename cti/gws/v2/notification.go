@@ -82,9 +82,9 @@ func (s *Server) encodeCall(_ *gws.Member, e *cti.Event) []any {
 		}}
 	}
 	m := callMessage{
-		MessageType: messageCall, NotificationType: notificationOf(bridge.EventKind(e.Name)), PhoneNumber: string(e.DN), Call: s.callOf(e), Metrics: metricsOf(e),
+		MessageType: messageCall, NotificationType: notificationOf(e.Kind()), PhoneNumber: string(e.DN), Call: s.callOf(e), Metrics: metricsOf(e),
 	}
-	switch bridge.EventKind(e.Name) {
+	switch e.Kind() {
 	case bridge.EventRinging, bridge.EventDialing, bridge.EventEstablished, bridge.EventReleased, bridge.EventAbandoned:
 		m.Extensions = s.extensionsOf(e)
 	}
@@ -138,7 +138,7 @@ func (s *Server) extensionsOf(e *cti.Event) *callExtensions {
 	if e.Attributes.ThisDNRole == bridge.RoleObserver { // to supervise is no work of an agent
 		return x
 	}
-	switch bridge.EventKind(e.Name) {
+	switch e.Kind() {
 	case bridge.EventRinging:
 		x.OriginationDN, x.NoAnswerTimeout = e.Call.ANI, int(s.o.NoAnswer.After.Seconds())
 		x.NoAnswerAction = map[agent.State]string{agent.NotReady: "notready", agent.LoggedOut: "logout", "": "none"}[s.o.NoAnswer.Action]
@@ -177,7 +177,7 @@ func (s *Server) encodeDevice(m *gws.Member, e *cti.Event) []any {
 
 // monitoring reports whether the event changes what its DN supervises.
 func monitoring(e *cti.Event) bool {
-	switch bridge.EventKind(e.Name) {
+	switch e.Kind() {
 	case bridge.EventMonitoringNextCall, bridge.EventMonitoringCancelled:
 		return true
 	}

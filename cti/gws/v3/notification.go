@@ -107,7 +107,7 @@ func (x *encoder) encode(e *cti.Event) (Notification, bool) {
 			Error: &Error{Code: errorGeneral, Message: e.Attributes.ErrorMessage},
 		}, true
 	}
-	about, ok := notificationType(e.Name)
+	about, ok := notificationType(string(e.Kind()))
 	if !ok || e.Call == nil {
 		return Notification{}, false
 	}
@@ -126,7 +126,7 @@ func (x *encoder) monitoring(e *cti.Event) (Notification, bool) {
 	if e.Attributes.Extensions != nil {
 		n.MonitorMode = monitorMode(e.Attributes.Extensions.MonitorMode)
 	}
-	switch bridge.EventKind(e.Name) {
+	switch e.Kind() {
 	case bridge.EventMonitoringNextCall:
 		n.EventType = "MonitoringStarted"
 	case bridge.EventMonitoringCancelled:

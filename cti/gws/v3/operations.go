@@ -54,7 +54,7 @@ func (o *operations) cause(user string, e *cti.Event) string {
 	if e.Snapshot {
 		return ""
 	}
-	of := effect{user: user, dn: string(e.DN), event: e.Name}
+	of := effect{user: user, dn: string(e.DN), event: string(e.Kind())}
 	if e.Call != nil {
 		of.call = e.Call.ID
 	}

@@ -13,3 +13,6 @@ func Message(name string, r *cti.Record) *nats.Msg { return newSubjects(name).me
 func Stored(name, subject string, header nats.Header, data []byte) cti.Stored {
 	return newSubjects(name).stored(7, subject, header, data)
 }
+
+// HandedFile is the name of the file with the last number that was handed out.
+const HandedFile = handedFile

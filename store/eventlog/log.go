@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,8 +36,9 @@ type Log struct {
 	mending sync.Mutex
 	mended  time.Time // when it was last tried
 
-	mu   sync.Mutex
-	boot boot // of the embedded server's files
+	mu     sync.Mutex
+	boot   boot    // of the embedded server's files
+	handed *handed // constant; nil when it is an external one, whose files are its own affair
 
 	claiming sync.Mutex // held while others are asked
 	claimed  bool
@@ -55,8 +57,11 @@ func New(o Options) (*Log, error) {
 		if l.boot, err = openBoot(o.Dir, o.Sync == 0); err != nil {
 			return nil, err
 		}
-		if l.server, err = startServer(&o); err != nil {
+		if l.handed, err = openHanded(o.Dir); err != nil {
 			return nil, err
+		}
+		if l.server, err = startServer(&o); err != nil {
+			return nil, errors.Join(err, l.handed.close())
 		}
 		if settings := l.server.JetStreamConfig(); settings != nil {
 			l.settings = *settings
@@ -86,7 +91,7 @@ func (l *Log) Close() error {
 	}
 	l.server.Shutdown()
 	l.server.WaitForShutdown()
-	return l.boot.closed()
+	return errors.Join(l.boot.closed(), l.handed.close())
 }
 
 // Check reports whether the server can be reached, our names are ours, and the embedded server can write.
@@ -134,12 +139,18 @@ func (l *Log) Open(ctx context.Context) (cti.LogState, error) {
 	if state.Epoch == "" {
 		return state, fmt.Errorf("%w: stream %s is not one of a sidecar's: it has no %s", ErrServer, l.streamName(), metaEpoch)
 	}
+	if l.handed != nil {
+		return state, l.handed.stands(state.Epoch, state.Last)
+	}
 	return state, nil
 }
 
 // stream gives the stream as the options want it, and makes it if it isn't there. Of several sidecars that make it at
 // once, the first one gives it its epoch.
 func (l *Log) stream(ctx context.Context) (jetstream.Stream, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.handed.now() // while it is asked, more may be handed out
 	stream, err := l.js.Stream(ctx, l.streamName())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = l.js.CreateStream(ctx, l.config(cti.NewEpoch()))
@@ -150,15 +161,13 @@ func (l *Log) stream(ctx context.Context) (jetstream.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	now := stream.CachedInfo().Config
 	want := l.config(now.Metadata[metaEpoch])
-	if l.boot.broken {
+	anew := l.anew(before, stream.CachedInfo())
+	if anew {
 		want.Metadata[metaEpoch] = cti.NewEpoch()
-		l.o.Logger.Warn("event log begins a new epoch: the host went down without a clean stop, and the last events may be missing")
 	}
-	if now.MaxAge == want.MaxAge && now.MaxBytes == want.MaxBytes && now.Replicas == want.Replicas && !l.boot.broken {
+	if now.MaxAge == want.MaxAge && now.MaxBytes == want.MaxBytes && now.Replicas == want.Replicas && !anew {
 		return stream, nil
 	}
 	// What others have set besides stays.
@@ -170,6 +179,22 @@ func (l *Log) stream(ctx context.Context) (jetstream.Stream, error) {
 		return stream, err
 	}
 	return stream, l.boot.begun()
+}
+
+// anew says whether numbers may be used again.
+func (l *Log) anew(before stand, now *jetstream.StreamInfo) bool {
+	switch {
+	case l.boot.broken:
+		l.o.Logger.Warn("event log begins a new epoch: the host went down without a clean stop, and the last events may be missing")
+	case before.broken:
+		l.o.Logger.Warn("event log begins a new epoch: it is not known which numbers were handed out", "file", filepath.Join(l.o.Dir, handedFile))
+	case before.epoch == now.Config.Metadata[metaEpoch] && now.State.LastSeq < before.seq:
+		l.o.Logger.Error("event log begins a new epoch: its files are damaged, and events are missing at its end",
+			"dir", l.o.Dir, "last", now.State.LastSeq, "handed_out", before.seq)
+	default:
+		return false
+	}
+	return true
 }
 
 func (l *Log) config(epoch string) jetstream.StreamConfig {

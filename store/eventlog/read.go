@@ -114,8 +114,11 @@ func (l *Log) Follow(ctx context.Context, after uint64, take func([]cti.Stored))
 			if err != nil {
 				return err
 			}
-			take(batch)
 			after = batch[len(batch)-1].Seq
+			if err := l.handed.handsOut(after); err != nil {
+				return err
+			}
+			take(batch)
 		case err := <-failed:
 			return fmt.Errorf("follow the events after %d: %w", after, err)
 		case <-closed:

@@ -43,7 +43,7 @@ func (d *daemon) buildDesktops() error {
 
 	eight, err := v2.New(v2.Options{
 		Access: d.desktops.access, Sessions: d.sessionOptions(), REST: d.rest(nil), Annex: annex, Reasons: d.cfg.Agents.Reasons, Version: version,
-		NoAnswer: noAnswer(d.cfg), WrapUp: wrapUp(d.cfg.Agents),
+		NoAnswer: noAnswer(d.cfg), WrapUp: wrapUp(d.cfg.Agents), CallOf: d.callOf,
 	})
 	if err != nil {
 		return err
@@ -58,6 +58,21 @@ func (d *daemon) buildDesktops() error {
 	commands := gws.AllowOrigins(d.cfg.HTTP.AllowedOrigins, mux)
 	d.extra[v2.Base+"/"], d.extra["/internal-api/"] = commands, commands
 	return nil
+}
+
+// callOf finds the living call of a ConnID, ours first. It waits for no other sidecar.
+func (d *daemon) callOf(id bridge.ConnID) (bridge.CallID, bool) {
+	for _, v := range d.engine.Calls() {
+		if v.ConnID == id {
+			return v.ID, true
+		}
+	}
+	for _, v := range d.live.Elsewhere {
+		if v.ConnID == id {
+			return v.ID, true
+		}
+	}
+	return "", false
 }
 
 // annex are the options that a SIP Server would have for a DN of ours.

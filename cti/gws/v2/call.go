@@ -69,12 +69,10 @@ func (s *Server) callOf(e *cti.Event) call {
 	return out
 }
 
-// uriOf finds the call of a ConnID among those that live; empty when it has ended.
+// uriOf finds the call of a ConnID among those that live; empty when it has ended. An event is on its way: nothing is waited for.
 func (s *Server) uriOf(id bridge.ConnID) string {
-	for _, v := range s.o.Sessions.Snapshot.Calls() {
-		if v.ConnID == id {
-			return callLink(v.ID).URI
-		}
+	if call, ok := s.o.CallOf(id); ok {
+		return callLink(call).URI
 	}
 	return ""
 }

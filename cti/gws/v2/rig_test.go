@@ -40,6 +40,7 @@ type board struct {
 	calls    []bridge.CallView
 	monitors []bridge.MonitorView
 	done     []string
+	asked    int // for all calls
 	last     any
 	err      error
 }
@@ -47,7 +48,18 @@ type board struct {
 func (b *board) Calls() []bridge.CallView {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.asked++
 	return slices.Clone(b.calls)
+}
+
+func (b *board) callOf(id bridge.ConnID) (bridge.CallID, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.IndexFunc(b.calls, func(v bridge.CallView) bool { return v.ConnID == id })
+	if i < 0 {
+		return "", false
+	}
+	return b.calls[i].ID, true
 }
 
 func (b *board) Call(id bridge.CallID) (bridge.CallView, bool) {
@@ -297,6 +309,7 @@ func newRig(t testing.TB) *rig {
 		REST: gws.REST{
 			Logins: logins, Log: log, Cookie: func(l access.Login, _ *http.Request) *http.Cookie { return auth.SessionCookie(l.Token, false) },
 		},
+		CallOf:  r.board.callOf,
 		Reasons: []string{"lunch"}, Version: "test", NoAnswer: v2.NoAnswer{After: 20 * time.Second, Action: agent.NotReady},
 		WrapUp: func(kind bridge.CallType) time.Duration {
 			return map[bridge.CallType]time.Duration{bridge.CallInbound: 30 * time.Second}[kind]

@@ -16,10 +16,11 @@ import (
 // Options are what a Server needs.
 type Options struct {
 	Access   *access.Access
-	Sessions gws.Options                       // of the notifications
-	REST     gws.REST                          // Sessions and Refuse are made here
-	Annex    func(dn string) map[string]string // what a SIP Server would have as the options of the DN's switch; nil: nothing
-	Reasons  []string                          // for being not ready
+	Sessions gws.Options                               // of the notifications
+	REST     gws.REST                                  // Sessions and Refuse are made here
+	CallOf   func(bridge.ConnID) (bridge.CallID, bool) // the living call of a ConnID, as far as it is known at once
+	Annex    func(dn string) map[string]string         // what a SIP Server would have as the options of the DN's switch; nil: nothing
+	Reasons  []string                                  // for being not ready
 	NoAnswer NoAnswer
 	WrapUp   func(bridge.CallType) time.Duration // after-call work after such a call; nil: none
 	Version  string

@@ -383,3 +383,23 @@ func TestFormerCall(t *testing.T) {
 		told[1].Data.NotificationType+" "+told[1].Data.PhoneNumber)
 	require.NotContains(t, told[1].Data.Call, "previousConnId")
 }
+
+// The call that a consultation is for may be another sidecar's, and an event is not held up until that one has told how it stands.
+func TestTheParentOfAConsultCall(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("5001").connect(v2.ChannelCalls)
+	consult := inbound("CONSULT", "5001", bridge.PartyEstablished)
+	consult.ConnID, consult.Parent, consult.Type = 0x2b, 0x1a, bridge.CallConsult
+	r.board.mu.Lock()
+	r.board.calls, r.board.asked = []bridge.CallView{inbound("FIRST", "5001", bridge.PartyHeld), consult}, 0
+	r.board.mu.Unlock()
+	r.happens(1, bridge.EventEstablished, consult)
+	require.Equal(t, "/api/v2/me/calls/FIRST", d.told(1)[0].Data.Call["parentCallUri"])
+	consult.Parent = 0x3c
+	r.happens(2, bridge.EventHeld, consult)
+	require.NotContains(t, d.told(1)[0].Data.Call, "parentCallUri", "it has ended")
+	r.board.mu.Lock()
+	defer r.board.mu.Unlock()
+	require.Zero(t, r.board.asked)
+}

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 )
@@ -59,7 +62,12 @@ func (c *checker) eventLog() {
 	if e.Sync < 0 {
 		c.add("event_log.sync", e.Sync.String(), "must be 0s (with every event) or more")
 	}
+	c.eventLogFile("credentials_file", e.CredentialsFile)
+	c.eventLogFile("ca_file", e.CAFile)
 	if e.Listen == "" {
+		if e.Token != "" && len(e.Servers) == 0 {
+			c.add("event_log.token", e.Token.String(), "does nothing by itself: write event_log.servers too, which want to be shown it, or event_log.listen, which asks for it")
+		}
 		return
 	}
 	c.hostPort("event_log.listen", e.Listen, 0, isLoopback, "must be an address of this host alone, such as 127.0.0.1:4222")
@@ -68,6 +76,24 @@ func (c *checker) eventLog() {
 		c.add("event_log.listen", e.Listen, "is for the server inside the sidecar, which is not used with event_log.servers")
 	case len(e.Token) < minTokenChars:
 		c.add("event_log.token", e.Token.String(), "event_log.listen needs a token of at least "+strconv.Itoa(minTokenChars)+" characters")
+	}
+}
+
+// eventLogFile judges a file that is for an external NATS. What is wrong with it would else be told by a connection that fails.
+func (c *checker) eventLogFile(name, path string) {
+	if path == "" {
+		return
+	}
+	if len(c.cfg.EventLog.Servers) == 0 {
+		c.add("event_log."+name, path, "does nothing without event_log.servers: write them too, or leave it out")
+		return
+	}
+	_, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		err = of.Err // the path is told already
+	}
+	if err != nil {
+		c.add("event_log."+name, path, "can't be read ("+err.Error()+"): write the path of a file that is there")
 	}
 }
 

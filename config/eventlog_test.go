@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -23,6 +25,11 @@ func TestLoadRefusesEventLog(t *testing.T) {
 		{"sync", "event_log: {sync: -1s}", at + `sync: "-1s": must be 0s (with every event) or more`},
 		{"open to all", "event_log: {listen: '0.0.0.0:4222', token: 0123456789abcdef}", at + `listen: "0.0.0.0:4222": must be an address of this host alone, such as 127.0.0.1:4222`},
 		{"no token", "event_log: {listen: '127.0.0.1:4222'}", at + `token: event_log.listen needs a token of at least 16 characters`},
+		{"idle token", "event_log: {token: 0123456789abcdef}", at + `token: "********": does nothing by itself: write event_log.servers too, which want to be shown it, or event_log.listen, which asks for it`},
+		{"idle credentials", "event_log: {credentials_file: /a.creds}", at + `credentials_file: "/a.creds": does nothing without event_log.servers: write them too, or leave it out`},
+		{"idle CA", "event_log: {ca_file: /ca.pem}", at + `ca_file: "/ca.pem": does nothing without event_log.servers: write them too, or leave it out`},
+		{"no credentials there", own + "event_log: {servers: ['nats://10.0.0.5:4222'], credentials_file: /nowhere/a.creds}}", at + `credentials_file: "/nowhere/a.creds": can't be read (no such file or directory): write the path of a file that is there`},
+		{"no CA there", own + "event_log: {servers: ['nats://10.0.0.5:4222'], ca_file: /}}", at + `ca_file: "/": can't be read (is a directory): write the path of a file that is there`},
 	})
 }
 
@@ -49,4 +56,14 @@ func TestLoadWantsNamesWithServers(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = load(t, "", "SIDECAR_EVENT_LOG_SERVERS=nats://10.0.0.5:4222", "SIDECAR_NODE=n2")
 	require.EqualError(t, err, "SIDECAR_EVENT_LOG_SERVERS: node_id:"+rule+"node_id: 1 for the first")
+}
+
+func TestLoadReadsTheFilesOfTheEventLog(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "nats.creds")
+	require.NoError(t, os.WriteFile(file, []byte("x"), 0o600))
+	_, _, err := load(t, "node: n1\nnode_id: 1\nevent_log: {servers: ['nats://10.0.0.5:4222'], token: t, credentials_file: "+file+", ca_file: "+file+"}\n")
+	require.NoError(t, err)
+	_, _, err = load(t, "event_log: {listen: '127.0.0.1:4222', token: 0123456789abcdef}\n")
+	require.NoError(t, err)
 }

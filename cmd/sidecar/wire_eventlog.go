@@ -33,7 +33,7 @@ type eventLog struct {
 // buildEventLog makes the feed on its log. A log that can't be had now is waited for beside the calls, unless it is our
 // own: then something is wrong with the data directory.
 func (d *daemon) buildEventLog(ctx context.Context) (err error) {
-	d.eventLog.spool, err = eventlog.OpenSpool(filepath.Join(d.cfg.DataDir, spoolFile), int64(d.cfg.EventLog.SpoolMB)<<20, d.log)
+	d.eventLog.spool, err = eventlog.OpenSpool(filepath.Join(d.cfg.DataDir, spoolFile), int64(d.cfg.EventLog.SpoolMB)<<20, d.cfg.Node, d.log)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 	"sidecar/store/eventlog"
 )
 
-// Whatever is in the file: the spool is refused, or all of it can be read, appended to and emptied.
+// Whatever is in the file: what the spool has can be read, appended to and emptied.
 func FuzzOpenSpool(f *testing.F) {
 	for _, text := range []string{
 		"", "\n", "{}\n", "null\n", `{"id":"n1-1","node":"n1","kind":"agent","dn":"5001","audience":["5001"],"data":{"event":"Ringing"}}` + "\n",
@@ -27,14 +27,8 @@ func FuzzOpenSpool(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		path := filepath.Join(t.TempDir(), "events.spool")
 		require.NoError(t, os.WriteFile(path, text, 0o600))
-		s, err := eventlog.OpenSpool(path, 1<<20, slog.New(slog.DiscardHandler))
-		if err != nil {
-			require.ErrorIs(t, err, eventlog.ErrSpool)
-			kept, errRead := os.ReadFile(path)
-			require.NoError(t, errRead)
-			require.Equal(t, text, kept, "a file that is refused is left as it was")
-			return
-		}
+		s, err := eventlog.OpenSpool(path, 1<<20, "n1", slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
 		defer func() { _ = s.Close() }()
 		more := records("n1", 1, 2)
 		require.NoError(t, s.Put(more))

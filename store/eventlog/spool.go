@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"sidecar/bridge"
 	"sidecar/cti"
@@ -38,9 +41,10 @@ type spooled struct {
 	Data     json.RawMessage `json:"data,omitempty"`
 }
 
-// OpenSpool opens the spool at path, or makes an empty one. A line that was cut short by a crash is dropped when it is the
-// last, a broken line before that is an error.
-func OpenSpool(path string, limit int64, log *slog.Logger) (*Spool, error) {
+// OpenSpool opens the spool of a node at path, or makes an empty one. A line that was cut short by a crash is dropped when it is
+// the last. What begins with a broken line before that is set aside, and a gap stands for it: calls don't wait for somebody who
+// mends a file of events.
+func OpenSpool(path string, limit int64, node string, log *slog.Logger) (*Spool, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("spool directory: %w", err)
 	}
@@ -49,28 +53,63 @@ func OpenSpool(path string, limit int64, log *slog.Logger) (*Spool, error) {
 		return nil, fmt.Errorf("open the spool: %w", err)
 	}
 	s := &Spool{limit: limit, file: file}
-	reader := bufio.NewReader(file)
+	tail, err := s.load()
+	if errors.Is(err, ErrSpool) {
+		aside, errAside := setAside(file, path)
+		log.Error("spool is damaged: the events behind the broken line are left out, clients will start over",
+			"path", path, "kept", len(s.sizes), "set_aside", aside, "error", errors.Join(err, errAside))
+		err = s.gap(node)
+	} else if tail {
+		log.Warn("spool_tail_dropped", "path", path)
+	}
+	if err == nil {
+		err = file.Truncate(s.end)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the spool: %w", err), file.Close())
+	}
+	return s, nil
+}
+
+// load finds the lines that are there, up to a broken one: then it fails with ErrSpool. It says whether the last was cut short.
+func (s *Spool) load() (tail bool, err error) {
+	reader := bufio.NewReader(s.file)
 	for {
 		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			if len(line) > 0 {
-				log.Warn("spool_tail_dropped", "path", path)
-			}
-			break
+			return len(line) > 0, nil
 		}
 		if err == nil {
 			_, err = decodeSpooled(line)
 		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%w: %s after %d events (move the file away to start without them): %w", ErrSpool, path, len(s.sizes), err), file.Close())
+			return false, err
 		}
 		s.sizes = append(s.sizes, int64(len(line)))
 		s.end += int64(len(line))
 	}
-	if err := file.Truncate(s.end); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the spool: %w", err), file.Close())
+}
+
+// setAside copies the file beside itself. The original stays in its place, so that a crash in between changes nothing.
+func setAside(file *os.File, path string) (aside string, err error) {
+	aside = path + ".bad-" + time.Now().UTC().Format("20060102T150405.000Z")
+	to, err := os.OpenFile(aside, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // beside a file of our own data directory
+	if err != nil {
+		return "", err
 	}
-	return s, nil
+	if _, err = io.Copy(to, io.NewSectionReader(file, 0, math.MaxInt64)); err != nil {
+		return "", errors.Join(err, to.Close(), os.Remove(aside)) // the disk may be full, and half a file helps nobody
+	}
+	return aside, to.Close()
+}
+
+// gap takes a place at the end, in front of what is written over.
+func (s *Spool) gap(node string) error {
+	id := "gap-" + node + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	limit := s.limit
+	s.limit = math.MaxInt64 // it is owed
+	defer func() { s.limit = limit }()
+	return s.Put([]cti.Record{{ID: id, Mark: id, Node: node, Kind: cti.RecordGap}})
 }
 
 func decodeSpooled(line []byte) (cti.Record, error) {

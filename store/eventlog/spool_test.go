@@ -1,10 +1,12 @@
 package eventlog_test
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +17,7 @@ import (
 
 func spool(t *testing.T, path string, limit int64) *eventlog.Spool {
 	t.Helper()
-	s, err := eventlog.OpenSpool(path, limit, slog.New(slog.DiscardHandler))
+	s, err := eventlog.OpenSpool(path, limit, "n1", slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
@@ -81,9 +83,51 @@ func TestABrokenSpool(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, records("n1", 1, 3), got)
 	require.NoError(t, s.Close())
+}
 
-	require.NoError(t, os.WriteFile(path, []byte("{}\n"), 0o600))
-	_, err = eventlog.OpenSpool(path, 1<<20, slog.New(slog.DiscardHandler))
-	require.ErrorIs(t, err, eventlog.ErrSpool)
-	require.ErrorContains(t, err, path)
+// A broken line costs what is behind it, not the start: a gap stands for that, and the file is set aside.
+func TestADamagedSpool(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]string{"no JSON": "\x00\xff\x17nonsense", "no event": "{}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, "events.spool")
+			s := spool(t, path, 1<<20)
+			require.NoError(t, s.Put(records("n1", 1, 4)))
+			require.NoError(t, s.Close())
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			lines := strings.SplitAfter(string(text), "\n")
+			lines[2] = broken + "\n"
+			damaged := strings.Join(lines, "")
+			require.NoError(t, os.WriteFile(path, []byte(damaged), 0o600))
+
+			var said bytes.Buffer
+			s, err = eventlog.OpenSpool(path, 1<<20, "n1", slog.New(slog.NewTextHandler(&said, nil)))
+			require.NoError(t, err)
+			require.NoError(t, s.Put(records("n1", 5, 5)))
+			require.NoError(t, s.Close())
+			aside, err := filepath.Glob(path + ".bad-*")
+			require.NoError(t, err)
+			require.Len(t, aside, 1)
+			kept, err := os.ReadFile(aside[0])
+			require.NoError(t, err)
+			require.Equal(t, damaged, string(kept))
+			require.Contains(t, said.String(), "level=ERROR")
+			require.Contains(t, said.String(), aside[0])
+
+			s = spool(t, path, 1<<20) // it is whole again
+			got, err := s.Peek(9)
+			require.NoError(t, err)
+			require.Len(t, got, 4)
+			gap := got[2]
+			require.NotEmpty(t, gap.ID)
+			require.Equal(t, cti.Record{ID: gap.ID, Mark: gap.ID, Node: "n1", Kind: cti.RecordGap}, gap)
+			require.Equal(t, append(append(records("n1", 1, 2), gap), record("n1", 5)), got)
+			aside, err = filepath.Glob(path + ".bad-*")
+			require.NoError(t, err)
+			require.Len(t, aside, 1)
+		})
+	}
 }

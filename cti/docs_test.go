@@ -44,8 +44,8 @@ const docsHead = `
 
 <!-- Generated from package cti: go test ./cti -run Docs -update -->
 
-What happens to calls and DNs, in the words of a Genesys T-Server. The events come over CometD (Bayeux 1.0,
-long-polling) at ` + "`/cometd`" + `; names and numbers of the messages are those of T-Library.
+What happens to calls and DNs, in the words of a Genesys T-Server. The events come over CometD (Bayeux 1.0, by
+WebSocket or long-polling) at ` + "`/cometd`" + `; names and numbers of the messages are those of T-Library.
 
 ## Channels
 
@@ -98,8 +98,9 @@ session was lost (402), name them in the new handshake:
 ` + "```" + `
 
 A client of one channel may give a string instead of the object. The first subscription to a channel then brings the events after the cursor,
-and no snapshot. If they are no longer kept, or the sidecar was started anew, the channel begins with a ` + "`Reset`" + `: forget what you
-know of it, the snapshot follows. A ` + "`Reset`" + ` may also come in the middle of a session, when the feed itself could not keep up.
+and no snapshot, after a restart of the sidecar, too. If they are no longer kept, or the event log was made anew or may have lost its end (see
+[event-log.md](event-log.md#what-survives-what)), the channel begins with a ` + "`Reset`" + `: forget what you know of it, the snapshot follows. A ` + "`Reset`" + ` may
+also come in the middle of a session, when the feed itself could not keep up.
 `
 
 const docsFields = `

@@ -52,11 +52,14 @@ func (s LiveState) Put(ctx context.Context, entries []live.Entry) error {
 	for i := range entries {
 		messages = append(messages, s.message(&entries[i]))
 	}
-	_, err := s.log.line(ctx, messages)
-	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
+	last, err := s.log.line(ctx, messages)
+	switch {
+	case errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders):
 		if _, err = s.bucket(ctx); err == nil {
 			err = errAnew
 		}
+	case err == nil && last <= s.log.told.Swap(last): // another sidecar was quicker to make it
+		err = errAnew
 	}
 	if err != nil {
 		return fmt.Errorf("live state: %w", err)

@@ -40,6 +40,8 @@ type Log struct {
 	boot   boot    // of the embedded server's files
 	handed *handed // constant; nil when it is an external one, whose files are its own affair
 
+	told atomic.Uint64 // the number of the last entry of the live state that was stored
+
 	claiming sync.Mutex // held while others are asked
 	claimed  bool
 	refused  error // the last claim

@@ -217,7 +217,7 @@ func TestKilledWhileTwoCallsBecomeOne(t *testing.T) {
 			engineTest(t, func(t *testing.T, s *sim) {
 				_, internal := twoCalls(t, s)
 				s.mu.Lock()
-				s.killAt = s.ops + kill
+				s.killAt, s.lag = s.ops+kill, simLag
 				s.mu.Unlock()
 				_, err := s.e.CompleteTransfer(t.Context(), PartyCommand{Call: internal.ID, By: "5001"})
 				_ = err // the client of a dead engine hears nothing

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sidecar/internal/loop"
@@ -21,6 +22,7 @@ type actor struct {
 	loop   *loop.Loop
 	work   *effectQueue
 	ended  chan struct{} // closed when the last effect is done, or the engine stops
+	kept   atomic.Int64  // number of the last event that the feed is known to have kept
 
 	// owned by the loop
 	state   Interaction
@@ -135,6 +137,9 @@ func (a *actor) advance(call CallID, in Input) *advanced {
 	before := a.state // which nobody changes any more
 	known, _ := a.state.knowing(a.e.Phones.Abilities)
 	state, effects := next(known, stamped{At: time.Now(), Call: call, Input: in})
+	if !before.Finished {
+		state.Earlier = before.unkept(int(a.kept.Load()))
+	}
 	a.state = state
 	if err := a.e.Journal.Put(string(a.id), state); err != nil {
 		a.e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
@@ -150,6 +155,7 @@ func (d *advanced) tell() {
 			d.e.Feed.Publish(event)
 			d.e.released.take(event)
 		}
+		d.whenKept(d.state.Events)
 	}
 }
 

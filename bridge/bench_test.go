@@ -17,6 +17,8 @@ type benchPorts struct {
 func (b benchPorts) Put(string, Interaction) error            { return nil }
 func (b benchPorts) Delete(string) error                      { b.done <- struct{}{}; return nil }
 func (b benchPorts) Publish(e Event)                          { b.told <- e.Kind }
+func (b benchPorts) Republish(Event)                          {}
+func (b benchPorts) WhenKept(done func())                     { done() }
 func (b benchPorts) Reserve(DN, InteractionID, Calling) error { return nil }
 func (b benchPorts) Occupy(DN, InteractionID)                 {}
 func (b benchPorts) Free(DN, InteractionID)                   {}

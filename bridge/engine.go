@@ -242,9 +242,7 @@ func (e *Engine) forget(a *actor) {
 	maps.DeleteFunc(e.legs, func(_ string, ch ChannelID) bool { return e.arrivals[ch] == a })
 	maps.DeleteFunc(e.arrivals, func(_ ChannelID, owner *actor) bool { return owner == a })
 	e.mu.Unlock()
-	if err := e.Journal.Delete(string(a.id)); err != nil {
-		e.log.Error("journal_write_failed", "interaction", a.id, "error", err)
-	}
+	e.dropRecord(a.id)
 	for n := range a.state.calls() { // the loop has ended: nobody else touches it
 		e.logEnd(a.id, a.state.nth(n))
 	}

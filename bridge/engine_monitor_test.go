@@ -213,7 +213,7 @@ func TestMonitorKilledAnywhere(t *testing.T) {
 			inCall(t, s)
 			e := s.e
 			s.mu.Lock()
-			s.killAt = s.ops + at
+			s.killAt, s.lag = s.ops+at, simLag
 			s.mu.Unlock()
 			if view, err := e.Monitor(t.Context(), order(MonitorOne)); err == nil {
 				pass(t, 2*time.Second)

@@ -215,15 +215,11 @@ func (e *Engine) actorsOn(server ServerID) []*actor {
 // more would wait forever, and end. The events of each one's last step
 // are published again, under the ids they had, since the end may have come between the record and the feed.
 func (e *Engine) Restore(list []Interaction) {
+	e.tellAgain(list)
 	for _, i := range list {
 		e.handOverAgain(&i)
 		if i.Finished {
-			for _, event := range i.Outbox {
-				e.Feed.Publish(event)
-			}
-			if err := e.Journal.Delete(string(i.ID)); err != nil {
-				e.log.Error("journal_write_failed", "interaction", i.ID, "error", err)
-			}
+			e.dropRecord(i.ID)
 			continue
 		}
 		e.restore(i)
@@ -288,9 +284,7 @@ func (e *Engine) restore(i Interaction) {
 	for _, w := range i.Watches {
 		e.takeUp([]Party{w.Party}, i.ID)
 	}
-	for _, event := range i.Outbox {
-		e.Feed.Publish(event)
-	}
+	a.whenKept(i.Events)
 	switch {
 	case i.Call.Controller == ControlSwitch: // its leg was in our gateway, and died with it
 		a.feed(SwitchLost{})

@@ -14,7 +14,8 @@ type Interaction struct {
 	Consults  []Call  // those that its parties began out of another of its calls
 	Events    int     // events published so far
 	Watches   []Watch // supervisors at its calls
-	Outbox    []Event // events of the last step; published again after a restart, under the same ids
+	Outbox    []Event // events of the last step
+	Earlier   []Event `json:",omitempty"` // those of steps before that are not known to be kept: see outbox.go
 	NextLeg   int
 	Watched   int // how many supervisors came to them
 	LastParty int // the last id that a party was given

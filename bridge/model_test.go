@@ -140,6 +140,7 @@ func runLife(t *testing.T, rt *rapid.T, l life) {
 func (l life) run(ctx context.Context) []string {
 	s := newSim()
 	s.phones, s.faults, s.killAt, s.studio.rules, s.studio.strict = l.Phones, l.Faults, l.KillAt, l.Rules, true
+	s.lag = simLag
 	s.start()
 	var wg, restart sync.WaitGroup
 	over := make(chan struct{})

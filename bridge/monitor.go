@@ -125,9 +125,12 @@ func (e *Engine) endLocked(o *MonitorOrder) {
 	if o.Call == "" {
 		e.tellOrder(o, 2, o.Until, EventMonitoringCancelled)
 	}
-	if err := e.Orders.Delete(string(o.ID)); err != nil {
-		e.log.Error("journal_write_failed", "monitor", o.ID, "error", err)
-	}
+	id := o.ID
+	e.Feed.WhenKept(func() {
+		if err := e.Orders.Delete(string(id)); err != nil {
+			e.log.Error("journal_write_failed", "monitor", id, "error", err)
+		}
+	})
 }
 
 // tellOrder tells a supervisor of his order: its first event, and its second.

@@ -142,7 +142,11 @@ type Orders interface {
 	Delete(id string) error
 }
 
-// Feed takes events in the order in which they happen. Publish never waits.
+// Feed takes events in the order in which they happen. None of its methods waits.
 type Feed interface {
 	Publish(e Event)
+	// Republish takes an event that may have been published before a restart: who has it drops it by its id.
+	Republish(e Event)
+	// WhenKept calls done, from a goroutine of its own, when all that was published before would survive our own death.
+	WhenKept(done func())
 }

@@ -87,7 +87,9 @@ type sim struct {
 	journal     map[string][]byte
 	orders      map[string]MonitorOrder
 	diskFull    bool
-	events      []Event
+	events      []Event       // that the log has
+	lag         time.Duration // until it has them
+	way         []underWay    // to it; dies with the engine
 	agents      map[DN]map[InteractionID]bool
 	ops         int // what the engine has done to the world
 	killAt      int
@@ -132,7 +134,7 @@ func (s *sim) start() *Engine {
 		s.gateway.pages[DN(number)] = ph.Page
 	}
 	s.gateway.mu.Unlock()
-	s.agents = map[DN]map[InteractionID]bool{}
+	s.agents, s.way = map[DN]map[InteractionID]bool{}, nil
 	var list []Interaction
 	for _, id := range slices.Sorted(maps.Keys(s.journal)) {
 		var i Interaction
@@ -195,9 +197,20 @@ func (s *sim) stop() bool {
 	if s.e != e { // killed meanwhile
 		return false
 	}
+	for _, what := range s.way { // the log takes all before the end
+		s.logLocked(what)
+	}
 	s.gen, s.e = s.gen+1, nil
 	clear(s.legs)
 	return true
+}
+
+// kill ends the engine as a signal would: what it does from now on does nothing.
+func (s *sim) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gen, s.e = s.gen+1, nil
+	clear(s.legs)
 }
 
 // setGap begins or ends a gap of the events, and of the requests too.
@@ -560,8 +573,59 @@ func (p port) Delete(id string) error {
 func (p port) Publish(e Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.act() {
+	if !p.act() {
+		return
+	}
+	if p.lag == 0 {
 		p.events = append(p.events, e)
+		return
+	}
+	p.toLog(underWay{event: e})
+}
+
+func (p port) Republish(e Event) { p.Publish(e) }
+
+func (p port) WhenKept(done func()) {
+	p.mu.Lock()
+	at := p.lag > 0
+	if at && p.own == p.gen {
+		p.toLog(underWay{done: done})
+	}
+	p.mu.Unlock()
+	if !at {
+		done()
+	}
+}
+
+// simLag is how long the log takes where it may lose something by a kill.
+const simLag = 4 * time.Millisecond
+
+// underWay is an event that the log does not have yet, or what is to be done when it has those before.
+type underWay struct {
+	event Event
+	done  func()
+}
+
+// toLog has the log take something after its lag, if the engine lives so long. The lock is held.
+func (p port) toLog(what underWay) {
+	p.way = append(p.way, what)
+	time.AfterFunc(p.lag, func() {
+		p.mu.Lock()
+		var first underWay
+		if p.own == p.gen {
+			first, p.way = p.way[0], p.way[1:]
+			p.logLocked(first)
+		}
+		p.mu.Unlock()
+		if first.done != nil {
+			first.done()
+		}
+	})
+}
+
+func (s *sim) logLocked(what underWay) {
+	if what.done == nil {
+		s.events = append(s.events, what.event)
 	}
 }
 

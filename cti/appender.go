@@ -99,6 +99,11 @@ func (a *appender) drain(ctx context.Context) {
 	}
 	for batch := range slices.Chunk(items, maxBatch) {
 		a.write(ctx, a.records(batch))
+		for _, it := range batch {
+			if it.done != nil {
+				it.done()
+			}
+		}
 	}
 	clear(items)
 	a.spare = items
@@ -107,6 +112,9 @@ func (a *appender) drain(ctx context.Context) {
 func (a *appender) records(items []item) []Record {
 	records := make([]Record, 0, len(items)+1)
 	for _, it := range items {
+		if it.done != nil {
+			continue
+		}
 		e := it.encode()
 		if e.AgentID == "" {
 			e.AgentID = a.agentOf(string(e.DN))

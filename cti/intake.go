@@ -1,16 +1,18 @@
 package cti
 
 import (
+	"slices"
 	"sync"
 
 	"sidecar/agent"
 	"sidecar/bridge"
 )
 
-// item is an event on its way to the appender: one of the two is set.
+// item is an event on its way to the appender, or what is to be done behind those before it: one is set.
 type item struct {
 	call *bridge.Event
 	dn   *agent.Event
+	done func()
 }
 
 func (i item) encode() Event {
@@ -26,9 +28,10 @@ type intake struct {
 	limit int
 	wake  chan struct{} // holds one token while there may be something to take
 
-	mu    sync.Mutex
-	items []item
-	lost  uint64 // given up since the last take
+	mu     sync.Mutex
+	items  []item
+	events int    // of the items
+	lost   uint64 // given up since the last take
 }
 
 func newIntake(limit int) *intake {
@@ -38,12 +41,16 @@ func newIntake(limit int) *intake {
 // put never blocks.
 func (in *intake) put(it item) {
 	in.mu.Lock()
-	if len(in.items) >= in.limit {
-		in.lost += uint64(len(in.items)) + 1
-		clear(in.items)
-		in.items = in.items[:0]
-	} else {
+	switch {
+	case it.done != nil:
 		in.items = append(in.items, it)
+	case in.events >= in.limit:
+		in.lost += uint64(in.events) + 1 //nolint:gosec // it counts
+		in.items = slices.DeleteFunc(in.items, func(it item) bool { return it.done == nil })
+		in.events = 0
+	default:
+		in.items = append(in.items, it)
+		in.events++
 	}
 	in.mu.Unlock()
 	select {
@@ -56,7 +63,7 @@ func (in *intake) put(it item) {
 func (in *intake) take(spare []item) (items []item, lost uint64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	items, in.items = in.items, spare[:0]
+	items, in.items, in.events = in.items, spare[:0], 0
 	lost, in.lost = in.lost, 0
 	return items, lost
 }
@@ -65,5 +72,5 @@ func (in *intake) take(spare []item) (items []item, lost uint64) {
 func (in *intake) state() (waiting int, overflowed bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return len(in.items), in.lost > 0
+	return in.events, in.lost > 0
 }

@@ -81,7 +81,7 @@ func (f *Feed) Open(ctx context.Context) error {
 // subscribes to a feed that is half filled, and would take for news what is long past.
 func (f *Feed) fill(ctx context.Context, state LogState) (ended int, err error) {
 	first := state.First
-	at := max(first-1, state.Last-min(state.Last, min(uint64(len(f.ring.entries)), firstFill)))
+	at := max(first-1, state.Last-min(state.Last, firstFill)) // not less for a small ring: what is told again must be known
 	floor := at
 	var entries []*Entry
 	for at < state.Last {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -231,6 +232,60 @@ func TestAFullIntakeMakesAGap(t *testing.T) {
 	})
 }
 
+// Whoever would tell an event again after a restart is told when that is no longer needed: not before the log or the spool has it,
+// and also when it was given up.
+func TestWhenKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, l := stallable(t, cti.FeedOptions{Intake: 4})
+		var mu sync.Mutex
+		var list []string
+		tell := func(n int) {
+			publish(f, "a", n, n)
+			f.WhenKept(func() {
+				mu.Lock()
+				defer mu.Unlock()
+				list = append(list, fmt.Sprintf("a-%d", n))
+			})
+		}
+		kept := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(list)
+		}
+		tell(1)
+		synctest.Wait()
+		require.Equal(t, wantIDs("a", 1, 1), kept())
+		l.set(func(l *moodyLog) { l.slow = time.Second })
+		tell(2)
+		time.Sleep(900 * time.Millisecond)
+		require.Len(t, kept(), 1, "the log has not said that it has it")
+		time.Sleep(200 * time.Millisecond)
+		require.Len(t, kept(), 2)
+		l.set(func(l *moodyLog) { l.slow, l.away = 0, true })
+		tell(3)
+		time.Sleep(time.Second)
+		require.Len(t, kept(), 2, "nobody has it")
+		time.Sleep(2 * time.Second)
+		require.Equal(t, 1, f.Stats().Spooled)
+		require.Len(t, kept(), 3, "the spool has it")
+		l.set(func(l *moodyLog) { l.away = false })
+		require.NoError(t, f.Wait(t.Context()))
+		hang := make(chan struct{})
+		l.set(func(l *moodyLog) { l.hang = hang })
+		for n := 4; n <= 9; n++ { // five are too many
+			tell(n)
+			synctest.Wait()
+		}
+		require.Len(t, kept(), 3)
+		l.set(func(l *moodyLog) { l.hang = nil })
+		close(hang)
+		synctest.Wait()
+		require.Equal(t, uint64(5), f.Stats().Lost)
+		require.Equal(t, wantIDs("a", 1, 9), kept(), "in order")
+	})
+}
+
 // A log that is away at the start is waited for; what was published meanwhile is not lost.
 func TestTheLogComesLater(t *testing.T) {
 	t.Parallel()
@@ -275,6 +330,29 @@ func TestTheSpoolOfAnEarlierRunComesFirst(t *testing.T) {
 		l.set(func(l *moodyLog) { l.unsaid = false })
 		life(8, 12, func(f *cti.Feed) { require.Zero(t, f.Stats().Spooled) }) // two are told again after the restart
 		require.Equal(t, wantIDs("a", 1, 12), l.logged(t))
+	})
+}
+
+// However little is kept in memory, what an earlier run has appended is not appended again.
+func TestWhatIsToldAgainIsKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newMoodyLog()
+		life := func(to int) {
+			f := cti.NewFeed(cti.FeedOptions{Log: l, Node: "n1", Retain: 4})
+			ctx, cancel := context.WithCancel(t.Context())
+			var work sync.WaitGroup
+			work.Go(func() { _ = f.Run(ctx) })
+			publish(f, "a", 1, to)
+			synctest.Wait()
+			require.Equal(t, 4, f.Stats().Retained)
+			cancel()
+			work.Wait()
+		}
+		life(50)
+		l.set(func(l *moodyLog) { l.asked = nil })
+		life(51)
+		require.Equal(t, wantIDs("a", 51, 51), l.asked)
 	})
 }
 

@@ -54,7 +54,6 @@ func TestEveryDesktopSeesTheLog(t *testing.T) {
 		p.until((kill + 1) * p.events / (p.kills + 1))
 		t.Logf("%s: %d calls, kill number %d", time.Now().Format(time.TimeOnly), p.made.Load(), kill+1)
 		p.killSidecar()
-		p.killed = append(p.killed, time.Now())
 		p.startSidecar()
 	}
 	p.until(p.events)
@@ -78,7 +77,6 @@ type proof struct {
 
 	events int // that are enough
 	kills  int
-	killed []time.Time
 	nats   string
 	phones []*phone.Phone
 	first  uint64 // the last event before the calls

@@ -258,6 +258,10 @@ func TestCallsMoveTheAgent(t *testing.T) {
 	require.Equal(t, agent.CallOnHold, view().Activity, "it has not begun to talk")
 	port.Free("5001", "i4")
 	require.Equal(t, agent.Idle, view().Activity)
+	moved.This.State = bridge.PartyEstablished
+	feed.Republish(moved)
+	require.Equal(t, agent.Idle, view().Activity, "it may be told again when the DN has left that call")
+	require.Zero(t, view().Calls)
 
 	port.Occupy("5001", "i3") // as the engine does with what it restores
 	takeUpCalls([]bridge.CallView{{Interaction: "i3", Type: bridge.CallOutbound, Parties: []bridge.PartyView{

@@ -105,3 +105,9 @@ func (f liveFeed) Publish(e bridge.Event) {
 	f.live.PublishCall(e)
 	f.Feed.Publish(e)
 }
+
+// Republish implements bridge.Feed.
+func (f liveFeed) Republish(e bridge.Event) {
+	f.live.PublishCall(e)
+	f.Feed.Republish(e)
+}

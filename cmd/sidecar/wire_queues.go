@@ -88,6 +88,12 @@ func (f queueFeed) Publish(e bridge.Event) {
 	f.queues.Publish(e)
 }
 
+// Republish implements bridge.Feed.
+func (f queueFeed) Republish(e bridge.Event) {
+	f.Feed.Republish(e)
+	f.queues.Publish(e)
+}
+
 // queueAgents lets the queues ask the registry, which is made after them.
 type queueAgents struct{ d *daemon }
 

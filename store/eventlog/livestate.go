@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,17 +53,27 @@ func (s LiveState) Put(ctx context.Context, entries []live.Entry) error {
 	for i := range entries {
 		messages = append(messages, s.message(&entries[i]))
 	}
+	n := len(messages) - 1
+	withLease := entries[n].Kind == live.KindLease
+	if before := s.log.lease.Load(); withLease && before != 0 {
+		messages[n].Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(before, 10))
+	}
 	last, err := s.log.line(ctx, messages)
+	var refused *jetstream.APIError
 	switch {
 	case errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders):
 		if _, err = s.bucket(ctx); err == nil {
 			err = errAnew
 		}
-	case err == nil && last <= s.log.told.Swap(last): // another sidecar was quicker to make it
-		err = errAnew
+	case errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+		err = errAnew // by another sidecar, or our lease is gone like the rest
 	}
 	if err != nil {
+		s.log.lease.Store(0)
 		return fmt.Errorf("live state: %w", err)
+	}
+	if withLease {
+		s.log.lease.Store(last)
 	}
 	return nil
 }

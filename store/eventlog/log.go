@@ -40,7 +40,7 @@ type Log struct {
 	boot   boot    // of the embedded server's files
 	handed *handed // constant; nil when it is an external one, whose files are its own affair
 
-	told atomic.Uint64 // the number of the last entry of the live state that was stored
+	lease atomic.Uint64 // the number of our last lease in the live state; 0: not known
 
 	claiming sync.Mutex // held while others are asked
 	claimed  bool

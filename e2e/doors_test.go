@@ -239,7 +239,7 @@ func doorRefuses(s *system, door cometdDoor, socket bool, victim *intruder) {
 
 	agent := s.intruder(door, own, socket).within()
 	wrongChannels := []any{
-		"/**", "/*", "/user/**", "/v2/**", "/v2/me/*", "/workspace/v3/**", "/phone/**", "/phone/*", "/user/agent/events/5001", "/v2/5001/calls",
+		"/**", "/*", "/user/**", "/v2/*", "/v2/**", "/workspace/v3/**", "/phone/**", "/phone/*", "/user/agent/events/5001", "/v2/5001/calls",
 		[]string{door.channel, "/**"},
 		"/meta/connect", "/no/such/channel", "/" + strings.Repeat("x", 300), "no slash", 7,
 		[]string{},

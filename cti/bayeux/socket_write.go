@@ -109,6 +109,9 @@ func (k *socket) begin(out *outcome) (list []*reply) {
 		k.session = out.session
 	}
 	h, first := k.session.beginConnect(k, out.connect)
+	if h == nil && k.session.Reason() == ReasonDisconnect { // the reader has gone on to the disconnect that came behind it
+		return append(list, k.server.connectReply(out.connect, taken{reason: ReasonDisconnect}, 0))
+	}
 	if h == nil {
 		return append(list, k.server.connectUnknown(out.connect))
 	}

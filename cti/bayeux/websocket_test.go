@@ -281,6 +281,24 @@ func TestWebSocket63ConnectIsAnsweredBeforeDisconnect(t *testing.T) {
 	})
 }
 
+// The disconnect may be handled before the connect in front of it is held: clients take a refusal for a failed disconnect.
+func TestWebSocket63DisconnectRightBehindAConnect(t *testing.T) {
+	pushing(t, bayeux.Options{}, func(t *testing.T, s *rig) {
+		c := connected(t, s, "anna")
+		require.NoError(t, c.link.conn.WriteJSON([]msg{
+			{"channel": "/meta/connect", "clientId": c.id, "connectionType": "websocket", "id": "c"},
+			{"channel": "/meta/disconnect", "clientId": c.id, "id": "d"},
+		}))
+		synctest.Wait()
+		list := c.link.events(t)
+		require.Len(t, list, 2)
+		require.Equal(t, "/meta/connect", list[0]["channel"])
+		require.Equal(t, true, list[0]["successful"], list[0])
+		require.Equal(t, "/meta/disconnect", list[1]["channel"])
+		require.Equal(t, true, list[1]["successful"])
+	})
+}
+
 func TestWebSocket64SeveralMessagesPerFrame(t *testing.T) {
 	pushing(t, bayeux.Options{MaxMessageSize: 1 << 20}, func(t *testing.T, s *rig) {
 		c := connected(t, s, "anna")

@@ -63,6 +63,15 @@ func (a *Access) unknown(p auth.Principal, id bridge.CallID) error {
 	return bridge.ErrCallNotFound
 }
 
+// absent is why a command for a call that is not ours is refused; nil if it may be one repeated, for a call that has ended.
+func (a *Access) absent(p auth.Principal, id bridge.CallID, op bridge.OpID) error {
+	err := a.unknown(p, id)
+	if op != "" && errors.Is(err, bridge.ErrCallNotFound) {
+		return nil
+	}
+	return err
+}
+
 // Elsewhere refuses a command that means a call which another sidecar runs and p sees, with an *ElsewhereError. Nil: no such
 // call is meant.
 func (a *Access) Elsewhere(p auth.Principal, means func(*bridge.CallView) bool) error {
@@ -128,7 +137,7 @@ func (a *Access) Hangup(ctx context.Context, p auth.Principal, cmd bridge.Hangup
 		return bridge.CallView{}, bridge.ErrCallNotFound
 	}
 	if !found {
-		if err := a.unknown(p, cmd.Call); cmd.Op == "" || !errors.Is(err, bridge.ErrCallNotFound) {
+		if err := a.absent(p, cmd.Call, cmd.Op); err != nil {
 			return bridge.CallView{}, err
 		}
 	}

@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"sidecar/auth"
@@ -109,7 +108,7 @@ func (a *Access) Do(ctx context.Context, p auth.Principal, c Command) (bridge.Ca
 		return bridge.CallView{}, bridge.ErrCallNotFound
 	}
 	if !found {
-		if err := a.unknown(p, c.Call); c.Op == "" || !errors.Is(err, bridge.ErrCallNotFound) {
+		if err := a.absent(p, c.Call, c.Op); err != nil {
 			return bridge.CallView{}, err
 		}
 	}

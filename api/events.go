@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -57,20 +58,23 @@ func (s *server) registerEvents() {
 				Content:     map[string]*huma.MediaType{schemaType: {Schema: &huma.Schema{Type: huma.TypeObject}}},
 			},
 		},
-	}, eventsSchema)
+	}, eventsSchema(sync.OnceValues(schema.Document)))
 }
 
 const schemaType = "application/schema+json"
 
-func eventsSchema(context.Context, *struct{}) (*huma.StreamResponse, error) {
-	text, err := schema.Document()
-	if err != nil {
-		return nil, err
+// eventsSchema answers without a token: so it is made once, and not for each who asks.
+func eventsSchema(document func() ([]byte, error)) func(context.Context, *struct{}) (*huma.StreamResponse, error) {
+	return func(context.Context, *struct{}) (*huma.StreamResponse, error) {
+		text, err := document()
+		if err != nil {
+			return nil, err
+		}
+		return &huma.StreamResponse{Body: func(ctx huma.Context) {
+			ctx.SetHeader("Content-Type", schemaType)
+			_, _ = ctx.BodyWriter().Write(text) // a client that went away
+		}}, nil
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		ctx.SetHeader("Content-Type", schemaType)
-		_, _ = ctx.BodyWriter().Write(text) // a client that went away
-	}}, nil
 }
 
 // bearerOfProtocol takes a page's token from the subprotocols to where tokens are looked for, and off the list.

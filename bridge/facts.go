@@ -212,8 +212,7 @@ func (e *Engine) actorsOn(server ServerID) []*actor {
 }
 
 // Restore takes up the interactions of the journal. They wait for Recovered; those of a server that is not configured any
-// more would wait forever, and end. The events of each one's last step
-// are published again, under the ids they had, since the end may have come between the record and the feed.
+// more would wait forever, and end. First the events that the feed may not have kept are told again.
 func (e *Engine) Restore(list []Interaction) {
 	e.tellAgain(list)
 	for _, i := range list {

@@ -125,12 +125,7 @@ func (e *Engine) endLocked(o *MonitorOrder) {
 	if o.Call == "" {
 		e.tellOrder(o, 2, o.Until, EventMonitoringCancelled)
 	}
-	id := o.ID
-	e.Feed.WhenKept(func() {
-		if err := e.Orders.Delete(string(id)); err != nil {
-			e.log.Error("journal_write_failed", "monitor", id, "error", err)
-		}
-	})
+	e.dropWhenKept(e.Orders.Delete, "monitor", string(o.ID))
 }
 
 // tellOrder tells a supervisor of his order: its first event, and its second.

@@ -24,11 +24,16 @@ func (a *actor) whenKept(events int) {
 	a.e.Feed.WhenKept(func() { a.kept.Store(int64(events)) })
 }
 
-// dropRecord forgets an interaction that is over. Until the feed has kept its events the record is all that knows of them.
+// dropRecord forgets an interaction that is over.
 func (e *Engine) dropRecord(id InteractionID) {
+	e.dropWhenKept(e.Journal.Delete, "interaction", string(id))
+}
+
+// dropWhenKept deletes a record once the feed has kept what was published: until then the record is all that knows of it.
+func (e *Engine) dropWhenKept(drop func(id string) error, what, id string) {
 	e.Feed.WhenKept(func() {
-		if err := e.Journal.Delete(string(id)); err != nil {
-			e.log.Error("journal_write_failed", "interaction", id, "error", err)
+		if err := drop(id); err != nil {
+			e.log.Error("journal_write_failed", what, id, "error", err)
 		}
 	})
 }

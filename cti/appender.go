@@ -23,12 +23,11 @@ type appender struct {
 
 	spooled atomic.Int64 // for Stats
 
-	failing  bool // the log did not take something: all goes by the spool
-	unsure   int  // how many of the oldest in the spool the log may have taken without saying so
-	owesGap  bool // events were lost behind what is in the spool
-	gapID    string
-	marks    uint64 // given out
-	birth    string // makes them differ from those of other runs
+	failing  bool    // the log did not take something: all goes by the spool
+	unsure   int     // how many of the oldest in the spool the log may have taken without saying so
+	owed     *Record // the gap for events that were lost behind what is in the spool; nil: none were
+	marks    uint64  // given out
+	birth    string  // makes them differ from those of other runs
 	spare    []item
 	pause    *backoff.Backoff
 	retry    *time.Timer
@@ -135,17 +134,17 @@ func (a *appender) records(items []item) []Record {
 
 // write brings records to the log, or to the spool when the log does not answer or others are before them.
 func (a *appender) write(ctx context.Context, records []Record) {
-	if len(records) == 0 && !a.owesGap {
+	if len(records) == 0 && a.owed == nil {
 		return
 	}
 	events := uint64(len(records))
-	if a.owesGap {
-		records = append([]Record{a.gap()}, records...)
+	if a.owed != nil {
+		records = append([]Record{*a.owed}, records...)
 	}
 	if !a.failing {
 		err := a.append(ctx, records)
 		if err == nil {
-			a.paid()
+			a.owed = nil
 			return
 		}
 		a.unsure = len(records)
@@ -156,14 +155,14 @@ func (a *appender) write(ctx context.Context, records []Record) {
 		a.own.take(records[i].ID) // it may be long until they come back, they are decoded then
 	}
 	if err := a.spool.Put(records); err != nil {
-		if !a.owesGap { // once, not for every event that follows
+		if a.owed == nil { // once, not for every event that follows
 			a.feed.log.Error("events are lost until there is room for them again", "error", err)
 		}
 		a.lose(events)
 		return
 	}
 	a.spooled.Store(int64(a.spool.Len()))
-	a.paid()
+	a.owed = nil
 }
 
 // append tries until the log has taken the records, at most as long as it may take.
@@ -214,22 +213,14 @@ func (a *appender) once(ctx context.Context, records []Record) error {
 	return nil
 }
 
-// lose takes that events are gone.
+// lose takes that events are gone. One gap stands for them until it is in the log or in the spool.
 func (a *appender) lose(n uint64) {
 	a.feed.lost.Add(n)
-	a.owesGap = true
-}
-
-// gap makes the record that stands for what was lost. It is made anew, under the same name, until it is in the log or in
-// the spool.
-func (a *appender) gap() Record {
-	if a.gapID == "" {
-		a.gapID = "gap-" + a.feed.node + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	if a.owed == nil {
+		gap := NewGap(a.feed.node)
+		a.owed = &gap
 	}
-	return Record{ID: a.gapID, Mark: a.gapID, Node: a.feed.node, Kind: RecordGap}
 }
-
-func (a *appender) paid() { a.owesGap, a.gapID = false, "" }
 
 // watch looks whether what was appended comes back. Subscribers that are slow to take it are no fault of the log.
 func (a *appender) watch() {

@@ -80,20 +80,22 @@ func ofCall(of bridge.EventKind, messageType string, id MessageID, meaning strin
 	return callKind{of: of, Kind: Kind{string(of), messageType, id, TopicAgent, meaning}}
 }
 
+const nameMonitoring = "Monitoring"
+
 // ofMonitoring is a row of a supervision: the integration guide has one name for all of it.
 func ofMonitoring(of bridge.EventKind, messageType string, id MessageID, meaning string) callKind {
-	return callKind{of: of, Kind: Kind{"Monitoring", messageType, id, TopicAgent, meaning}}
+	return callKind{of: of, Kind: Kind{nameMonitoring, messageType, id, TopicAgent, meaning}}
 }
 
 // Kind is the event's kind in the engine's words. Name has one for all kinds of a supervision.
 func (e *Event) Kind() bridge.EventKind {
-	switch e.MessageType {
-	case "EventPrivateInfo":
-		return bridge.EventPrivateInfo
-	case "EventMonitoringNextCall":
-		return bridge.EventMonitoringNextCall
-	case "EventMonitoringCancelled":
-		return bridge.EventMonitoringCancelled
+	if e.Name == nameMonitoring {
+		rows := callKinds()
+		for i := range rows {
+			if rows[i].MessageType == e.MessageType {
+				return rows[i].of
+			}
+		}
 	}
 	return bridge.EventKind(e.Name)
 }

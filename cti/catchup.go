@@ -54,11 +54,11 @@ func (a *appender) empty(ctx context.Context) error {
 		a.spooled.Store(int64(a.spool.Len()))
 		a.drain(work) // into the spool, behind the others
 	}
-	if a.owesGap {
-		if err := a.step(work, []Record{a.gap()}); err != nil {
+	if a.owed != nil {
+		if err := a.step(work, []Record{*a.owed}); err != nil {
 			return err
 		}
-		a.paid()
+		a.owed = nil
 	}
 	return nil
 }

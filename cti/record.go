@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // storedEvent is an Event without its place, which the log gives it.
@@ -26,6 +27,12 @@ func record(node string, e *Event) (Record, error) {
 		kind = RecordCall
 	}
 	return Record{ID: e.ID, Node: node, Kind: kind, DN: e.DN, Audience: e.Audience, Data: data}, nil
+}
+
+// NewGap makes the record that says that events of a node are missing in its place.
+func NewGap(node string) Record {
+	id := "gap-" + node + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	return Record{ID: id, Mark: id, Node: node, Kind: RecordGap}
 }
 
 // DecodeRecord reads an event of the log.

@@ -10,7 +10,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"sidecar/bridge"
@@ -105,11 +104,10 @@ func setAside(file *os.File, path string) (aside string, err error) {
 
 // gap takes a place at the end, in front of what is written over.
 func (s *Spool) gap(node string) error {
-	id := "gap-" + node + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	limit := s.limit
 	s.limit = math.MaxInt64 // it is owed
 	defer func() { s.limit = limit }()
-	return s.Put([]cti.Record{{ID: id, Mark: id, Node: node, Kind: cti.RecordGap}})
+	return s.Put([]cti.Record{cti.NewGap(node)})
 }
 
 func decodeSpooled(line []byte) (cti.Record, error) {

@@ -107,7 +107,7 @@ func (x *encoder) encode(e *cti.Event) (Notification, bool) {
 			Error: &Error{Code: errorGeneral, Message: e.Attributes.ErrorMessage},
 		}, true
 	}
-	about, ok := notificationType(string(e.Kind()))
+	about, ok := notificationType(e.Kind())
 	if !ok || e.Call == nil {
 		return Notification{}, false
 	}
@@ -138,8 +138,8 @@ func (x *encoder) monitoring(e *cti.Event) (Notification, bool) {
 }
 
 // notificationType says what has changed about the call.
-func notificationType(name string) (about string, ok bool) {
-	switch bridge.EventKind(name) {
+func notificationType(kind bridge.EventKind) (about string, ok bool) {
+	switch kind {
 	case bridge.EventDialing, bridge.EventRinging, bridge.EventEstablished, bridge.EventHeld, bridge.EventRetrieved,
 		bridge.EventReleased, bridge.EventAbandoned, bridge.EventDTMFSent:
 		return notifyState, true

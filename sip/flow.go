@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 )
 
 // FlowID names one WebSocket of one browser for the life of the process.
@@ -176,8 +177,8 @@ func (f *Flow) read() {
 		return f.ws.SetReadDeadline(time.Now().Add(f.opts.PingInterval + f.opts.PongTimeout))
 	}
 	f.ws.SetPongHandler(func(string) error { return alive() })
-	limit := newBucket(f.opts.Rate, f.opts.Burst)
-	spoilt := newBucket(badMessageRate, badMessageBurst)
+	limit := rate.NewLimiter(rate.Limit(f.opts.Rate), f.opts.Burst)
+	spoilt := rate.NewLimiter(badMessageRate, badMessageBurst)
 	for {
 		if err := alive(); err != nil {
 			f.close(websocket.CloseAbnormalClosure, fmt.Errorf("read: %w", err))
@@ -188,13 +189,13 @@ func (f *Flow) read() {
 			f.close(closeCode(err), fmt.Errorf("read: %w", err))
 			return
 		}
-		if !limit.take(time.Now()) {
+		if !limit.Allow() {
 			f.close(websocket.ClosePolicyViolation, errRateLimit)
 			return
 		}
 		if err := f.take(msg); err != nil {
 			f.log().Debug("message_refused", "error", err)
-			if !spoilt.take(time.Now()) {
+			if !spoilt.Allow() {
 				f.close(websocket.ClosePolicyViolation, errBadMessages)
 				return
 			}

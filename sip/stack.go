@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+	"golang.org/x/time/rate"
 )
 
 // stack is sipgo's transports and transactions, without its client and server:
@@ -26,7 +27,7 @@ type stack struct {
 	udp       *socket
 	tcp       *door
 	wg        sync.WaitGroup // the listeners
-	refusals  *bucket        // owned by the goroutine that reads datagrams
+	refusals  *rate.Limiter  // owned by the goroutine that reads datagrams
 
 	// Held while something is sent: sipgo must not find its sockets gone (see close).
 	sending sync.RWMutex
@@ -36,7 +37,7 @@ type stack struct {
 // newStack opens the sockets and builds the layers; serve starts them. handle gets every request that opens a server transaction, each on a goroutine of its own, and stray the
 // responses that belong to no transaction.
 func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.ServerTx), stray func(*sip.Response)) (*stack, error) {
-	s := &stack{log: opts.Log, front: front, refusals: newBucket(refusalRate, refusalBurst)}
+	s := &stack{log: opts.Log, front: front, refusals: rate.NewLimiter(refusalRate, refusalBurst)}
 	front.attach, front.detach = s.attach, s.detach
 	var config net.ListenConfig
 	if opts.ListenUDP != "" {
@@ -123,7 +124,7 @@ func (s *stack) filterDatagram(info sip.TransportReadProps, data []byte) ([]byte
 	}
 	s.log.Debug("datagram_refused", "source", info.RemoteAddr.String(), "error", err)
 	answer := refusal(data, refusalFor(err))
-	if answer != nil && s.refusals.take(time.Now()) {
+	if answer != nil && s.refusals.Allow() {
 		s.sendRefusal(answer, info.RemoteAddr)
 	}
 	return nil, nil // an error would end the listener

@@ -105,6 +105,7 @@ func (s *Server) newSession(principal Principal, browser string, ext json.RawMes
 		turn:      make(chan struct{}, 1),
 		interval:  s.opts.Interval,
 		deadline:  now.Add(s.opts.Interval + s.opts.MaxInterval),
+		said:      newLimiter(s.opts.MaxMessageRate, 2*s.opts.MaxMessageRate),
 	}
 }
 

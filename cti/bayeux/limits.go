@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // What one client may take, so that the others don't notice. Who asks for more is refused, and told so in the protocol's words.
@@ -18,67 +20,44 @@ const (
 	loggedBurst     = 50
 )
 
-// bucket holds tokens that come back with time. The zero value is full.
-type bucket struct {
-	tokens float64
-	at     time.Time
-}
-
-// take takes a token; false if there is none. A negative rate means that nothing is counted.
-func (b *bucket) take(now time.Time, perSecond, burst float64) bool {
+// newLimiter lets so many pass in a second, and burst of them at once; -1 lets all pass.
+func newLimiter(perSecond, burst int) *rate.Limiter {
 	if perSecond < 0 {
-		return true
+		return rate.NewLimiter(rate.Inf, burst)
 	}
-	if b.at.IsZero() {
-		b.tokens = burst
-	}
-	b.tokens = min(burst, b.tokens+now.Sub(b.at).Seconds()*perSecond)
-	b.at = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
+	return rate.NewLimiter(rate.Limit(perSecond), burst)
 }
 
-// full reports whether the bucket says no more than a new one would.
-func (b *bucket) full(now time.Time, perSecond, burst float64) bool {
-	return b.tokens+now.Sub(b.at).Seconds()*perSecond >= burst
-}
-
-// quotas are buckets by name.
+// quotas are limiters by name.
 type quotas struct {
-	perSecond, burst float64
+	perSecond, burst int
 
-	mu      sync.Mutex
-	buckets map[string]*bucket
+	mu       sync.Mutex
+	limiters map[string]*rate.Limiter
 }
 
 func newQuotas(perSecond, burst int) *quotas {
-	return &quotas{perSecond: float64(perSecond), burst: float64(burst), buckets: map[string]*bucket{}}
+	return &quotas{perSecond: perSecond, burst: burst, limiters: map[string]*rate.Limiter{}}
 }
 
 func (q *quotas) take(name string, now time.Time) bool {
-	if q.perSecond < 0 {
-		return true
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b := q.buckets[name]
-	if b == nil {
-		b = &bucket{}
-		q.buckets[name] = b
+	l := q.limiters[name]
+	if l == nil {
+		l = newLimiter(q.perSecond, q.burst)
+		q.limiters[name] = l
 	}
-	return b.take(now, q.perSecond, q.burst)
+	return l.AllowN(now, 1)
 }
 
-// forget drops the buckets that are full again.
+// forget drops the limiters that say no more than new ones would.
 func (q *quotas) forget(now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for name, b := range q.buckets {
-		if b.full(now, q.perSecond, q.burst) {
-			delete(q.buckets, name)
+	for name, l := range q.limiters {
+		if l.TokensAt(now) >= float64(q.burst) {
+			delete(q.limiters, name)
 		}
 	}
 }
@@ -113,7 +92,7 @@ func (t *tally) remove(name string) {
 // refusals keeps a flood of wrong requests from becoming one of log lines.
 type refusals struct {
 	mu       sync.Mutex
-	logged   bucket
+	logged   *rate.Limiter
 	unlogged int
 }
 
@@ -121,7 +100,7 @@ type refusals struct {
 func (s *Server) logRefusal(what string, attrs ...any) {
 	r := &s.refusals
 	r.mu.Lock()
-	enough := !r.logged.take(time.Now(), loggedPerSecond, loggedBurst)
+	enough := !r.logged.Allow()
 	if enough {
 		r.unlogged++
 	}

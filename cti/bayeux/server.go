@@ -42,6 +42,7 @@ func NewServer(opts Options) (*Server, error) {
 		registry:   newRegistry(),
 		handshakes: newQuotas(opts.MaxHandshakeRate, 2*opts.MaxSessionsPerPrincipal),
 		strangers:  newTally(),
+		refusals:   refusals{logged: newLimiter(loggedPerSecond, loggedBurst)},
 		guests:     newTally(),
 		sweeper:    newSweeper(),
 		holds:      newBrowserHolds(opts.MaxHoldsPerBrowser),

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // CloseReason says why a session ended.
@@ -67,8 +69,8 @@ type Session struct {
 	flight    flight    // written to a WebSocket, and not known to have arrived
 	deadline  time.Time // when the session expires; zero while a connect is under way
 	interval  time.Duration
-	announced bool   // OnSession has returned
-	said      bucket // what the client has sent of late
+	announced bool          // OnSession has returned
+	said      *rate.Limiter // what the client has sent of late
 }
 
 // ID is the client id: whoever knows it and is authenticated as the session's principal speaks for the session. Keep
@@ -197,8 +199,7 @@ func (s *Session) heard(now time.Time) bool {
 	if s.state == stateOpen && !s.deadline.IsZero() {
 		s.deadline = now.Add(s.interval + s.server.opts.MaxInterval)
 	}
-	rate := float64(s.server.opts.MaxMessageRate)
-	return s.said.take(now, rate, 2*rate)
+	return s.said.AllowN(now, 1)
 }
 
 // expire ends the session if the time to come back has run out. A parting one is forgotten instead.

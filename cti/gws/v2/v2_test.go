@@ -51,7 +51,7 @@ func TestStartOfWorkspaceWebEdition(t *testing.T) {
 	require.Contains(t, d.get("/api/v2/devices/"+device+"/settings/tserver", 200), "settings")
 	d.post("/api/v2/me/channels/voice", `{"operationName": "NotReady"}`, 200, 0)
 	d.post("/api/v2/me/channels/voice", `{"operationName": "Ready"}`, 200, 0)
-	told := d.told(1)
+	told := d.told(2)
 	last, _ := told[len(told)-1].Data.Devices[0]["userState"].(map[string]any)
 	require.Equal(t, "9430250E-0A1B-421F-B372-F29E69366DED", last["id"])
 	require.Equal(t, v2.ChannelDevices, told[0].Channel)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -31,8 +32,10 @@ func FuzzExt(f *testing.F) {
 	}
 	s := newServer(f, fuzzed())
 	f.Fuzz(func(t *testing.T, atHandshake, atConnect string) {
-		if !json.Valid([]byte(atHandshake)) || !json.Valid([]byte(atConnect)) {
-			return // FuzzServe's
+		for _, ext := range []string{atHandshake, atConnect} {
+			if !json.Valid([]byte(ext)) || !utf8.ValidString(ext) {
+				return // FuzzServe's
+			}
 		}
 		c := newClient(t, s, "anna")
 		c.open(t, json.RawMessage(atHandshake))

@@ -2,22 +2,21 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sidecar/auth"
+	"sidecar/cmd/internal/terminal"
 )
 
 var (
 	errNoPassword     = errors.New("no password was given: type one, pipe one in, or use --random or --password-file")
-	errPasswordsVary  = errors.New("the two passwords are not the same")
+	errPasswordsVary  = errors.New("the two passwords are not the same: start anew")
 	errPasswordSource = errors.New("--random and --password-file exclude each other")
 )
 
@@ -48,7 +47,7 @@ func (s *passwordSource) read(cmd *cobra.Command, user string) (string, error) {
 		password, err := firstLine(bufio.NewReader(f))
 		return password, errors.Join(err, f.Close())
 	}
-	if in, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(in) {
+	if in, ok := terminal.Of(cmd.InOrStdin()); ok {
 		return ask(cmd, in, user)
 	}
 	return firstLine(bufio.NewReader(cmd.InOrStdin()))
@@ -74,43 +73,16 @@ func firstLine(r *bufio.Reader) (string, error) {
 	return line, nil
 }
 
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull
-}
-
-// ask reads the password twice without showing it. Ctrl-C ends it with the next Enter: a read from a terminal
-// can't be called off.
-func ask(cmd *cobra.Command, terminal *os.File, user string) (string, error) {
-	ctx := cmd.Context()
-	if err := echo(ctx, terminal, false); err == nil {
-		defer func() { _ = echo(context.WithoutCancel(ctx), terminal, true) }()
-	}
-	stop := context.AfterFunc(ctx, func() { cmd.PrintErr("\npress Enter to stop ") })
-	defer stop()
-	in := bufio.NewReader(terminal)
-	var typed [2]string
-	for i, text := range []string{"Password for " + user + ": ", "The same again: "} {
-		cmd.PrintErr(text)
-		line, err := firstLine(in)
-		cmd.PrintErrln()
-		if err = errors.Join(ctx.Err(), err); err != nil {
-			return "", err
-		}
-		typed[i] = line
-	}
-	if typed[0] != typed[1] {
+// ask has the password typed twice: nobody sees what they type.
+func ask(cmd *cobra.Command, in *os.File, user string) (string, error) {
+	typed, err := terminal.Hidden(cmd.Context(), in, cmd.ErrOrStderr(), "Password for "+user+": ", "The same again: ")
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w (%w)", errNoPassword, err)
+	case typed[0] != typed[1]:
 		return "", errPasswordsVary
+	case typed[0] == "":
+		return "", errNoPassword
 	}
 	return typed[0], nil
-}
-
-func echo(ctx context.Context, terminal *os.File, on bool) error {
-	flag := "-echo"
-	if on {
-		flag = "echo"
-	}
-	stty := exec.CommandContext(ctx, "stty", flag)
-	stty.Stdin = terminal
-	return stty.Run()
 }

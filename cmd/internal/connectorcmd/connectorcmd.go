@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sidecar/cmd/internal/terminal"
 	"sidecar/connector"
 	"sidecar/internal/servercert"
 )
@@ -83,7 +84,7 @@ func (o *options) run(cmd *cobra.Command) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if err := o.secrets(cmd); err != nil {
+	if err := o.secrets(ctx, cmd); err != nil {
 		return err
 	}
 	sidecar, err := connector.NewSidecar(o.sidecar)
@@ -127,7 +128,7 @@ func check(ctx context.Context, sidecar *connector.Sidecar, url string, log *slo
 }
 
 // secrets takes what no flag says from the environment, or asks for it.
-func (o *options) secrets(cmd *cobra.Command) (err error) {
+func (o *options) secrets(ctx context.Context, cmd *cobra.Command) error {
 	s := &o.sidecar
 	if s.User == "" {
 		s.Token = os.Getenv(TokenVariable)
@@ -136,12 +137,19 @@ func (o *options) secrets(cmd *cobra.Command) (err error) {
 	if s.PasswordFile != "" {
 		return nil
 	}
-	if s.Password = os.Getenv(PasswordVariable); s.Password == "" {
-		if in, ok := cmd.InOrStdin().(*os.File); ok && isTerminal(in) {
-			s.Password, err = ask(cmd, in, s.User)
-		}
+	if s.Password = os.Getenv(PasswordVariable); s.Password != "" {
+		return nil
 	}
-	return err
+	in, ok := terminal.Of(cmd.InOrStdin())
+	if !ok {
+		return nil
+	}
+	typed, err := terminal.Hidden(ctx, in, cmd.ErrOrStderr(), "Password of "+s.User+": ")
+	if err != nil {
+		return sidecarFlag(fmt.Errorf("%w (%w)", connector.ErrNoPassword, err), s.User)
+	}
+	s.Password = typed[0]
+	return nil
 }
 
 // sidecarFlag names the flag that an error is about.

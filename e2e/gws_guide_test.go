@@ -138,7 +138,7 @@ func TestGuide(t *testing.T) {
 	s.as("", http.MethodDelete, "/api/v2/me/calls/active/hangup", nil).want(http.StatusUnauthorized)
 	require.Equal(t, http.StatusUnauthorized, s.basicAs("5001", "guess", http.MethodDelete, "/api/v2/me/calls/active/hangup", ""))
 	s.as("5001", http.MethodPost, "/api/v2/me/calls/active/dtmf", `{"digits": 5}`).want(http.StatusUnprocessableEntity)
-	s.as("5001", http.MethodPost, "/api/v2/me/calls/active/dtmf", `{"digits": "`+strings.Repeat("5", 1<<20)+`"}`).want(http.StatusUnprocessableEntity)
+	s.as("5001", http.MethodPost, "/api/v2/me/calls/active/dtmf", `{"digits": "5", "more": "`+strings.Repeat("5", 1<<20)+`"}`).want(http.StatusUnprocessableEntity)
 	s.as("5001", http.MethodPost, "/api/v2/me/ready", `{"dn": "5002"}`).want(http.StatusForbidden)
 
 	s.as("5001", http.MethodDelete, "/api/v2/me/calls/active/hangup", nil).want(http.StatusOK)

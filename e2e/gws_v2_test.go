@@ -353,6 +353,9 @@ func (s *system) keptBack(token, body string) (finish func()) {
 		reply, err := http.ReadResponse(replies, nil)
 		require.NoError(s.t, err)
 		require.Equal(s.t, http.StatusBadRequest, reply.StatusCode)
+		text, err := io.ReadAll(reply.Body)
+		require.NoError(s.t, err)
+		require.Contains(s.t, string(text), "Sing", "the command was read just now, and not given up before")
 		require.NoError(s.t, reply.Body.Close())
 		require.NoError(s.t, conn.Close())
 	}
@@ -378,7 +381,7 @@ func TestV2Refuses(t *testing.T) {
 		{"5001", call, `{"operationName": "SwapCalls"}`, http.StatusConflict, 2},
 		{"5001", call, `{"operationName": "SendDtmf", "digits": 5}`, http.StatusBadRequest, 10},
 		{"5001", call, `{"operationName": "SendDtmf"}`, http.StatusBadRequest, 1},
-		{"5001", call, `{"operationName": "` + strings.Repeat("x", 1<<20) + `"}`, http.StatusBadRequest, 10},
+		{"5001", call, `{"operationName": "Hangup", "more": "` + strings.Repeat("x", 1<<20) + `"}`, http.StatusBadRequest, 10},
 		{"5001", call, `{"operationName": "SingleStepTransfer", "destination": {"phoneNumber": "+88123"}}`, http.StatusBadRequest, 10},
 		{"5002", "/api/v2/me/channels/voice", `{"operationName": "Ready"}`, http.StatusInternalServerError, 4},
 	} {

@@ -129,3 +129,19 @@ func TestActiveOfTwoOwnDNs(t *testing.T) {
 	_, err := gws.Active(p, []bridge.CallView{v}, access.Hold)
 	require.ErrorIs(t, err, bridge.ErrAmbiguousParty)
 }
+
+// Who has left a call is meant as long as nobody of the own DNs is in it: what was given twice is answered twice.
+func TestMineInOfWhoHasLeft(t *testing.T) {
+	t.Parallel()
+	p := auth.Principal{Role: auth.RoleAgent, DNs: []string{"5001", "5002"}, Scope: []string{"5001", "5002"}}
+	v := other("L", "5001", bridge.PartyReleased)
+	mine, err := gws.MineIn(p, v)
+	require.NoError(t, err)
+	require.Equal(t, bridge.DN("5001"), mine.DN)
+	v.Parties[0].DN, v.Parties[0].State = "5002", bridge.PartyEstablished
+	mine, err = gws.MineIn(p, v)
+	require.NoError(t, err)
+	require.Equal(t, bridge.DN("5002"), mine.DN)
+	_, err = gws.MineIn(p, other("F", "5003", bridge.PartyEstablished))
+	require.ErrorIs(t, err, bridge.ErrCallNotFound)
+}

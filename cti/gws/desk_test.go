@@ -88,7 +88,7 @@ func (s *switchboard) Transfer(_ context.Context, c bridge.Transfer) (bridge.Cal
 }
 
 func (s *switchboard) Consult(_ context.Context, c bridge.Consult) (bridge.CallView, error) {
-	return s.run("consult", c.Call, c.By, c)
+	return s.run("consult "+string(c.Purpose), c.Call, c.By, c)
 }
 
 func (s *switchboard) SendDTMF(_ context.Context, c bridge.SendDTMF) (bridge.CallView, error) {
@@ -106,6 +106,7 @@ type tokens struct {
 	people *people
 	mu     sync.Mutex
 	logins int
+	err    error // of every login
 }
 
 func (a *tokens) principal(name string) auth.Principal {
@@ -117,8 +118,13 @@ func (a *tokens) principal(name string) auth.Principal {
 		p.UserID, p.DNs = 2, []string{"5002"}
 	case "boss":
 		p.UserID, p.Role = 3, auth.RoleSupervisor
+	case "lead": // a supervisor who takes calls too, and may act for 5002
+		p.UserID, p.Role, p.Team, p.DNs = 4, auth.RoleSupervisor, "north", []string{"5003"}
 	}
 	p.Scope = p.DNs
+	if name == "lead" {
+		p.Scope = []string{"5002", "5003"}
+	}
 	return p
 }
 
@@ -126,6 +132,9 @@ func (a *tokens) Login(_ context.Context, name, password, _ string) (auth.Token,
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.logins++
+	if a.err != nil {
+		return auth.Token{}, auth.Principal{}, a.err
+	}
 	if password != "secret-"+name {
 		return auth.Token{}, auth.Principal{}, auth.ErrBadCredentials
 	}
@@ -191,7 +200,7 @@ func newDeskWithoutServer(t *testing.T) (*desk, http.Handler) {
 	t.Helper()
 	d := &desk{tokens: &tokens{}}
 	logins := access.NewLogins(d.tokens, gws.CookieName, func(*http.Request) string { return "" })
-	d.rig = newRig(t, cti.FeedOptions{}, gws.Options{Logins: logins}).run()
+	d.rig = newRig(t, cti.FeedOptions{}, gws.Options{Logins: logins, Recheck: time.Hour}).run()
 	d.tokens.people = d.people
 	d.board = &switchboard{stand: d.stand}
 	a := access.New(access.Options{

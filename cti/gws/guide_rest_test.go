@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"sidecar/access"
+	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/cti/gws"
 )
@@ -28,8 +30,16 @@ func TestGuideLogin(t *testing.T) {
 	d.send("POST", "/api/v2/me/calls/active/hold", "", "").says(http.StatusUnauthorized, "no_token")
 	d.send("POST", "/api/v2/me/calls/active/hold", "guess", "").says(http.StatusUnauthorized, "token_revoked")
 
+	newDesktop(t, d.url+"/cometd", "agent1").start(nil, gws.ChannelAgentEvents)
+	newDesktop(t, d.url+"/cometd", "agent2").start(nil, gws.ChannelAgentEvents)
 	d.send("POST", "/api/v2/logout", "agent1", "").want(http.StatusOK)
 	d.send("GET", "/api/v2/me/calls/active", "agent1", "").says(http.StatusUnauthorized, "token_revoked")
+	require.Eventually(t, func() bool { return d.guide.Count() == 1 }, waitFor, tick, "the login's desktop has ended with it, the other goes on")
+
+	d.tokens.err = &auth.BackoffError{RetryAfter: 7 * time.Second}
+	a = d.send("POST", "/api/v2/login", "", `{"user": "agent1", "password": "secret-agent1"}`)
+	a.says(http.StatusTooManyRequests, "too_many_failures")
+	require.Equal(t, "7", a.header.Get("Retry-After"))
 }
 
 // A password is checked once, and its token every time.
@@ -61,7 +71,7 @@ func TestGuideCommands(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.stand.set(other("T", "5001", bridge.PartyEstablished), other("H", "5001", bridge.PartyHeld), other("R", "5001", bridge.PartyRinging),
-		other("F", "5002", bridge.PartyEstablished))
+		other("F", "5002", bridge.PartyEstablished), other("L", "5001", bridge.PartyReleased))
 	const active = "/api/v2/me/calls/active/"
 	for _, c := range []struct{ method, path, body, done string }{
 		{"POST", active + "answer", "", "answer R 5001"},
@@ -69,8 +79,10 @@ func TestGuideCommands(t *testing.T) {
 		{"POST", active + "retrieve", "", "retrieve H 5001"},
 		{"POST", active + "transfer", `{"destination": "5003", "extra": [1]}`, "transfer T 5001"},
 		{"POST", active + "dtmf", `{"digits": "12#a"}`, "dtmf T 5001"},
-		{"POST", active + "consult", `{"destination": "5003"}`, "consult T 5001"},
-		{"POST", active + "initiate-conference", `{"destination": "5003"}`, "consult T 5001"},
+		{"POST", active + "consult", `{"destination": "5003"}`, "consult transfer T 5001"},
+		{"POST", active + "consult", `{"destination": "5003", "purpose": "conference"}`, "consult conference T 5001"},
+		{"POST", active + "initiate-transfer", `{"destination": "5003"}`, "consult transfer T 5001"},
+		{"POST", active + "initiate-conference", `{"destination": "5003"}`, "consult conference T 5001"},
 		{"DELETE", active + "hangup", "", "release T 5001"},
 		{"POST", "/api/v2/me/calls/H/hangup", "", "release H 5001"},
 		{"POST", "/api/v2/me/calls", `{"destination": "030"}`, "make  5001"},
@@ -80,11 +92,53 @@ func TestGuideCommands(t *testing.T) {
 		require.Equal(t, c.done, done[len(done)-1], a.body)
 		require.Contains(t, a.body, `{"call":{"id":"`, c.path)
 	}
-	require.Equal(t, 10, len(d.board.took()))
+	require.Equal(t, 12, len(d.board.took()))
+	d.send("POST", active+"hold", "agent1", "", "Operation-Id", "op-1").want(http.StatusOK)
+	hold, _ := d.board.last.(bridge.PartyCommand)
+	require.NotEmpty(t, hold.Op, "so that the engine knows a repetition")
 	a := d.send("POST", "/api/v2/me/not-ready", "agent1", `{"reason": "lunch"}`).want(http.StatusOK)
 	require.JSONEq(t, `{"dn": "5001", "state": "NotReady", "reason": "lunch", "dnd": false}`, a.body)
 	a = d.send("GET", "/api/v2/me/calls/active", "agent1", "").want(http.StatusOK)
 	require.Equal(t, 3, strings.Count(a.body, `"connId"`), a.body)
+	require.NotContains(t, a.body, `"id":"L"`, "the agent has left it")
+}
+
+// Each command by each of its names.
+func TestGuideNames(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for verb, names := range map[access.Verb]string{
+		access.Answer: "answer", access.Reject: "reject", access.Redirect: "redirect", access.Hold: "hold", access.Retrieve: "retrieve",
+		access.Release: "release hangup", access.Complete: "complete", access.Transfer: "transfer single-step-transfer", access.MuteTransfer: "mute-transfer",
+		access.SingleStepConference: "conference single-step-conference", access.Consult: "consult initiate-transfer initiate-conference",
+		access.CompleteTransfer: "complete-transfer", access.CompleteConference: "complete-conference", access.Alternate: "alternate",
+		access.Reconnect: "reconnect", access.Merge: "merge", access.Drop: "drop", access.Mute: "mute", access.Unmute: "unmute", access.SendDTMF: "dtmf send-dtmf",
+		access.AttachData: "attach-user-data", access.UpdateData: "update-user-data", access.DeleteData: "delete-user-data",
+		access.StartRecording: "start-recording", access.StopRecording: "stop-recording",
+		access.PauseRecording: "pause-recording", access.ResumeRecording: "resume-recording",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			message := d.send("POST", "/api/v2/me/calls/active/"+name, "agent1",
+				`{"destination": "5003", "member": "5003", "digits": "1", "call": "X", "userData": {"a": "b"}}`).says(http.StatusNotFound, "no_active_call")
+			require.True(t, strings.HasPrefix(message, string(verb)+": "), message)
+		}
+	}
+}
+
+// A supervisor's own desktop is that of an agent: what others do is commanded elsewhere.
+func TestGuideIsForTheOwnDN(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.people.set("lead", gws.Principal{ID: "4", OwnDNs: []string{"5003"}})
+	left := other("L", "5003", bridge.PartyReleased)
+	left.Parties[0].DN, left.Parties[0].State = "5002", bridge.PartyEstablished
+	d.stand.set(other("F", "5002", bridge.PartyEstablished), left)
+	d.send("POST", "/api/v2/me/calls/F/hold", "lead", "").says(http.StatusNotFound, "call_not_found")
+	d.send("POST", "/api/v2/me/calls/active/hold", "lead", "").says(http.StatusNotFound, "no_active_call")
+	d.send("POST", "/api/v2/me/ready", "lead", `{"dn": "5002"}`).says(http.StatusForbidden, "forbidden")
+	d.send("POST", "/api/v2/me/calls", "lead", `{"destination": "030", "dn": "5002"}`).says(http.StatusForbidden, "forbidden")
+	require.NotContains(t, d.send("GET", "/api/v2/me/calls/active", "lead", "").want(http.StatusOK).body, `"connId"`)
+	require.Empty(t, d.board.took())
 }
 
 func TestGuideRefuses(t *testing.T) {
@@ -121,6 +175,8 @@ func TestGuideRefuses(t *testing.T) {
 		d.send("POST", c.path, "agent1", c.body).says(c.status, c.code)
 	}
 	require.Empty(t, d.board.took())
+	long := d.send("POST", active+"transfer", "agent1", `{"destination": "`+strings.Repeat("5", gws.MaxBody)+`"}`).want(http.StatusUnprocessableEntity)
+	require.Contains(t, long.body, `"field":"body"`)
 	d.send("POST", active+"hold", "agent1", "", "Operation-Id", "a b").says(http.StatusUnprocessableEntity, "invalid_field")
 
 	d.stand.set(other("T", "5001", bridge.PartyEstablished), other("U", "5001", bridge.PartyEstablished))

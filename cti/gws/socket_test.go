@@ -136,3 +136,15 @@ func TestManyLoginsInOneSession(t *testing.T) {
 	r.people.revoke(last)
 	require.Contains(t, s.subscribe().Error, "401:")
 }
+
+// A page that can't show its token by the upgrade is told so there, and goes on by long-polling.
+func TestSocketNeedsItsToken(t *testing.T) {
+	t.Parallel()
+	url := newRig(t, cti.FeedOptions{}, gws.Options{}).run().serve()
+	for _, header := range []http.Header{nil, {"Cookie": {"other=agent1"}}} {
+		_, res, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(url, "http"), header)
+		require.ErrorIs(t, err, websocket.ErrBadHandshake)
+		require.Equal(t, http.StatusUnauthorized, res.StatusCode)
+		require.NoError(t, res.Body.Close())
+	}
+}

@@ -223,14 +223,23 @@ func (p *people) principal(name string) auth.Principal {
 	if name == "boss" {
 		of.Role, of.DNs = auth.RoleSupervisor, []string{"5010"}
 	}
+	if name == "duo" {
+		of.DNs = []string{"5001", "5010"}
+	}
 	if n, err := strconv.Atoi(name); err == nil {
 		of.UserID = auth.UserID(n)
 	}
 	of.Scope = of.DNs
+	if name == "boss" {
+		of.Team, of.Scope = "north", []string{"5001", "5002", "5010"}
+	}
 	return of
 }
 
 func (p *people) Login(_ context.Context, name, password, _ string) (auth.Token, auth.Principal, error) {
+	if password == "once more" {
+		return auth.Token{}, auth.Principal{}, &auth.BackoffError{RetryAfter: time.Second}
+	}
 	if password != "secret-"+name {
 		return auth.Token{}, auth.Principal{}, auth.ErrBadCredentials
 	}
@@ -240,7 +249,7 @@ func (p *people) Login(_ context.Context, name, password, _ string) (auth.Token,
 func (p *people) Verify(_ context.Context, token string) (auth.Principal, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gone[token] || !slices.Contains([]string{"5001", "5002", "boss"}, token) {
+	if p.gone[token] || !slices.Contains([]string{"5001", "5002", "boss", "duo"}, token) {
 		return auth.Principal{}, auth.ErrTokenRevoked
 	}
 	return p.principal(token), nil
@@ -310,6 +319,7 @@ func newRig(t testing.TB) *rig {
 			Logins: logins, Log: log, Cookie: func(l access.Login, _ *http.Request) *http.Cookie { return auth.SessionCookie(l.Token, false) },
 		},
 		CallOf:  r.board.callOf,
+		Annex:   func(dn string) map[string]string { return map[string]string{"of": dn} },
 		Reasons: []string{"lunch"}, Version: "test", NoAnswer: v2.NoAnswer{After: 20 * time.Second, Action: agent.NotReady},
 		WrapUp: func(kind bridge.CallType) time.Duration {
 			return map[bridge.CallType]time.Duration{bridge.CallInbound: 30 * time.Second}[kind]
@@ -348,10 +358,13 @@ type note struct {
 	Successful *bool
 	Error      string
 	Data       struct {
-		MessageType, NotificationType, PhoneNumber, DeviceURI, ErrorMessage string
-		Call                                                                map[string]any
-		Devices                                                             []map[string]any
-		Extensions                                                          map[string]any
+		MessageType, NotificationType, PhoneNumber, DeviceURI, CallURI, ErrorMessage string
+		Call                                                                         map[string]any
+		Devices                                                                      []map[string]any
+		Extensions                                                                   map[string]any
+		Metrics                                                                      struct {
+			EventProcessing struct{ ServerGenerationTimestamp int64 }
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package v2_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"sidecar/agent"
 	"sidecar/bridge"
 	"sidecar/cti/gws"
 	"sidecar/cti/gws/v2"
@@ -28,7 +31,7 @@ func TestStartOfWorkspaceWebEdition(t *testing.T) {
 	require.NotContains(t, user, "calls")
 	id, _ := user["id"].(string)
 	device := v2.DeviceID("5001")
-	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`, device)
+	require.Equal(t, "1a86ec16-e0f6-9ddb-d5a4-be0d01a1859a", device, "the same at every start, and in every version: desktops keep it")
 
 	resources, _ := d.get("/internal-api/me/settings?fields=*", 200)["resources"].(map[string]any)
 	states, _ := resources["agentStates"].([]any)
@@ -48,7 +51,7 @@ func TestStartOfWorkspaceWebEdition(t *testing.T) {
 	require.Equal(t, []any{}, user["calls"])
 	require.Equal(t, []any{}, user["chats"])
 	d.post("/internal-api/operations", `{"operationName": "SendUserEvent", "deviceId": "`+device+`", "userData": {"a": "b"}}`, 200, 0)
-	require.Contains(t, d.get("/api/v2/devices/"+device+"/settings/tserver", 200), "settings")
+	require.Equal(t, map[string]any{"of": "5001"}, d.get("/api/v2/devices/"+device+"/settings/tserver", 200)["settings"])
 	d.post("/api/v2/me/channels/voice", `{"operationName": "NotReady"}`, 200, 0)
 	d.post("/api/v2/me/channels/voice", `{"operationName": "Ready"}`, 200, 0)
 	told := d.told(2)
@@ -112,7 +115,28 @@ func TestAgentStates(t *testing.T) {
 	require.Equal(t, []any{"DoNotDisturbOff", "ForwardCallsOff"}, device["capabilities"])
 	d.post(at, `{"operationName": "DoNotDisturbOff"}`, 200, 0)
 	d.post(at, `{"operationName": "ForwardCallsOff"}`, 200, 0)
+	d.post("/api/v2/me", `{"operationName": "StartContactCenterSession"}`, 200, 0)
+	require.Equal(t, "NotReady", state()["state"])
 	d.post("/api/v2/me", `{"operationName": "EndContactCenterSession"}`, 200, 0)
+	require.Equal(t, "LoggedOut", state()["state"])
+	d.post("/api/v2/me", `{"operationName": "EndContactCenterSession"}`, 200, 0)
+}
+
+// Who has two DNs is ready and not ready at the one where they work.
+func TestAgentWithTwoDNs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, err := r.agents.Do(agent.Command{DN: "5010", Verb: agent.VerbLogin, AgentID: "duo"})
+	require.NoError(t, err)
+	d := r.desktop("duo")
+	session := d.post("/api/v2/me", `{"operationName": "StartContactCenterSession"}`, 200, 0)
+	require.Len(t, session["succeeded"], 1)
+	d.post("/api/v2/me/channels/voice", `{"operationName": "Ready"}`, 200, 0)
+	for dn, want := range map[string]agent.State{"5001": agent.LoggedOut, "5010": agent.Ready} {
+		v, ok := r.agents.View(dn)
+		require.True(t, ok)
+		require.Equal(t, want, v.Agent.State, dn)
+	}
 }
 
 // A DN without a phone can't take calls, and the desktop is told so in the words that it knows.
@@ -174,6 +198,15 @@ func TestCallOperations(t *testing.T) {
 	reply := d.post("/api/v2/me/devices/"+v2.DeviceID("5001")+"/calls", `{"operationName": "Dial", "destination": {"phoneNumber": "030"}, "userData": {"a": "b"}}`, 200, 0)
 	require.Equal(t, "make 030 5001", r.board.done[len(r.board.done)-1])
 	require.Equal(t, "/api/v2/me/calls/NEW", reply["callUri"])
+	made, _ := r.board.last.(bridge.MakeCall)
+	require.Len(t, made.UserData, 1)
+
+	reply = d.post("/api/v2/me/calls/C", `{"operationName": "InitiateTransfer", "destination": {"phoneNumber": "5003"}}`, 200, 0)
+	require.Equal(t, "/api/v2/me/calls/C", reply["callUri"], "of the call that the engine has begun")
+	d.header.Set("Operation-Id", "op-1")
+	require.Equal(t, "op-1", d.post("/api/v2/me/calls/C", `{"operationName": "Hold"}`, 200, 0)["referenceId"])
+	held, _ := r.board.last.(bridge.PartyCommand)
+	require.NotEmpty(t, held.Op, "so that the engine knows a repetition")
 }
 
 func TestRefusals(t *testing.T) {
@@ -200,7 +233,7 @@ func TestRefusals(t *testing.T) {
 		{at, `{"operationName"`, 400, 10},
 		{at, `[]`, 400, 10},
 		{at, ``, 400, 10},
-		{at, `{"operationName": "` + strings.Repeat("x", gws.MaxBody) + `"}`, 400, 10},
+		{at, `{"operationName": "Hold", "more": "` + strings.Repeat("x", gws.MaxBody) + `"}`, 400, 10},
 		{"/api/v2/me/calls/F", `{"operationName": "Hold"}`, 404, 6},
 		{"/api/v2/me/calls/NONE", `{"operationName": "Hold"}`, 404, 6},
 		{foreign, `{"operationName": "DoNotDisturbOn"}`, 404, 6},
@@ -226,6 +259,9 @@ func TestRefusals(t *testing.T) {
 	d.header.Del("Origin")
 	d.header.Set("Authorization", "Bearer guess")
 	d.post(at, `{"operationName": "Hold"}`, 403, 20)
+
+	d.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("5001:once more")))
+	require.EqualValues(t, 20, d.get("/api/v2/me", 429)["statusCode"])
 
 	d = r.desktop("5001").connect()
 	for _, channel := range []string{"/v2/me/**", "/v2/*", "/v2/**", "/**", "/v2/users/5002/calls", "/user/agent/events"} {
@@ -282,9 +318,81 @@ func TestCallNotifications(t *testing.T) {
 		require.Equal(t, c.extensions, m.Extensions, c.kind)
 	}
 	r.happens(9, bridge.EventError, talking)
-	require.Equal(t, "ErrorMessage", d.told(1)[0].Data.MessageType)
+	m = d.told(1)[0].Data
+	require.Equal(t, "ErrorMessage /api/v2/me/calls/C", m.MessageType+" "+m.CallURI)
+	before := time.Now().UnixMilli()
+	listens := inbound("C", "5001", bridge.PartyEstablished)
+	listens.Recording = bridge.RecordingOn
+	listens.Parties[1].Role, listens.Parties[1].Observes = bridge.RoleObserver, &bridge.Observes{Target: "5002", VisibleTo: []bridge.DN{"5001"}}
+	r.happens(11, bridge.EventEstablished, listens)
+	m = d.told(1)[0].Data
+	require.Equal(t, map[string]any{"BusinessCall": 1.0}, m.Extensions, "to supervise is no work of an agent")
+	require.Equal(t, true, m.Call["monitoring"])
+	require.EqualValues(t, bridge.RecordingOn, m.Call["recordingState"])
+	require.GreaterOrEqual(t, m.Metrics.EventProcessing.ServerGenerationTimestamp, before)
 	r.happens(10, bridge.EventRinging, inbound("F", "5002", bridge.PartyRinging))
 	require.Equal(t, "5002", other.told(1)[0].Data.PhoneNumber, "and nothing of 5001's before")
+}
+
+// Each thing that can be done with a call goes by a name that is an operation.
+func TestCapabilities(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.desktop("5001")
+	for can, want := range map[bridge.Capability][]any{
+		bridge.CanAnswer: {"Answer"}, bridge.CanRelease: {"Hangup"}, bridge.CanClear: {"ClearCall"}, bridge.CanHold: {"Hold"}, bridge.CanRetrieve: {"Retrieve"},
+		bridge.CanComplete: {"Complete"}, bridge.CanRedirect: {"Redirect"}, bridge.CanAlternate: {"SwapCalls"}, bridge.CanReconnect: {"Reconnect"},
+		bridge.CanInitiateTransfer: {"InitiateTransfer"}, bridge.CanInitiateConference: {"InitiateConference"},
+		bridge.CanCompleteTransfer: {"CompleteTransfer"}, bridge.CanCompleteConference: {"CompleteConference"},
+		bridge.CanSingleStepTransfer: {"SingleStepTransfer"}, bridge.CanSingleStepConference: {"SingleStepConference"},
+		bridge.CanDeleteFromConference: {"RemoveParticipantFromConference"}, bridge.CanSendDTMF: {"SendDtmf"},
+		bridge.CanAttachUserData: {"AttachUserData"}, bridge.CanUpdateUserData: {"UpdateUserData"}, bridge.CanDeleteUserDataPair: {"DeleteUserDataPair", "DeleteUserData"},
+		bridge.CanStartRecording: {"StartCallRecording"}, bridge.CanStopRecording: {"StopCallRecording"},
+		bridge.CanPauseRecording: {"PauseCallRecording"}, bridge.CanResumeRecording: {"ResumeCallRecording"},
+		bridge.CanMuteOn: {"MuteCall"}, bridge.CanMuteOff: {"UnmuteCall"},
+	} {
+		r.board.mu.Lock()
+		r.board.calls = []bridge.CallView{inbound("C", "5001", bridge.PartyEstablished, can)}
+		r.board.mu.Unlock()
+		shown, _ := d.get("/api/v2/me/calls/C", 200)["call"].(map[string]any)
+		require.Equal(t, want, shown["capabilities"], can)
+		for _, operation := range want {
+			reply := d.do(http.MethodPost, "/api/v2/me/calls/C", fmt.Sprintf(`{"operationName": %q}`, operation), map[bool]int{true: 400, false: 200}[needsMore(operation)])
+			require.NotContains(t, fmt.Sprint(reply["statusMessage"]), "must be an operation", operation)
+		}
+	}
+}
+
+// needsMore tells the operations that are none without a number, digits or data.
+func needsMore(operation any) bool {
+	switch operation {
+	case "Redirect", "InitiateTransfer", "InitiateConference", "SingleStepTransfer", "SingleStepConference", "RemoveParticipantFromConference", "SendDtmf",
+		"AttachUserData", "UpdateUserData", "DeleteUserDataPair":
+		return true
+	}
+	return false
+}
+
+// A supervisor sees the devices and calls of the team, and commands only the own ones here.
+func TestSupervisorsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.board.calls = []bridge.CallView{inbound("C", "5010", bridge.PartyEstablished), inbound("F", "5001", bridge.PartyEstablished)}
+	d := r.desktop("boss").connect(v2.PatternMe)
+	user, _ := d.get("/api/v2/me?subresources=devices,calls", 200)["user"].(map[string]any)
+	require.Equal(t, []any{"ROLE_AGENT", "ROLE_SUPERVISOR"}, user["roles"])
+	require.Len(t, user["devices"], 1)
+	require.Len(t, user["calls"], 1)
+	d.get("/api/v2/me/calls/F", 404)
+	d.get("/api/v2/me/devices/"+v2.DeviceID("5001"), 404)
+	d.post("/api/v2/me/calls/F", `{"operationName": "Hold"}`, 404, 6)
+	d.post("/api/v2/me/devices/"+v2.DeviceID("5001"), `{"operationName": "DoNotDisturbOn"}`, 404, 6)
+	d.post("/internal-api/operations", `{"operationName": "SendUserEvent", "deviceId": "`+v2.DeviceID("5001")+`"}`, 404, 6)
+	d.post("/api/v2/me/calls/C", `{"operationName": "CompleteTransfer", "consultCallUri": "/api/v2/me/calls/F"}`, 400, 10)
+	require.Empty(t, r.board.done)
+	r.happens(1, bridge.EventHeld, inbound("F", "5001", bridge.PartyHeld))
+	r.happens(1, bridge.EventHeld, inbound("C", "5010", bridge.PartyHeld))
+	require.Equal(t, "C", d.told(1)[0].Data.Call["id"], "and nothing of the team's before")
 }
 
 func TestSupervision(t *testing.T) {

@@ -219,6 +219,11 @@ func (x *exchange) unsubscribe(s *Session, m *message) *reply {
 		return m.fail(wireUnsubscribeFailed)
 	}
 	x.server.registry.unsubscribe(s, channels)
+	if hook := x.server.opts.Hooks.OnUnsubscribe; hook != nil {
+		for _, c := range channels {
+			hook(s, c)
+		}
+	}
 	return m.succeed()
 }
 

@@ -305,7 +305,7 @@ func requireAdvice(t testing.TB, m msg, reconnect string) msg {
 
 // Bounds of waiting for what must happen anyway.
 const (
-	waitLimit = 10 * time.Second
+	waitLimit = time.Minute
 	waitStep  = time.Millisecond
 )
 

@@ -57,8 +57,8 @@ func (s *site) start() {
 	mux := http.NewServeMux()
 	mux.Handle("/cometd", s.bayeux)
 	mux.Handle("/cometd/", s.bayeux)
-	// Shorter than any hold: the server must not be disturbed by it.
-	s.http = &http.Server{Handler: mux, ReadTimeout: time.Second, WriteTimeout: time.Second}
+	// Shorter than any hold: the server must not be disturbed by it. An idle connection is not one: a client may be slow.
+	s.http = &http.Server{Handler: mux, ReadTimeout: time.Second, WriteTimeout: time.Second, IdleTimeout: waitLimit}
 	s.served = make(chan struct{})
 	server, served := s.http, s.served
 	go func() {

@@ -36,6 +36,8 @@ type Hooks struct {
 	// OnSubscribe runs on the request's goroutine after the subscription has taken effect, inside a batch of
 	// the session: all that it delivers leaves in one response. Events published meanwhile may precede its own.
 	OnSubscribe func(s *Session, channel string)
+	// OnUnsubscribe runs on the request's goroutine after the subscription has ended, and before the client learns of it.
+	OnUnsubscribe func(s *Session, channel string)
 	// OnMessage runs on the request's goroutine for each message of a client that the policy let through.
 	OnMessage func(ctx context.Context, s *Session, e Event)
 	// OnClose runs once per session, after OnSession returned, on the sweeper's goroutine: it must not wait for

@@ -188,3 +188,18 @@ func TestSubscribeHookSnapshotLeavesInOneResponse(t *testing.T) {
 		require.Equal(t, 2.0, events[5]["data"])
 	})
 }
+
+func TestUnsubscribeHookRunsWhenItHasTakenEffect(t *testing.T) {
+	var left []string
+	hooks := bayeux.Hooks{OnUnsubscribe: func(s *bayeux.Session, channel string) {
+		assert.False(t, s.Subscribed(channel))
+		left = append(left, channel)
+	}}
+	inBubbles(t, bayeux.Options{Hooks: hooks}, func(t *testing.T, s *rig) {
+		left = nil
+		c := connected(t, s, "anna")
+		c.subscribe([]string{"/a", "/b"})
+		c.post(msg{"channel": "/meta/unsubscribe", "clientId": c.id, "subscription": []string{"/a", "/b"}}).one()
+		require.Equal(t, []string{"/a", "/b"}, left)
+	})
+}

@@ -92,7 +92,7 @@ func TestLostPlacesLearnOfEnds(t *testing.T) {
 	feed.PublishCall(event(1, "5002", bridge.EventReleased))
 	feed.PublishCall(event(2, "5001", bridge.EventHeld))
 	feed.PublishCall(event(3, "5001", bridge.EventReleased))
-	require.Eventually(t, func() bool { return feed.Head().Seq == 3 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return feed.Head().Seq == 3 }, time.Minute, time.Millisecond)
 	o := options(feed, follow.Want{DNs: []string{"5001"}})
 	o.Since = cti.Cursor{Epoch: "before", Seq: 7}
 	f, err := follow.New(o)
@@ -130,7 +130,7 @@ func TestSlowReadersGoOn(t *testing.T) {
 	for n := range 5 {
 		feed.PublishCall(event(n, "5001", bridge.EventHeld))
 	}
-	require.Eventually(t, func() bool { return feed.Stats().Slow == 1 && feed.Head().Seq == 5 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return feed.Stats().Slow == 1 && feed.Head().Seq == 5 }, time.Minute, time.Millisecond)
 	got, _ = names(t, f)
 	_, err = f.Next(t.Context())
 	require.ErrorIs(t, err, cti.ErrSlowConsumer)

@@ -65,6 +65,16 @@ func (c *client) subscribe(channel string, stream Stream) error {
 	return nil
 }
 
+// unsubscribe ends the events of a channel: what happens from now on is not told, even if the client comes back at once.
+func (c *client) unsubscribe(channel string) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if p := c.pumps[channel]; p != nil {
+		p.close()
+		p.left = true
+	}
+}
+
 func (c *client) close() {
 	c.turn.Lock()
 	defer c.turn.Unlock()
@@ -83,7 +93,7 @@ type pump struct {
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 
-	// Owned by run, before it by subscribe.
+	// Owned by run, before and after it by the client's turn.
 	begin func() error // what run does first if it was not done
 	sub   *cti.Subscription
 	last  cti.Cursor // of the last event delivered
@@ -211,10 +221,10 @@ func (p *pump) run(ctx context.Context) {
 	for {
 		entries, err := p.sub.Next(ctx)
 		if err == nil {
+			p.client.of.holds.wait(ctx, p.client.member.Token())
 			if p.left = !p.session().Subscribed(p.channel); p.left {
 				return
 			}
-			p.client.of.holds.wait(ctx, p.client.member.Token())
 			err = p.pass(entries)
 		}
 		switch {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -188,6 +187,7 @@ func TestCursorThatCantBeContinuedResets(t *testing.T) {
 		r.happen(n, "5001", bridge.EventHeld, bridge.PartyHeld)
 		d.receive(1)
 	}
+	r.settle()
 	for _, cursor := range []string{old, "other:1", "nonsense"} {
 		back := newDesktop(t, url, "agent1").start(cursorExt(cursor), gws.ChannelAgentEvents)
 		got, events := back.receive(2)
@@ -211,10 +211,8 @@ func TestSubscribeAgainGivesASnapshotAgain(t *testing.T) {
 
 	replies := d.send(map[string]any{"channel": "/meta/unsubscribe", "subscription": gws.ChannelAgentEvents})
 	require.True(t, replies[0].ok())
-	appended := r.feed.Head().Seq + 2
 	r.happen(2, "5001", bridge.EventHeld, bridge.PartyHeld)
-	// The feed appends on its own goroutine: what it appends after the subscription belongs to it.
-	require.Eventually(t, func() bool { return r.feed.Head().Seq == appended }, time.Minute, time.Millisecond)
+	r.settle()
 	require.True(t, d.subscribe(gws.ChannelCallState).ok())
 	r.happen(3, "5001", bridge.EventRetrieved, bridge.PartyEstablished)
 	_, events := d.receive(1)
@@ -347,7 +345,7 @@ func TestNewcomerLearnsOfCallsThatJustEnded(t *testing.T) {
 	r.happen(1, "5001", bridge.EventEstablished, bridge.PartyEstablished)
 	r.happen(2, "5001", bridge.EventReleased, bridge.PartyReleased)
 	r.happen(1, "5002", bridge.EventReleased, bridge.PartyReleased)
-	require.Eventually(t, func() bool { return r.feed.Head().Seq == 6 }, waitFor, tick)
+	r.settle()
 	d := newDesktop(t, r.serve(), "agent1").start(nil, both...)
 	got, events := d.receive(3)
 	require.Equal(t, []string{

@@ -144,19 +144,56 @@ func TestEventsDoNotWaitForever(t *testing.T) {
 	})
 }
 
+// plain is a desktop on a stream without a snapshot.
+func plain(t *testing.T, r *rig) (*gws.Sessions, *desktop) {
+	t.Helper()
+	sessions, err := gws.NewSessions(gws.Options{Feed: r.feed, Snapshot: r.stand, Auth: r.people}, gws.Dialect{
+		Name: "plain", Streams: map[string]gws.Stream{"/plain": {Topic: cti.TopicAgent}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, sessions.Close(context.WithoutCancel(t.Context()))) })
+	d := virtual(t, r, "agent1")
+	d.http.Transport = direct{sessions}
+	return sessions, d.start(nil, "/plain")
+}
+
+// ids are those of the events that have come so far.
+func (d *desktop) ids() (ids []string) {
+	d.t.Helper()
+	synctest.Wait()
+	_, reply := d.connect()
+	require.True(d.t, reply.ok())
+	for _, m := range d.inbox {
+		ids = append(ids, m.event(d.t).ID)
+	}
+	return ids
+}
+
+// Who has unsubscribed is told nothing of what happens then, however soon it subscribes again.
+func TestNothingIsToldBetweenTwoSubscriptions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
+		sessions, d := plain(t, r)
+		sessions.Answering(httptest.NewRecorder(), "agent1", func() { // holds the session's events up
+			r.happen(1, "5001", bridge.EventHeld, bridge.PartyHeld)
+			synctest.Wait()
+			require.True(t, d.send(map[string]any{"channel": "/meta/unsubscribe", "subscription": "/plain"})[0].ok())
+			r.happen(2, "5001", bridge.EventHeld, bridge.PartyHeld)
+			synctest.Wait()
+			require.True(t, d.subscribe("/plain").ok())
+		})
+		r.happen(3, "5001", bridge.EventHeld, bridge.PartyHeld)
+		require.Equal(t, []string{"5001-5"}, d.ids())
+	})
+}
+
 // Who subscribes again to a stream without a snapshot, while events wait for a reply, loses none of them and gets none twice.
 func TestSubscribeAgainWhileEventsWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
-		sessions, err := gws.NewSessions(gws.Options{Feed: r.feed, Snapshot: r.stand, Auth: r.people}, gws.Dialect{
-			Name: "plain", Streams: map[string]gws.Stream{"/plain": {Topic: cti.TopicAgent}},
-		})
-		require.NoError(t, err)
-		defer func() { require.NoError(t, sessions.Close(context.WithoutCancel(t.Context()))) }()
-		d := virtual(t, r, "agent1")
-		d.http.Transport = direct{sessions}
-		d.start(nil, "/plain")
+		sessions, d := plain(t, r)
 		sessions.Answering(httptest.NewRecorder(), "agent1", func() {
 			for n := range 3 {
 				r.happen(n+1, "5001", bridge.EventHeld, bridge.PartyHeld)
@@ -164,13 +201,6 @@ func TestSubscribeAgainWhileEventsWait(t *testing.T) {
 			}
 			require.True(t, d.subscribe("/plain").ok())
 		})
-		synctest.Wait()
-		_, reply := d.connect()
-		require.True(t, reply.ok())
-		var ids []string
-		for _, m := range d.inbox {
-			ids = append(ids, m.event(t).ID)
-		}
-		require.Equal(t, []string{"5001-1", "5001-3", "5001-5"}, ids)
+		require.Equal(t, []string{"5001-1", "5001-3", "5001-5"}, d.ids())
 	})
 }

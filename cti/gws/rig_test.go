@@ -138,6 +138,12 @@ func (r *rig) run() *rig {
 	return r
 }
 
+// settle waits until the feed has handed out what was published: who subscribes before that is told of it.
+func (r *rig) settle() {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { s := r.feed.Stats(); return s.Head.Seq == s.Published }, waitFor, tick)
+}
+
 // serve puts the dialect behind a real HTTP server and gives its address.
 func (r *rig) serve() string {
 	mux := http.NewServeMux()

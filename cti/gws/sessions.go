@@ -94,7 +94,7 @@ func NewSessions(o Options, d Dialect) (*Sessions, error) {
 	}
 	server, err := bayeux.NewServer(bayeux.Options{
 		Policy:         s.policy,
-		Hooks:          bayeux.Hooks{OnSession: s.onSession, OnSubscribe: s.onSubscribe, OnMessage: d.OnMessage, OnClose: s.onClose},
+		Hooks:          bayeux.Hooks{OnSession: s.onSession, OnSubscribe: s.onSubscribe, OnUnsubscribe: s.onUnsubscribe, OnMessage: d.OnMessage, OnClose: s.onClose},
 		Logger:         o.Logger,
 		WebSocket:      true,
 		AcceptSocket:   s.policy.mayUpgrade,
@@ -242,6 +242,19 @@ func (s *Sessions) onSubscribe(session *bayeux.Session, channel string) {
 		err := c.subscribe(name, s.dialect.Streams[name])
 		if err != nil && !errors.Is(err, bayeux.ErrClosed) {
 			s.opts.Logger.Warn("subscription can't be served", "session", session.Ref(), "channel", name, "error", err)
+		}
+	}
+}
+
+// onUnsubscribe leaves alone what another subscription of the session covers too.
+func (s *Sessions) onUnsubscribe(session *bayeux.Session, channel string) {
+	c := s.client(session)
+	if c == nil {
+		return
+	}
+	for _, name := range s.dialect.covered(channel) {
+		if !session.Subscribed(name) {
+			c.unsubscribe(name)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	waitFor = 30 * time.Second
+	waitFor = time.Minute
 	tick    = 5 * time.Millisecond
 )
 

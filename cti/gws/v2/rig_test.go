@@ -341,12 +341,19 @@ func newRig(t testing.TB) *rig {
 	return r
 }
 
+// settle waits until the feed has handed out what was published: who subscribes before that is told of it.
+func (r *rig) settle() {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { s := r.feed.Stats(); return s.Head.Seq == s.Published }, time.Minute, time.Millisecond)
+}
+
 // desktop is a client as Workspace Web Edition is one: it sends its password once, and keeps cookies.
 type desktop struct {
 	t      testing.TB
 	url    string
 	http   *http.Client
 	header http.Header
+	settle func() // waits for what was published
 	id     string
 	n      int
 	inbox  []note
@@ -372,7 +379,7 @@ func (r *rig) desktop(name string) *desktop {
 	r.t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(r.t, err)
-	d := &desktop{t: r.t, url: r.url, http: &http.Client{Jar: jar, Transport: &http.Transport{}}, header: http.Header{}}
+	d := &desktop{t: r.t, url: r.url, http: &http.Client{Jar: jar, Transport: &http.Transport{}}, header: http.Header{}, settle: r.settle}
 	r.t.Cleanup(d.http.CloseIdleConnections)
 	if name != "" {
 		d.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(name+":secret-"+name)))
@@ -448,8 +455,10 @@ func (d *desktop) bayeux(messages ...map[string]any) (replies []note) {
 	return replies
 }
 
+// connect begins the notifications, of what happens from now on.
 func (d *desktop) connect(channels ...string) *desktop {
 	d.t.Helper()
+	d.settle()
 	replies := d.bayeux(map[string]any{"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": []string{"long-polling"}})
 	require.True(d.t, *replies[0].Successful, replies[0].Error)
 	d.id = replies[0].ClientID

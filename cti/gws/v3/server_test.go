@@ -117,6 +117,7 @@ func elsewhere(yield func(string, bridge.CallView) bool) {
 type rig struct {
 	t         testing.TB
 	server    *v3.Server
+	feed      *cti.Feed
 	url       string
 	registry  *agent.Registry
 	tokens    doormen
@@ -157,7 +158,7 @@ func newRigOn(t testing.TB, calls engine, keys ...string) *rig {
 	var running sync.WaitGroup
 	running.Go(func() { _ = feed.Run(ctx) })
 	web := httptest.NewServer(server)
-	r.url, r.registry, r.server = web.URL, registry, server
+	r.url, r.registry, r.server, r.feed = web.URL, registry, server, feed
 	t.Cleanup(func() {
 		require.NoError(t, server.Close(context.Background()))
 		web.Close()
@@ -173,7 +174,8 @@ type desk struct {
 	*rig
 
 	client *http.Client
-	id     string // of the Bayeux session
+	id     string           // of the Bayeux session
+	inbox  []map[string]any // what has come and nobody has asked for yet
 }
 
 func (r *rig) desk() *desk {
@@ -229,9 +231,16 @@ func (d *desk) bayeux(message map[string]any) []map[string]any {
 	return list
 }
 
+// settle waits until the feed has handed out what was published: who subscribes before that is told of it.
+func (r *rig) settle() {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { s := r.feed.Stats(); return s.Head.Seq == s.Published }, time.Minute, time.Millisecond)
+}
+
 // join is a window of a user that listens to all channels.
 func (r *rig) join(user string) *desk {
 	r.t.Helper()
+	r.settle()
 	d := r.desk()
 	status, reply := d.post(v3.Base+"/initialize-workspace", nil, "Authorization", "Bearer "+user)
 	require.Equal(r.t, http.StatusOK, status)
@@ -260,12 +269,14 @@ func message(reply map[string]any) string {
 func (d *desk) next(channel, kind string) map[string]any {
 	d.t.Helper()
 	for range 20 {
-		for _, m := range d.bayeux(map[string]any{"channel": "/meta/connect", "connectionType": "long-polling"}) {
+		for i, m := range d.inbox {
 			data, _ := m["data"].(map[string]any)
 			if m["channel"] == channel && data["messageType"] == kind {
+				d.inbox = d.inbox[i+1:]
 				return data
 			}
 		}
+		d.inbox = d.bayeux(map[string]any{"channel": "/meta/connect", "connectionType": "long-polling"})
 	}
 	require.FailNow(d.t, "no "+kind)
 	return nil

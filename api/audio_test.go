@@ -84,7 +84,7 @@ func (e *ear) dial(path, token string, headers ...string) (*websocket.Conn, answ
 
 func (e *ear) event(conn *websocket.Conn) string {
 	e.t.Helper()
-	require.NoError(e.t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(e.t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
 	kind, text, err := conn.ReadMessage()
 	require.NoError(e.t, err)
 	require.Equal(e.t, websocket.TextMessage, kind)
@@ -116,7 +116,7 @@ func TestListenToACall(t *testing.T) {
 	require.JSONEq(t, `{"event": "stop", "call": "C", "reason": "call_ended"}`, e.event(conn))
 	_, _, err = conn.ReadMessage()
 	require.True(t, websocket.IsCloseError(err, websocket.CloseNormalClosure), "%v", err)
-	require.Eventually(t, func() bool { return e.taps.Count() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.taps.Count() == 0 }, time.Minute, time.Millisecond)
 }
 
 func TestListenToSome(t *testing.T) {
@@ -125,7 +125,7 @@ func TestListenToSome(t *testing.T) {
 	conn, _ := e.dial("C/audio?parties=5002,%2B4930&format=pcmu", e.user("boss", auth.RoleSupervisor, ""))
 	require.JSONEq(t, `{"event": "start", "call": "C", "rate": 8000, "encoding": "pcmu", "streams": []}`, e.event(conn))
 	require.NoError(t, conn.Close())
-	require.Eventually(t, func() bool { return e.taps.Count() == 0 }, 10*time.Second, time.Millisecond, "who hangs up is not listened for")
+	require.Eventually(t, func() bool { return e.taps.Count() == 0 }, time.Minute, time.Millisecond, "who hangs up is not listened for")
 }
 
 func TestListeningEndsWithTheDaemon(t *testing.T) {

@@ -60,7 +60,7 @@ func archive(t *testing.T, recorded ...recording.Recorded) *recording.Archive {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { a.Run(ctx) })
-	require.Eventually(t, func() bool { return a.Pending() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return a.Pending() == 0 }, time.Minute, time.Millisecond)
 	cancel()
 	wg.Wait()
 	return a

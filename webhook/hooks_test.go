@@ -22,7 +22,7 @@ import (
 // eventually waits for what a real server and a goroutine of ours bring about.
 func eventually(t *testing.T, done func() bool, what string) {
 	t.Helper()
-	require.Eventually(t, done, 30*time.Second, time.Millisecond, what)
+	require.Eventually(t, done, time.Minute, time.Millisecond, what)
 }
 
 // verify is what a receiver does, as docs/events-api.md describes it.

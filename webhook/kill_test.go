@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,17 +52,23 @@ func TestKilledSidecarsLoseNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	x := &target{t: t}
-	var process atomic.Pointer[os.Process]
+	var mu sync.Mutex
+	var process *os.Process
+	kill := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		_ = process.Kill()
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := len(x.got()) + 1
 		if n%5 == 2 { // before it has said that it has got it
 			x.ServeHTTP(httptest.NewRecorder(), r)
-			_ = process.Load().Kill()
+			kill()
 			return
 		}
 		x.ServeHTTP(w, r)
 		if n%5 == 4 { // after
-			_ = process.Load().Kill()
+			kill()
 		}
 	}))
 	defer server.Close()
@@ -76,8 +82,11 @@ func TestKilledSidecarsLoseNothing(t *testing.T) {
 		started := make(chan struct{})
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), childDir+"="+dir, childURL+"="+server.URL)
-		require.NoError(t, cmd.Start())
-		process.Store(cmd.Process)
+		mu.Lock() // it may send before we know it
+		err := cmd.Start()
+		process = cmd.Process
+		mu.Unlock()
+		require.NoError(t, err)
 		ended := make(chan error, 1)
 		go func() { close(started); ended <- cmd.Wait() }() // joined by ended
 		<-started

@@ -39,7 +39,7 @@ func site(t *testing.T, fake *fakeari.Server, dataDir, listen string, more ...*f
 }
 
 // patience bounds waits; no test asserts how long one took.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // running is a daemon that serves until the test ends.
 func running(t *testing.T, cfg *config.Config) *daemon {

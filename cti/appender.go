@@ -126,6 +126,9 @@ func (a *appender) records(items []item) []Record {
 		}
 		a.marks++
 		r.Mark = a.birth + "-" + strconv.FormatUint(a.marks, 36)
+		if it.again {
+			r.Again = e.Time.Time
+		}
 		a.own.put(&e)
 		records = append(records, r)
 	}
@@ -142,7 +145,10 @@ func (a *appender) write(ctx context.Context, records []Record) {
 		records = append([]Record{*a.owed}, records...)
 	}
 	if !a.failing {
-		err := a.append(ctx, records)
+		fresh, err := a.fresh(ctx, records)
+		if err == nil {
+			err = a.append(ctx, fresh)
+		}
 		if err == nil {
 			a.owed = nil
 			return
@@ -163,6 +169,52 @@ func (a *appender) write(ctx context.Context, records []Record) {
 	}
 	a.spooled.Store(int64(a.spool.Len()))
 	a.owed = nil
+}
+
+// fresh waits until the log has been opened, and leaves out what an earlier run has appended and is told again after the restart.
+// Each question may take as long as the log may, however many there are.
+func (a *appender) fresh(ctx context.Context, records []Record) ([]Record, error) {
+	if err := a.opened(ctx); err != nil {
+		return nil, err
+	}
+	records = a.own.without(records)
+	left := make([]Record, 0, len(records))
+	for i := range records {
+		if !records[i].Again.IsZero() {
+			has, err := a.has(ctx, &records[i])
+			if err != nil {
+				return nil, err
+			}
+			if has {
+				a.own.take(records[i].ID)
+				continue
+			}
+		}
+		left = append(left, records[i])
+	}
+	return left, nil
+}
+
+func (a *appender) has(ctx context.Context, r *Record) (bool, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.stallAfter, errNoAnswer)
+	defer cancel()
+	has, err := a.feed.store.Has(ctx, r, r.Again)
+	if err != nil {
+		return false, fmt.Errorf("ask the event log for event %s: %w", r.ID, err)
+	}
+	return has, nil
+}
+
+// opened waits for the log as long as it may take.
+func (a *appender) opened(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.stallAfter)
+	defer cancel()
+	select {
+	case <-a.feed.health.open:
+		return nil
+	case <-ctx.Done():
+		return errNotOpen
+	}
 }
 
 // append tries until the log has taken the records, at most as long as it may take.
@@ -190,13 +242,6 @@ func (a *appender) append(ctx context.Context, records []Record) (err error) {
 const appendRetry = 50 * time.Millisecond
 
 func (a *appender) once(ctx context.Context, records []Record) error {
-	select {
-	case <-a.feed.health.open:
-	case <-ctx.Done():
-		return errNotOpen
-	}
-	// Only now it is known what an earlier run has stored, and is told again after the restart.
-	records = a.own.without(records)
 	if len(records) == 0 {
 		return nil
 	}

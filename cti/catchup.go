@@ -64,6 +64,10 @@ func (a *appender) empty(ctx context.Context) error {
 }
 
 func (a *appender) step(ctx context.Context, records []Record) error {
+	records, err := a.fresh(ctx, records)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.stallAfter, errNoAnswer)
 	defer cancel()
 	return a.once(ctx, records)
@@ -76,13 +80,11 @@ func (a *appender) skipStored(ctx context.Context) error {
 	if a.unsure == 0 {
 		return nil
 	}
+	if err := a.opened(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.stallAfter, errNoAnswer)
 	defer cancel()
-	select {
-	case <-a.feed.health.open:
-	case <-ctx.Done():
-		return errNotOpen
-	}
 	mark, err := a.feed.store.LastOf(ctx, a.feed.node)
 	if err != nil {
 		return fmt.Errorf("ask the event log how far it has come: %w", err)

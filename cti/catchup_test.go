@@ -162,6 +162,10 @@ func (l *anotherLog) LastOf(ctx context.Context, node string) (string, error) {
 	return l.log().LastOf(ctx, node)
 }
 
+func (l *anotherLog) Has(ctx context.Context, r *cti.Record, since time.Time) (bool, error) {
+	return l.log().Has(ctx, r, since)
+}
+
 func (l *anotherLog) Read(ctx context.Context, after uint64, limit int) ([]cti.Stored, error) {
 	time.Sleep(time.Second) // those who were cut off are faster
 	return l.log().Read(ctx, after, limit)

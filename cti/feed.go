@@ -104,6 +104,10 @@ func NewFeed(o FeedOptions) *Feed {
 // PublishCall takes an event of the call engine. It never blocks.
 func (f *Feed) PublishCall(e bridge.Event) { f.publish(item{call: &e}) }
 
+// RepublishCall takes an event that may have been published before a restart: what the log has of such events is not appended
+// again. It never blocks.
+func (f *Feed) RepublishCall(e bridge.Event) { f.publish(item{call: &e, again: true}) }
+
 // PublishDN takes an event of a DN. It never blocks. What T-Library has no event for is left out: the calls' own events
 // tell it.
 func (f *Feed) PublishDN(e agent.Event) {

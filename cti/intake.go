@@ -8,11 +8,12 @@ import (
 	"sidecar/bridge"
 )
 
-// item is an event on its way to the appender, or what is to be done behind those before it: one is set.
+// item is an event on its way to the appender, or what is to be done behind those before it: one of the first three is set.
 type item struct {
-	call *bridge.Event
-	dn   *agent.Event
-	done func()
+	call  *bridge.Event
+	dn    *agent.Event
+	done  func()
+	again bool // an earlier run may have appended the event
 }
 
 func (i item) encode() Event {

@@ -2,6 +2,7 @@ package cti
 
 import (
 	"context"
+	"time"
 
 	"sidecar/bridge"
 )
@@ -17,6 +18,8 @@ type Log interface {
 	Append(ctx context.Context, records []Record) (last uint64, err error)
 	// LastOf gives the mark of the last record of a node; empty if there is none.
 	LastOf(ctx context.Context, node string) (mark string, err error)
+	// Has reports whether the record is there, which was not stored before a time.
+	Has(ctx context.Context, r *Record, since time.Time) (bool, error)
 	// Read gives the oldest of the records after a number, at most so many; none if there are none. ErrTooOld says that
 	// some of them are no longer kept.
 	Read(ctx context.Context, after uint64, limit int) ([]Stored, error)
@@ -41,6 +44,9 @@ type Record struct {
 	DN       bridge.DN // whom it is addressed to; none for a call as a whole
 	Audience []bridge.DN
 	Data     []byte // the event's JSON without its place in the feed
+	// Again is when the event happened, if an earlier run may have appended it: the log is asked before it is appended, and does not
+	// keep this. Zero otherwise.
+	Again time.Time
 }
 
 // Stored is a record with its number.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // MemoryLog is a log that ends with the process: for tests, and for feeds that need not outlive it.
@@ -43,6 +44,7 @@ func (l *MemoryLog) Append(_ context.Context, records []Record) (last uint64, er
 			continue
 		}
 		last = l.first + uint64(len(l.records))
+		r.Again = time.Time{}
 		l.records = append(l.records, Stored{Record: r, Seq: last})
 		l.ids[r.ID], l.last[r.Node] = last, r.Mark
 	}
@@ -61,6 +63,14 @@ func (l *MemoryLog) LastOf(_ context.Context, node string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last[node], nil
+}
+
+// Has implements Log.
+func (l *MemoryLog) Has(_ context.Context, r *Record, _ time.Time) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.ids[r.ID]
+	return ok, nil
 }
 
 // Read implements Log.

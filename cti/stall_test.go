@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"sidecar/bridge"
 	"sidecar/cti"
 )
 
@@ -80,6 +81,13 @@ func (l *moodyLog) LastOf(ctx context.Context, node string) (string, error) {
 		return "", errAway
 	}
 	return l.MemoryLog.LastOf(ctx, node)
+}
+
+func (l *moodyLog) Has(ctx context.Context, r *cti.Record, since time.Time) (bool, error) {
+	if m := l.mood(); m.away || m.unsaid {
+		return false, errAway
+	}
+	return l.MemoryLog.Has(ctx, r, since)
 }
 
 func (l *moodyLog) Follow(ctx context.Context, after uint64, take func([]cti.Stored)) error {
@@ -354,6 +362,38 @@ func TestWhatIsToldAgainIsKnown(t *testing.T) {
 		life(51)
 		require.Equal(t, wantIDs("a", 51, 51), l.asked)
 	})
+}
+
+// However long ago the last step of a call was, it is not appended again after a restart; what the log does not have is, also when it
+// has waited in the spool.
+func TestWhatIsToldAgainIsLookedFor(t *testing.T) {
+	t.Parallel()
+	for name, away := range map[string]bool{"at once": false, "by the spool": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newMoodyLog()
+				live(t, cti.FeedOptions{Log: l, Node: "n1"}, func(f *cti.Feed) {
+					publish(f, "long", 1, 2)
+					publish(f, "a", 1, 5000)
+					synctest.Wait()
+				})
+				l.set(func(l *moodyLog) { l.asked, l.away = nil, away })
+				live(t, cti.FeedOptions{Log: l, Node: "n1"}, func(f *cti.Feed) {
+					for _, e := range []bridge.Event{callEvent("long", 2, "5001"), callEvent("long", 3, "5001"), callEvent("a", 5000, "5001")} {
+						e.Time = time.Now().Add(-time.Hour)
+						f.RepublishCall(e)
+					}
+					publish(f, "a", 5001, 5001)
+					time.Sleep(10 * time.Second)
+					l.set(func(l *moodyLog) { l.away = false })
+					require.NoError(t, f.Wait(t.Context()))
+					synctest.Wait()
+				})
+				require.Equal(t, []string{"long-3", "a-5001"}, l.asked)
+			})
+		})
+	}
 }
 
 // What is read from the log is the same as what was handed out at once.

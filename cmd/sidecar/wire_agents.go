@@ -141,7 +141,7 @@ func (p feedPort) Publish(e bridge.Event) {
 
 // Republish implements bridge.Feed. The registry is told of the calls that live (takeUpCalls), and nothing of the others: nobody
 // would free what their events occupy.
-func (p feedPort) Republish(e bridge.Event) { p.PublishCall(e) }
+func (p feedPort) Republish(e bridge.Event) { p.RepublishCall(e) }
 
 // takeUpCalls tells the registry of the calls that were restored, which has only counted them so far.
 func takeUpCalls(calls []bridge.CallView, dns *agent.Registry) {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,12 +15,17 @@ import (
 	"sidecar/cti"
 )
 
-// maxFetch is how many messages are handed over at a time.
-const maxFetch = 256
+const (
+	maxFetch  = 256 // messages that are handed over at a time
+	lookFetch = 64  // messages that are looked through at a time: the right one is among the first, as a rule
+	// maxLook bounds the search for one message. Before it are those of its subject that waited for the log when it happened.
+	maxLook = 256 * lookFetch
+	skew    = time.Second // by which a server's clock may be behind ours
+)
 
 // Read implements cti.Log by one direct request for a batch of messages (ADR-31 of NATS).
 func (l *Log) Read(ctx context.Context, after uint64, limit int) ([]cti.Stored, error) {
-	records, err := l.fetch(ctx, after+1, limit)
+	records, err := l.fetch(ctx, &get{Seq: after + 1, Batch: limit})
 	if err != nil {
 		return nil, fmt.Errorf("read the events after %d: %w", after, err)
 	}
@@ -28,8 +35,37 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int) ([]cti.Stored, 
 	return records, nil
 }
 
-func (l *Log) fetch(ctx context.Context, from uint64, limit int) ([]cti.Stored, error) {
-	request, err := json.Marshal(map[string]uint64{"seq": from, "batch": uint64(limit)}) //nolint:gosec // limit is positive
+// Has implements cti.Log. Records are stored in the order in which they are published: there is little between the moment of an
+// event and its record, but for a stall.
+func (l *Log) Has(ctx context.Context, r *cti.Record, since time.Time) (bool, error) {
+	since = since.Add(-skew)
+	ask := get{Subject: l.subjects.record(r), Since: &since, Batch: lookFetch}
+	for looked := 0; looked < maxLook; looked += lookFetch {
+		records, err := l.fetch(ctx, &ask)
+		if err != nil {
+			return false, fmt.Errorf("look for event %s: %w", r.ID, err)
+		}
+		if len(records) == 0 {
+			return false, nil
+		}
+		if slices.ContainsFunc(records, func(there cti.Stored) bool { return there.ID == r.ID }) {
+			return true, nil
+		}
+		ask.Since, ask.Seq = nil, records[len(records)-1].Seq+1
+	}
+	return false, nil
+}
+
+// get asks for messages directly.
+type get struct {
+	Seq     uint64     `json:"seq,omitempty"`
+	Since   *time.Time `json:"start_time,omitempty"`
+	Subject string     `json:"next_by_subj,omitempty"`
+	Batch   int        `json:"batch"`
+}
+
+func (l *Log) fetch(ctx context.Context, ask *get) ([]cti.Stored, error) {
+	request, err := json.Marshal(ask)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +78,8 @@ func (l *Log) fetch(ctx context.Context, from uint64, limit int) ([]cti.Stored, 
 	if err := l.conn.PublishRequest("$JS.API.DIRECT.GET."+l.streamName(), inbox, request); err != nil {
 		return nil, err
 	}
-	records := make([]cti.Stored, 0, limit)
-	for len(records) < limit {
+	records := make([]cti.Stored, 0, ask.Batch)
+	for len(records) < ask.Batch {
 		m, err := answers.NextMsgWithContext(ctx)
 		if err != nil {
 			return nil, err

@@ -23,10 +23,13 @@ import (
 // the end of the process, unless all was: whoever empties the spool looks up how far it has come.
 type Spool struct {
 	limit int64
+	node  string
+	log   *slog.Logger
 	file  *os.File
 	begin int64   // of the oldest that was not dropped
 	end   int64   // of the file
 	sizes []int64 // of those that were not dropped
+	aside string  // the copy of a damaged file, until it is mended
 }
 
 // spooled is a line of the file.
@@ -38,6 +41,7 @@ type spooled struct {
 	DN       bridge.DN       `json:"dn,omitempty"`
 	Audience []bridge.DN     `json:"audience,omitempty"`
 	Data     json.RawMessage `json:"data,omitempty"`
+	Again    time.Time       `json:"again,omitzero"`
 }
 
 // OpenSpool opens the spool of a node at path, or makes an empty one. A line that was cut short by a crash is dropped when it is
@@ -51,17 +55,14 @@ func OpenSpool(path string, limit int64, node string, log *slog.Logger) (*Spool,
 	if err != nil {
 		return nil, fmt.Errorf("open the spool: %w", err)
 	}
-	s := &Spool{limit: limit, file: file}
+	s := &Spool{limit: limit, node: node, log: log, file: file}
 	tail, err := s.load()
 	if errors.Is(err, ErrSpool) {
-		aside, errAside := setAside(file, path)
-		log.Error("spool is damaged: the events behind the broken line are left out, clients will start over",
-			"path", path, "kept", len(s.sizes), "set_aside", aside, "error", errors.Join(err, errAside))
-		err = s.gap(node)
-	} else if tail {
-		log.Warn("spool_tail_dropped", "path", path)
-	}
-	if err == nil {
+		_, err = s.cut(len(s.sizes), err)
+	} else {
+		if tail {
+			log.Warn("spool_tail_dropped", "path", path)
+		}
 		err = file.Truncate(s.end)
 	}
 	if err != nil {
@@ -89,9 +90,38 @@ func (s *Spool) load() (tail bool, err error) {
 	}
 }
 
+// cut keeps so many of the oldest, and sets aside the file whose next line is broken: a gap, which it gives, stands for what was
+// behind. After an error it is to be tried again.
+func (s *Spool) cut(kept int, broken error) (cti.Record, error) {
+	var err error
+	if s.aside == "" {
+		s.aside, err = setAside(s.file)
+		s.log.Error("spool is damaged: the events behind the broken line are left out, clients will start over",
+			"path", s.file.Name(), "kept", kept, "set_aside", s.aside, "error", errors.Join(broken, err))
+	}
+	end, sizes, limit := s.end, s.sizes, s.limit
+	s.sizes, s.end = sizes[:kept:kept], s.begin
+	for _, size := range s.sizes {
+		s.end += size
+	}
+	gap := cti.NewGap(s.node)
+	s.limit = math.MaxInt64 // it is owed
+	err = s.Put([]cti.Record{gap})
+	s.limit = limit
+	if err == nil {
+		err = s.file.Truncate(s.end)
+	}
+	if err != nil {
+		s.sizes, s.end = sizes, end
+		return gap, err
+	}
+	s.aside = ""
+	return gap, nil
+}
+
 // setAside copies the file beside itself. The original stays in its place, so that a crash in between changes nothing.
-func setAside(file *os.File, path string) (aside string, err error) {
-	aside = path + ".bad-" + time.Now().UTC().Format("20060102T150405.000Z")
+func setAside(file *os.File) (aside string, err error) {
+	aside = file.Name() + ".bad-" + time.Now().UTC().Format("20060102T150405.000Z")
 	to, err := os.OpenFile(aside, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // beside a file of our own data directory
 	if err != nil {
 		return "", err
@@ -100,14 +130,6 @@ func setAside(file *os.File, path string) (aside string, err error) {
 		return "", errors.Join(err, to.Close(), os.Remove(aside)) // the disk may be full, and half a file helps nobody
 	}
 	return aside, to.Close()
-}
-
-// gap takes a place at the end, in front of what is written over.
-func (s *Spool) gap(node string) error {
-	limit := s.limit
-	s.limit = math.MaxInt64 // it is owed
-	defer func() { s.limit = limit }()
-	return s.Put([]cti.Record{cti.NewGap(node)})
 }
 
 func decodeSpooled(line []byte) (cti.Record, error) {
@@ -119,7 +141,7 @@ func decodeSpooled(line []byte) (cti.Record, error) {
 	if r.ID == "" || !isName(r.Node) || !isKind(r.Kind) {
 		return cti.Record{}, fmt.Errorf("%w: no id, or the node %q or the kind %q is none", ErrSpool, r.Node, r.Kind)
 	}
-	return cti.Record{ID: r.ID, Mark: r.Mark, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data}, nil
+	return cti.Record{ID: r.ID, Mark: r.Mark, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data, Again: r.Again}, nil
 }
 
 // Put implements cti.Spool.
@@ -128,7 +150,9 @@ func (s *Spool) Put(records []cti.Record) error {
 	sizes := make([]int64, 0, len(records))
 	for i := range records {
 		r := &records[i]
-		line, err := json.Marshal(spooled{ID: r.ID, Mark: r.Mark, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data})
+		line, err := json.Marshal(spooled{
+			ID: r.ID, Mark: r.Mark, Node: r.Node, Kind: r.Kind, DN: r.DN, Audience: r.Audience, Data: r.Data, Again: r.Again,
+		})
 		if err != nil {
 			return fmt.Errorf("spool event %s: %w", r.ID, err)
 		}
@@ -147,21 +171,26 @@ func (s *Spool) Put(records []cti.Record) error {
 	return nil
 }
 
-// Peek implements cti.Spool.
+// Peek implements cti.Spool. What can't be read any more is left out as at the start.
 func (s *Spool) Peek(limit int) ([]cti.Record, error) {
 	n := min(limit, len(s.sizes))
 	records := make([]cti.Record, 0, n)
-	reader := bufio.NewReader(io.NewSectionReader(s.file, s.begin, s.end-s.begin))
-	for range n {
-		line, err := reader.ReadBytes('\n')
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrSpool, err)
+	at := s.begin
+	for _, size := range s.sizes[:n] {
+		line := make([]byte, size)
+		_, err := s.file.ReadAt(line, at)
+		var r cti.Record
+		if err == nil {
+			r, err = decodeSpooled(line)
 		}
-		r, err := decodeSpooled(line)
 		if err != nil {
-			return nil, err
+			if r, err = s.cut(len(records), err); err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrSpool, err)
+			}
+			return append(records, r), nil
 		}
 		records = append(records, r)
+		at += size
 	}
 	return records, nil
 }

@@ -85,6 +85,59 @@ func TestABrokenSpool(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// The file is damaged while it is in use, in each of the ways in which it can be: what is before that is given, then a gap, and what
+// came after it is set aside.
+func TestASpoolDamagedInUse(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(text []byte, third int) []byte{
+		"overwritten": func(text []byte, third int) []byte { copy(text[third+20:], "\x00\xff\x17nonsense"); return text },
+		"cut":         func(text []byte, third int) []byte { return text[:third+5] },
+		"a line less": func(text []byte, third int) []byte { return append(text[:third:third], text[third+len(text)/5-7:]...) },
+		"empty":       func([]byte, int) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "events.spool")
+			var said bytes.Buffer
+			s, err := eventlog.OpenSpool(path, 1<<20, "n1", slog.New(slog.NewTextHandler(&said, nil)))
+			require.NoError(t, err)
+			defer func() { _ = s.Close() }()
+			require.NoError(t, s.Put(records("n1", 1, 5)))
+			require.NoError(t, s.Drop(1))
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			damaged := damage(text, bytes.Index(text, []byte(`{"id":"n1-3"`)))
+			require.NoError(t, os.WriteFile(path, damaged, 0o600))
+
+			got, err := s.Peek(9)
+			require.NoError(t, err)
+			gap := got[len(got)-1]
+			require.Equal(t, cti.Record{ID: gap.ID, Mark: gap.ID, Node: "n1", Kind: cti.RecordGap}, gap)
+			if len(damaged) > 0 {
+				require.Equal(t, append(records("n1", 2, 2), gap), got)
+			}
+			require.Equal(t, len(got), s.Len())
+			again, err := s.Peek(9)
+			require.NoError(t, err)
+			require.Equal(t, got, again)
+			aside, err := filepath.Glob(path + ".bad-*")
+			require.NoError(t, err)
+			require.Len(t, aside, 1)
+			kept, err := os.ReadFile(aside[0])
+			require.NoError(t, err)
+			require.Equal(t, string(damaged), string(kept))
+			require.Contains(t, said.String(), "level=ERROR")
+			require.Contains(t, said.String(), aside[0])
+
+			require.NoError(t, s.Put(records("n1", 6, 6)))
+			require.NoError(t, s.Drop(len(got)))
+			got, err = s.Peek(9)
+			require.NoError(t, err)
+			require.Equal(t, records("n1", 6, 6), got)
+		})
+	}
+}
+
 // A broken line costs what is behind it, not the start: a gap stands for that, and the file is set aside.
 func TestADamagedSpool(t *testing.T) {
 	t.Parallel()

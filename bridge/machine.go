@@ -202,6 +202,7 @@ func (s *step) settle(before []CallView) {
 		s.i.Finished = s.i.Finished && s.call().Done
 	}
 	s.n = 0
+	s.listAfter()
 }
 
 func (s *step) settleCall(before CallView) {

@@ -99,6 +99,27 @@ func TestHoldAtABrowser(t *testing.T) {
 	require.Empty(t, talking(t).in(told("n1-x.1", LegIsGone)).lines, "Asterisk tells of its channels itself")
 }
 
+// TestHoldByCommandListsWhatIsNext: the phone holds before it acknowledges the order, and no event comes after that one.
+func TestHoldByCommandListsWhatIsNext(t *testing.T) {
+	t.Parallel()
+	s := talking(t).able()
+	for _, tc := range []struct {
+		order  PhoneVerb
+		deed   LegChange
+		can    Capability
+		cannot Capability
+	}{{PhoneHold, LegIsHeld, CanRetrieve, CanHold}, {PhoneRetrieve, LegIsBack, CanHold, CanRetrieve}} {
+		s.in(doPhone{By: "5001", Verb: tc.order, Reply: 7})
+		event := s.in(told("n1-x.1", tc.deed)).state.Outbox[0]
+		require.Contains(t, event.This.Capabilities, tc.can)
+		require.NotContains(t, event.This.Capabilities, tc.cannot)
+	}
+	held := s.in(doConsult{By: "5001", Dest: toDN("5002"), ID: "UUID2", ConnID: 2, Purpose: ConsultTransfer, Reply: 9}).state.Outbox[0]
+	require.Equal(t, EventHeld, held.Kind)
+	require.Contains(t, held.This.Capabilities, CanReconnect)
+	require.NotContains(t, held.This.Capabilities, CanRetrieve, "the phone is in the consultation")
+}
+
 func TestHoldOfPhonesThatCannotBeTold(t *testing.T) {
 	t.Parallel()
 	s := talking(t).in(doPhone{By: "5001", Verb: PhoneHold, Reply: 7})

@@ -28,6 +28,21 @@ func (s *step) tell(p *Party, e Event) {
 	s.publish(e)
 }
 
+// listAfter gives the step's events the capabilities after it: the rest of a step, such as the call that a consultation begins,
+// changes what its first event has listed, and no event may follow that says so.
+func (s *step) listAfter() {
+	for k := range s.i.Outbox {
+		e := &s.i.Outbox[k]
+		n := s.i.find(func(c *Call) bool { return c.ID == e.Call.ID })
+		if e.This.DN == "" || n < 0 {
+			continue
+		}
+		if p := s.i.nth(n).party(e.This.ID); p != nil && p.State == e.This.State {
+			e.This.Capabilities = p.capabilities(&s.i, n)
+		}
+	}
+}
+
 func (s *step) publish(e Event) {
 	s.i.Events++
 	e.N = s.i.Events

@@ -93,9 +93,9 @@ func (m Mine) Shown(now time.Time) cti.Call {
 }
 
 // Active finds the call that a command which names none means, by where the principal's own DNs stand in their calls: answer means
-// the one that rings; hold, transfer, dtmf and what else is done while talking, the established one; retrieve, the held one;
-// release, the established one, else one that rings or is dialled, else the held one. It fails with *NoActiveError or
-// *SeveralError.
+// the one that rings, else one that is being made, for which the own phone rings first; hold, transfer, dtmf and what else is done
+// while talking, the established one; retrieve, the held one; release, the established one, else one that rings or is dialled, else
+// the held one. It fails with *NoActiveError or *SeveralError.
 func Active(p auth.Principal, calls []bridge.CallView, verb access.Verb) (Mine, error) {
 	var all []bridge.PartyState
 	for _, states := range tiers(verb) {
@@ -135,7 +135,9 @@ func tiers(verb access.Verb) [][]bridge.PartyState {
 	)
 	calling := []bridge.PartyState{bridge.PartyDialing, bridge.PartyInitiated}
 	switch verb {
-	case access.Answer, access.Reject, access.Redirect:
+	case access.Answer: // whose own phone is rung first for a call that it makes
+		return [][]bridge.PartyState{{ringing}, {bridge.PartyInitiated}}
+	case access.Reject, access.Redirect:
 		return [][]bridge.PartyState{{ringing}}
 	case access.Retrieve:
 		return [][]bridge.PartyState{{held}}

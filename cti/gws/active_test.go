@@ -33,7 +33,7 @@ func standings() map[rune]func(id string) bridge.CallView {
 // rules are the contract: for each command the standings that it means, the first tier that a call is in.
 func rules() map[access.Verb]string {
 	return map[access.Verb]string{
-		access.Answer: "r", access.Reject: "r", access.Redirect: "r",
+		access.Answer: "r i", access.Reject: "r", access.Redirect: "r",
 		access.Hold: "e", access.Transfer: "e", access.SendDTMF: "e", access.MuteTransfer: "e", access.Consult: "e", access.SingleStepConference: "e",
 		access.Mute: "e", access.Unmute: "e", access.Drop: "e", access.Merge: "e",
 		access.StartRecording: "e", access.StopRecording: "e", access.PauseRecording: "e", access.ResumeRecording: "e",

@@ -274,5 +274,8 @@ func refuseGuide(err error) (status int, reply any) {
 	if !ok {
 		return http.StatusInternalServerError, guideError{Error: "internal", Message: "something went wrong here: see the log"}
 	}
+	if o.Field == "to" { // of the REST API; here it has another name
+		o.Field = "destination"
+	}
 	return o.Status, guideError{Error: o.Code, Message: o.Detail, Field: o.Field, State: o.State}
 }

@@ -188,6 +188,8 @@ func TestGuideRefuses(t *testing.T) {
 	a := d.send("POST", active+"hold", "agent1", "")
 	a.says(http.StatusConflict, "state_conflict")
 	require.Contains(t, a.body, `"state":"Held"`)
+	d.board.err = &bridge.TargetError{Number: "030", Why: "is denied"}
+	require.Contains(t, d.send("POST", active+"transfer", "agent1", `{"destination": "030"}`).body, `"field":"destination"`, "as it is called here")
 	d.board.err = errSwitch
 	require.NotContains(t, d.send("POST", active+"hold", "agent1", "").says(http.StatusInternalServerError, "internal"), "secret")
 }

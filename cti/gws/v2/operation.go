@@ -98,6 +98,10 @@ func (o *operation) commandOf() (access.Command, error) {
 	switch o.OperationName {
 	case "InitiateConference":
 		cmd.Purpose = bridge.ConsultConference
+	case "RemoveParticipantFromConference":
+		if cmd.Member == "" {
+			return cmd, &auth.FieldError{Field: "participant", Rule: "is missing"}
+		}
 	case "DeleteUserDataPair":
 		if o.Key == "" {
 			return cmd, &auth.FieldError{Field: "key", Rule: "is missing"}

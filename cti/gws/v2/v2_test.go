@@ -215,6 +215,8 @@ func TestRefusals(t *testing.T) {
 	r.board.calls = []bridge.CallView{inbound("C", "5001", bridge.PartyEstablished), inbound("F", "5002", bridge.PartyEstablished)}
 	d := r.desktop("5001")
 	const at = "/api/v2/me/calls/C"
+	nobody := d.post(at, `{"operationName": "RemoveParticipantFromConference"}`, 400, 1)
+	require.Contains(t, nobody["statusMessage"], "participant", "the field is named as it is called here")
 	own, foreign := "/api/v2/me/devices/"+v2.DeviceID("5001"), "/api/v2/me/devices/"+v2.DeviceID("5002")
 	for _, c := range []struct {
 		path, body   string

@@ -65,6 +65,9 @@ The handshake needs the token of a login, in one of three places, looked at in t
 2. the handshake's ` + "`ext`" + `: ` + "`{\"auth\": {\"token\": \"<token>\"}}`" + `,
 3. the cookie ` + "`SIDECAR_SESSION`" + `.
 
+A WebSocket needs it with its first request, by header or cookie. Without, it is refused (401), and the client goes on by long-polling: so does a
+page that has its token for the ` + "`ext`" + ` only, or for a header, which a page can't add to a WebSocket.
+
 A client that used the header or the cookie sends it with every request; it may go on with a newer token of the same user. A
 handshake without a good token is refused with 403 and the advice not to come back. When the token expires or is revoked, the
 session ends: the client gets a ` + "`/meta/disconnect`" + ` that it did not ask for, a later request gets 401, both with the advice

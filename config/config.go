@@ -190,6 +190,7 @@ type CTI struct {
 	HoldTime    time.Duration `mapstructure:"hold_time"`    // a long poll is held this long
 	SessionLife time.Duration `mapstructure:"session_life"` // a session without a poll lives this long
 	QueueSize   int           `mapstructure:"queue_size"`   // events waiting for one session before it is closed
+	QueueBytes  int           `mapstructure:"queue_bytes"`  // bytes of them
 	Retain      int           `mapstructure:"retain"`       // events kept for replay
 	UserStreams int           `mapstructure:"user_streams"` // streams of /api/v1/events that a user may have at once
 }

@@ -56,7 +56,9 @@ func Default() *Config {
 			SessionLife: time.Minute,
 			// A supervisor's snapshot goes into it at once: a few events for each DN and call of the team.
 			QueueSize: 32768,
-			Retain:    10000,
+			// Some 5,000 events.
+			QueueBytes: 4 << 20,
+			Retain:     10000,
 			// A desktop in a few windows; programs of a user share it.
 			UserStreams: 16,
 		},

@@ -12,6 +12,8 @@ const (
 	// minQueue keeps a desktop's first snapshot and a burst of events from ending its session at once.
 	minQueue       = 100
 	maxQueue       = 1_000_000
+	minQueueBytes  = 64 << 10
+	maxQueueBytes  = 1 << 30
 	maxRetain      = 100_000_000
 	maxUserStreams = 10_000
 	maxCalls       = 1000
@@ -50,6 +52,7 @@ func (c *Config) check() []Problem {
 	k.positive("cti.hold_time", c.CTI.HoldTime)
 	k.positive("cti.session_life", c.CTI.SessionLife)
 	k.between("cti.queue_size", c.CTI.QueueSize, minQueue, maxQueue)
+	k.between("cti.queue_bytes", c.CTI.QueueBytes, minQueueBytes, maxQueueBytes)
 	k.between("cti.retain", c.CTI.Retain, 1, maxRetain)
 	k.between("cti.user_streams", c.CTI.UserStreams, 1, maxUserStreams)
 	k.eventLog()

@@ -27,6 +27,8 @@ func TestLoadRefusesGeneralSettings(t *testing.T) {
 		{"hold time", "cti: {hold_time: 0s}", `sidecar.yaml:1: cti.hold_time: "0s": a duration must be more than 0`},
 		{"session life", "cti: {session_life: 0s}", `sidecar.yaml:1: cti.session_life: "0s": a duration must be more than 0`},
 		{"queue", "cti: {queue_size: 99}", `sidecar.yaml:1: cti.queue_size: "99": must be from 100 to 1000000`},
+		{"queue bytes", "cti: {queue_bytes: 1000}", `sidecar.yaml:1: cti.queue_bytes: "1000": must be from 65536 to 1073741824`},
+		{"queue bytes in words", "cti: {queue_bytes: 4MB}", `sidecar.yaml:1: cti.queue_bytes: "4MB": not a whole number`},
 		{"retain", "cti: {retain: 0}", `sidecar.yaml:1: cti.retain: "0": must be from 1 to 100000000`},
 		{"token life", "auth: {token_life: 0s}", `sidecar.yaml:1: auth.token_life: "0s": a duration must be more than 0`},
 	})

@@ -106,8 +106,8 @@ func wrapUp(c config.Agents) func(bridge.CallType) time.Duration {
 func (d *daemon) sessionOptions() gws.Options {
 	return gws.Options{
 		Feed: d.feed, Snapshot: d.live, Auth: feedAuth{d.auth}, Logins: d.desktops.logins, Origins: d.cfg.HTTP.AllowedOrigins,
-		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize, Logger: d.log,
-		Client: api.Client,
+		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize,
+		QueueBytes: d.cfg.CTI.QueueBytes, Client: api.Client, Logger: d.log,
 	}
 }
 

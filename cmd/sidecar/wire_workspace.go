@@ -26,6 +26,7 @@ func (d *daemon) buildWorkspace() (err error) {
 		Queues: d.routePoints, Available: d.callable, Client: api.Client, APIKeys: keys, Origins: d.cfg.HTTP.AllowedOrigins,
 		SwitchName: d.cfg.Workspace.SwitchName, Reasons: d.cfg.Agents.Reasons, Version: version, Logger: d.log,
 		HoldTime: d.cfg.CTI.HoldTime, SessionLife: d.cfg.CTI.SessionLife, QueueSize: d.cfg.CTI.QueueSize,
+		QueueBytes: d.cfg.CTI.QueueBytes,
 	})
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 func BenchmarkFanOut(b *testing.B) {
 	for _, sessions := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint("sessions=", sessions), func(b *testing.B) {
-			s, addr := serve(b, bayeux.Options{MaxQueue: 1 << 20, MaxSessionsPerPrincipal: sessions, MaxHoldsPerBrowser: -1})
+			s, addr := serve(b, bayeux.Options{MaxQueue: 1 << 20, MaxQueueBytes: 1 << 40, MaxSessionsPerPrincipal: sessions, MaxHoldsPerBrowser: -1})
 			data := event(b, "/call/state", msg{"event": "Ringing", "connId": "006a02c8d2a4e1f0", "thisDN": "5001"})
 			var ready, done sync.WaitGroup
 			for range sessions {
@@ -44,7 +44,7 @@ func BenchmarkFanOut(b *testing.B) {
 // BenchmarkEnqueue is the publisher's share alone: what a call engine waits for.
 func BenchmarkEnqueue(b *testing.B) {
 	const sessions = 100
-	s := newServer(b, bayeux.Options{MaxQueue: 1 << 30, MaxSessionsPerPrincipal: sessions})
+	s := newServer(b, bayeux.Options{MaxQueue: 1 << 30, MaxQueueBytes: 1 << 40, MaxSessionsPerPrincipal: sessions})
 	for range sessions {
 		connected(b, s, "anna").subscribe("/call/state")
 	}
@@ -53,6 +53,42 @@ func BenchmarkEnqueue(b *testing.B) {
 	for b.Loop() {
 		require.NoError(b, s.Publish(data))
 	}
+}
+
+// BenchmarkDeliver is one event, as JSON, handed to each session by itself: how a feed with a filter for each session does it.
+func BenchmarkDeliver(b *testing.B) {
+	const sessions = 100
+	s := newServer(b, bayeux.Options{MaxSessionsPerPrincipal: sessions})
+	for range sessions {
+		connected(b, s, "anna")
+	}
+	all := s.Sessions("anna")
+	clients := make([]*client, len(all))
+	for i := range all {
+		clients[i] = newClient(b, s, "anna")
+		clients[i].id = all[i].ID()
+	}
+	e := event(b, "/call/state", msg{
+		"event": "Established", "connId": "006a02c8d2a4e1f0", "thisDN": "5001", "otherDN": "+49301234567", "dnis": "100",
+		"callType": "Inbound", "userData": msg{"customer": "4711", "segment": "gold", "language": "de", "note": strings.Repeat("x", 200)},
+	})
+	const round = 900 // fewer than a queue takes
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		if n%round == round-1 {
+			b.StopTimer()
+			for _, c := range clients {
+				c.poll()
+			}
+			b.StartTimer()
+		}
+		for _, session := range all {
+			if err := session.Deliver(e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(sessions*float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
 }
 
 // BenchmarkIdleSessions measures what a session costs between two connects.

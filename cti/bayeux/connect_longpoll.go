@@ -52,11 +52,9 @@ func (lp *longPoll) serveConnect(ctx context.Context, out *outcome) {
 	}
 	last := lp.server.connectReply(m, t, interval)
 	last.Advice.MultipleClients = crowded && t.reason == ""
-	if err := lp.write(append(append(replies(out.replies...), t.events...), replies(last)...)); err != nil {
-		s.putBack(t.events)
-		return
-	}
-	answered, told = true, t.reason != ""
+	err := lp.write(append(append(replies(out.replies...), t.events...), replies(last)...))
+	s.written(t.events, err)
+	answered, told = err == nil, err == nil && t.reason != ""
 }
 
 func (lp *longPoll) failDuplicate() {

@@ -63,13 +63,14 @@
 // # Limits
 //
 // Nothing grows by a client's choice: [Options] bounds messages in size, number and rate, sessions, subscriptions and
-// handshakes of a principal, WebSockets of an address that open no session, and the events that wait for a session. What is
-// beyond a bound is refused in the protocol's words, with the advice to come back where that helps, and counts for nobody but
+// handshakes of a principal, WebSockets of an address that open no session, and the events that are kept for a session, in
+// number and bytes. What is beyond a bound is refused in the protocol's words, with the advice to come back where that helps, and counts for nobody but
 // the one who sent it. Connections that are no requests yet are the http.Server's and its listener's to bound.
 //
 // # Cost
 //
 // No goroutine belongs to a session: a held connect sits in the goroutine that net/http gave its request, and
 // one sweeper looks after the deadlines and the hooks of all sessions. A WebSocket has two goroutines, one to read and
-// one to write. An event is encoded once for all that get it; what has piled up for a session leaves in one write.
+// one to write. All sessions that an event goes to share its data, which is encoded before; what has piled up for a session
+// leaves in one write.
 package bayeux

@@ -12,12 +12,14 @@ var (
 	ErrOptions = errors.New("bayeux: invalid option")
 	// ErrClosed reports an operation on a session or server that has ended.
 	ErrClosed = errors.New("bayeux: closed")
-	// ErrOverflow reports that a delivery filled the session's queue beyond its bound, which ended the session.
+	// ErrOverflow reports that a delivery filled the session's queue beyond its bounds, which ended the session.
 	ErrOverflow = errors.New("bayeux: queue full, session closed")
 	// ErrChannel reports a channel name that can't carry an event.
 	ErrChannel = errors.New("bayeux: invalid channel")
 	// ErrNoData reports an event without data: clients would take it for the reply to a publish.
 	ErrNoData = errors.New("bayeux: event without data")
+	// ErrData reports an event whose data no client could read.
+	ErrData = errors.New("bayeux: event data is not JSON in UTF-8")
 	// ErrForeignSession is what a Policy returns from Authorize when the request's credentials are valid but belong
 	// to somebody other than the session's principal. The request is answered as if the session did not exist, so
 	// that the client shakes hands under its own name; the session goes on.

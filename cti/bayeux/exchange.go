@@ -244,12 +244,12 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *message) *reply {
 		return m.fail(denied("publish_denied", err))
 	}
 	if hook := x.server.opts.Hooks.OnMessage; hook != nil {
-		hook(ctx, s, Event{Channel: m.Channel, Data: m.Data, ID: m.idText()})
+		hook(ctx, s, Event{Channel: m.Channel, Data: m.Data, ID: m.idText(), Checked: true})
 	}
 	if isService(m.Channel) {
 		return m.succeed()
 	}
-	encoded, err := encodeAll([]Event{{Channel: m.Channel, Data: m.Data}})
+	list, err := packets([]Event{{Channel: m.Channel, Data: m.Data, Checked: true}})
 	if err != nil {
 		return m.fail(wireChannelInvalid)
 	}
@@ -257,6 +257,6 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *message) *reply {
 	if x.server.opts.ExcludePublisher {
 		except = s
 	}
-	x.server.broadcast(x.server.registry.audience(m.Channel), encoded, except)
+	x.server.broadcast(x.server.registry.audience(m.Channel), list, except)
 	return m.succeed()
 }

@@ -87,18 +87,19 @@ func (m *message) acknowledged() int64 {
 // it, too, until it was acknowledged.
 type sent struct {
 	batch int64
-	raw   json.RawMessage
+	packet
 }
 
 func (s *Session) acknowledgeLocked(batch int64) {
 	if batch > s.batch {
 		return // a number that was never sent means nothing
 	}
-	kept := 0
-	for kept < len(s.unacked) && s.unacked[kept].batch <= batch {
-		kept++
+	done := 0
+	for done < len(s.unacked) && s.unacked[done].batch <= batch {
+		s.owed = s.owed.minus(load{1, s.unacked[done].size()})
+		done++
 	}
-	s.unacked = s.unacked[kept:]
+	s.unacked = forget(s.unacked, done)
 }
 
 // arrivedLocked is the number of the last batch of which nothing is to be sent again.
@@ -110,15 +111,15 @@ func (s *Session) arrivedLocked() int64 {
 }
 
 // nextBatchLocked moves the queue behind what was sent already, and returns all of it.
-func (s *Session) nextBatchLocked() []json.RawMessage {
+func (s *Session) nextBatchLocked() []packet {
 	s.batch++
-	for _, raw := range s.queue {
-		s.unacked = append(s.unacked, sent{batch: s.batch, raw: raw})
+	for _, p := range s.queue {
+		s.unacked = append(s.unacked, sent{s.batch, p})
 	}
 	s.queue = nil
-	events := make([]json.RawMessage, len(s.unacked))
+	events := make([]packet, len(s.unacked))
 	for i := range s.unacked {
-		events[i] = s.unacked[i].raw
+		events[i] = s.unacked[i].packet
 	}
 	return events
 }

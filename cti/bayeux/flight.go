@@ -1,7 +1,7 @@
 package bayeux
 
 import (
-	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,38 +19,57 @@ const pingPeriod = time.Second
 
 // flight is what left on a session's socket and isn't known to have arrived. Its events are numbered from 1.
 type flight struct {
-	events  []json.RawMessage
+	events  []packet
 	end     int64 // number of the last event that left
 	replied int64 // number of the last event that left before, or with, the last reply to a connect
 	dropped int64 // number of the last event that there was no room to keep
+	leaving int   // how many of the last events are being written
 	epoch   int   // counts the returns to the queue
 }
 
-func (f *flight) leave(events []json.RawMessage, limit int) {
+func (f *flight) leave(events []packet) {
 	f.end += int64(len(events))
 	f.events = append(f.events, events...)
-	if len(f.events) > limit {
-		f.events, f.dropped = nil, f.end
-	}
+	f.leaving = len(events)
 }
 
 // arrived forgets the events up to the number.
-func (f *flight) arrived(n int64) {
-	first := f.end - int64(len(f.events)) + 1
-	switch gone := n - first + 1; {
-	case gone <= 0:
-	case gone >= int64(len(f.events)):
-		f.events = nil
-	default:
-		f.events = f.events[gone:]
-	}
+func (f *flight) arrived(n int64) (gone load) {
 	if n >= f.dropped {
 		f.dropped = 0
 	}
+	return f.forget(min(max(n, 0), f.end) - (f.end - int64(len(f.events))))
+}
+
+// drop forgets all that was written: there is no room.
+func (f *flight) drop() (gone load) {
+	if written := len(f.events) - f.leaving; written > 0 {
+		f.dropped = f.end - int64(f.leaving)
+		return f.forget(int64(written))
+	}
+	return load{}
+}
+
+// forget drops the first n events, none if that is negative.
+func (f *flight) forget(n int64) (gone load) {
+	if n <= 0 {
+		return load{}
+	}
+	gone = weigh(f.events[:n])
+	f.events = forget(f.events, int(n))
+	return gone
+}
+
+// forget drops the first n of a list, and lets the memory go.
+func forget[T any](list []T, n int) []T {
+	if n == len(list) {
+		return nil
+	}
+	return slices.Delete(list, 0, n)
 }
 
 // last takes back the n events that left last.
-func (f *flight) last(n int) []json.RawMessage {
+func (f *flight) last(n int) []packet {
 	n = min(n, len(f.events))
 	rest := len(f.events) - n
 	back := f.events[rest:]
@@ -60,7 +79,7 @@ func (f *flight) last(n int) []json.RawMessage {
 }
 
 // all takes back everything; complete is false if some of it was not kept.
-func (f *flight) all() (events []json.RawMessage, complete bool) {
+func (f *flight) all() (events []packet, complete bool) {
 	events, complete = f.events, f.dropped == 0
 	*f = flight{end: f.end, replied: f.end, epoch: f.epoch + 1}
 	return events, complete
@@ -71,7 +90,7 @@ func (s *Session) confirm(k *socket, n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.place == k {
-		s.flight.arrived(n)
+		s.owed = s.owed.minus(s.flight.arrived(n))
 	}
 }
 

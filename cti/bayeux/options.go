@@ -16,6 +16,7 @@ const (
 	// DefaultMaxInterval lets a session survive a network cut of one minute.
 	DefaultMaxInterval          = 60 * time.Second
 	DefaultMaxQueue             = 1000
+	DefaultMaxQueueBytes        = 4 << 20
 	DefaultMaxMessageSize       = 64 << 10
 	DefaultMaxBatch             = 512
 	DefaultMaxMessageRate       = 500
@@ -62,8 +63,11 @@ type Options struct {
 	// is advised an interval drawn between zero and this.
 	RehandshakeSpread time.Duration
 
-	// MaxQueue bounds the events that wait for a session. One more ends the session.
-	MaxQueue int
+	// MaxQueue and MaxQueueBytes bound what is kept for a session: events that wait, are being written or are not
+	// acknowledged, each with the bytes that it has on the wire, whoever shares them. What was written to a WebSocket and not
+	// confirmed gives way; beyond that, one event more ends the session.
+	MaxQueue      int
+	MaxQueueBytes int
 	// MaxMessageSize bounds a request's body or a WebSocket's frame, in bytes.
 	MaxMessageSize int
 	// MaxBatch bounds the messages of one request or frame. They are small on the wire and not in memory.
@@ -154,6 +158,7 @@ func (o *Options) setBounds() error {
 		lowest   int
 	}{
 		{"MaxQueue", &o.MaxQueue, DefaultMaxQueue, 1},
+		{"MaxQueueBytes", &o.MaxQueueBytes, DefaultMaxQueueBytes, 1},
 		{"MaxMessageSize", &o.MaxMessageSize, DefaultMaxMessageSize, 1},
 		{"MaxBatch", &o.MaxBatch, DefaultMaxBatch, 1},
 		{"MaxMessageRate", &o.MaxMessageRate, DefaultMaxMessageRate, -1},

@@ -2,41 +2,42 @@ package bayeux
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 )
 
-func encodeAll(events []Event) ([]json.RawMessage, error) {
-	encoded := make([]json.RawMessage, len(events))
-	for i, e := range events {
-		raw, err := e.encode()
-		if err != nil {
-			return nil, err
-		}
-		encoded[i] = raw
-	}
-	return encoded, nil
-}
-
-// enqueue appends to the queue, and ends the session if that takes it beyond its bound: a client that lost one event
+// enqueue appends to the queue, and ends the session if that takes it beyond a bound: a client that lost one event
 // has lost its place, and a new handshake is how it finds it again.
-func (s *Session) enqueue(encoded []json.RawMessage) error {
+func (s *Session) enqueue(list []packet) error {
 	s.mu.Lock()
 	if s.state != stateOpen {
 		s.mu.Unlock()
 		return fmt.Errorf("session %s: %w", s.Ref(), ErrClosed)
 	}
-	if len(s.queue)+len(s.unacked)+len(encoded) > s.server.opts.MaxQueue {
+	if !s.roomLocked(weigh(list)) {
 		s.mu.Unlock()
 		s.end(ReasonOverflow, false)
 		return fmt.Errorf("session %s: %w", s.Ref(), ErrOverflow)
 	}
-	s.queue = append(s.queue, encoded...)
+	s.queue = append(s.queue, list...)
 	s.wakeLocked()
 	s.mu.Unlock()
 	return nil
+}
+
+// roomLocked takes on that much more if the bounds allow. What was written to a WebSocket makes room: most likely it has
+// arrived.
+func (s *Session) roomLocked(more load) bool {
+	limit := load{s.server.opts.MaxQueue, s.server.opts.MaxQueueBytes}
+	if !s.owed.plus(more).within(limit) {
+		s.owed = s.owed.minus(s.flight.drop())
+	}
+	if !s.owed.plus(more).within(limit) {
+		return false
+	}
+	s.owed = s.owed.plus(more)
+	return true
 }
 
 func (s *Session) wakeLocked() {
@@ -121,7 +122,7 @@ func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
 // means that not all of it is left.
 func (s *Session) recoverLocked(k *socket) bool {
 	if k != nil && s.place == k {
-		s.flight.arrived(s.flight.replied)
+		s.owed = s.owed.minus(s.flight.arrived(s.flight.replied))
 		return true
 	}
 	if s.place != nil {
@@ -135,7 +136,7 @@ func (s *Session) recoverLocked(k *socket) bool {
 
 // taken is what leaves the queue for the client.
 type taken struct {
-	events []json.RawMessage
+	events []packet
 	// batch numbers a connect's reply for the ack extension; 0 without it.
 	batch int64
 	// reason is that of the session's end, empty while it is open.
@@ -181,7 +182,7 @@ func (s *Session) takeFor(k *socket, h *hold, due bool) (t taken, answer bool) {
 	}
 	t = s.takeLocked()
 	if !s.acks {
-		s.flight.leave(t.events, s.server.opts.MaxQueue)
+		s.flight.leave(t.events)
 		t.epoch = s.flight.epoch
 	}
 	if answer {
@@ -190,22 +191,29 @@ func (s *Session) takeFor(k *socket, h *hold, due bool) (t taken, answer bool) {
 	return t, answer
 }
 
-// land undoes takeFor for the events of which only the first so many were written.
+// land follows takeFor: so many of the events were written, and the others go back to the head of the queue.
 func (s *Session) land(t taken, written int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == stateClosed || s.acks || t.epoch != s.flight.epoch {
 		return
 	}
-	s.queue = slices.Concat(s.flight.last(len(t.events)-written), s.queue)
-	s.wakeLocked()
+	s.flight.leaving = 0
+	if written < len(t.events) {
+		s.queue = slices.Concat(s.flight.last(len(t.events)-written), s.queue)
+		s.wakeLocked()
+	}
 }
 
-// putBack returns what could not be written to the head of the queue.
-func (s *Session) putBack(events []json.RawMessage) {
+// written follows take: the events have left, or go back to the head of the queue.
+func (s *Session) written(events []packet, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != stateClosed && !s.acks {
+	switch {
+	case s.state == stateClosed || s.acks:
+	case err == nil:
+		s.owed = s.owed.minus(weigh(events))
+	default:
 		s.queue = slices.Concat(events, s.queue)
 		s.wakeLocked() // a newer connect may be waiting already
 	}

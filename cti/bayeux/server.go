@@ -2,7 +2,6 @@ package bayeux
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 
@@ -117,7 +116,7 @@ func (s *Server) countSocket(change int) {
 // copy each. The events of one call leave together and in order. It never blocks on a client; a session that has no
 // room is ended.
 func (s *Server) Publish(events ...Event) error {
-	encoded, err := encodeAll(events)
+	list, err := packets(events)
 	if err != nil {
 		return err
 	}
@@ -127,13 +126,13 @@ func (s *Server) Publish(events ...Event) error {
 		}
 	}
 	if len(events) == 1 {
-		s.broadcast(s.registry.audience(events[0].Channel), encoded, nil)
+		s.broadcast(s.registry.audience(events[0].Channel), list, nil)
 		return nil
 	}
-	shares := map[*Session][]json.RawMessage{}
+	shares := map[*Session][]packet{}
 	for i := range events {
 		for _, session := range s.registry.audience(events[i].Channel) {
-			shares[session] = append(shares[session], encoded[i])
+			shares[session] = append(shares[session], list[i])
 		}
 	}
 	for session, share := range shares {
@@ -143,10 +142,10 @@ func (s *Server) Publish(events ...Event) error {
 }
 
 // broadcast ignores the errors of single sessions: they have ended, and OnClose says so.
-func (s *Server) broadcast(audience []*Session, encoded []json.RawMessage, except *Session) {
+func (s *Server) broadcast(audience []*Session, list []packet, except *Session) {
 	for _, session := range audience {
 		if session != except {
-			_ = session.enqueue(encoded)
+			_ = session.enqueue(list)
 		}
 	}
 }

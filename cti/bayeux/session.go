@@ -17,7 +17,7 @@ const (
 	ReasonDisconnect CloseReason = "disconnect"
 	// ReasonExpired: no connect came in time.
 	ReasonExpired CloseReason = "expired"
-	// ReasonOverflow: the client didn't fetch its events, and the queue reached its bound.
+	// ReasonOverflow: the client didn't fetch its events, and the queue reached one of its bounds.
 	ReasonOverflow CloseReason = "overflow"
 	// ReasonSlow: the client's WebSocket took nothing for the write timeout.
 	ReasonSlow CloseReason = "slow"
@@ -58,7 +58,8 @@ type Session struct {
 	mu        sync.Mutex
 	state     sessionState
 	reason    CloseReason
-	queue     []json.RawMessage
+	queue     []packet
+	owed      load // of all that waits, is being written, or isn't known to have arrived
 	batches   int
 	connected bool      // a connect has been answered
 	hold      *hold     // the newest connect under way
@@ -114,11 +115,11 @@ func (s *Session) Alive(within time.Duration) bool {
 // Deliver queues the events for this session alone, all or none, whether or not it is subscribed. They leave
 // together and in order, at once if a connect is held.
 func (s *Session) Deliver(events ...Event) error {
-	encoded, err := encodeAll(events)
+	list, err := packets(events)
 	if err != nil {
 		return err
 	}
-	return s.enqueue(encoded)
+	return s.enqueue(list)
 }
 
 // Batch runs fn and holds back until it returns what is delivered meanwhile, from whichever goroutine. Batches nest.
@@ -177,8 +178,8 @@ func (s *Session) endIf(reason CloseReason, farewell bool, condition func() bool
 }
 
 // farewellMessage is a disconnect that no client asked for, hence without an id.
-func farewellMessage() json.RawMessage {
-	return json.RawMessage(`{"channel":"` + metaDisconnect + `","successful":true}`)
+func farewellMessage() packet {
+	return packet{data: json.RawMessage(`{"channel":"` + metaDisconnect + `","successful":true}`)}
 }
 
 // announce marks the moment from which OnClose may run.

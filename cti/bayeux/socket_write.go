@@ -1,10 +1,10 @@
 package bayeux
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -149,7 +149,7 @@ func (k *socket) leave() {
 }
 
 // flush sends the session's events, the reply of the held connect if it is due, and the other replies.
-func (k *socket) flush(others []json.RawMessage) error {
+func (k *socket) flush(others []packet) error {
 	if k.session == nil {
 		_, err := k.send(others)
 		return err
@@ -176,8 +176,8 @@ func (k *socket) flush(others []json.RawMessage) error {
 		members = append(members, replies(k.server.connectReply(k.held.m, t, k.held.interval))...)
 	}
 	written, err := k.send(members)
+	k.session.land(t, min(written, len(t.events)))
 	if err != nil {
-		k.session.land(t, min(written, len(t.events)))
 		return err
 	}
 	k.settle(t, answer)
@@ -201,14 +201,14 @@ func (k *socket) settle(t taken, answer bool) {
 }
 
 // send writes messages, several per frame, and returns how many were written.
-func (k *socket) send(members []json.RawMessage) (written int, err error) {
+func (k *socket) send(members []packet) (written int, err error) {
 	for written < len(members) {
 		n, size := 0, 0
-		for written+n < len(members) && (n == 0 || size+len(members[written+n]) < maxFrame) {
-			size += len(members[written+n])
+		for written+n < len(members) && (n == 0 || size+members[written+n].size() < maxFrame) {
+			size += members[written+n].size()
 			n++
 		}
-		k.frame = appendArray(k.frame[:0], members[written:written+n])
+		k.frame = appendArray(slices.Grow(k.frame[:0], size+n+1), members[written:written+n])
 		_ = k.conn.SetWriteDeadline(time.Now().Add(k.server.opts.WriteTimeout))
 		err := k.conn.WriteMessage(websocket.TextMessage, k.frame)
 		if cap(k.frame) > socketBuffer {

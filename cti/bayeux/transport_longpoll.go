@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -111,35 +110,19 @@ func (lp *longPoll) serveClosing(messages []message) {
 }
 
 // replies encodes replies; all their fields are of kinds that can be encoded.
-func replies(list ...*reply) []json.RawMessage {
-	encoded := make([]json.RawMessage, 0, len(list))
+func replies(list ...*reply) []packet {
+	encoded := make([]packet, 0, len(list))
 	for _, r := range list {
 		if raw, err := json.Marshal(r); err == nil {
-			encoded = append(encoded, raw)
+			encoded = append(encoded, packet{data: raw})
 		}
 	}
 	return encoded
 }
 
-// appendArray appends a JSON array of the members, which are JSON already.
-func appendArray(body []byte, members []json.RawMessage) []byte {
-	size := len(members) + 1
-	for _, m := range members {
-		size += len(m)
-	}
-	body = append(slices.Grow(body, size), '[')
-	for i, m := range members {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = append(body, m...)
-	}
-	return append(body, ']')
-}
-
 // write sends one array and returns an error if it can't have reached the client.
-func (lp *longPoll) write(members []json.RawMessage) error {
-	body := appendArray(nil, members)
+func (lp *longPoll) write(list []packet) error {
+	body := appendArray(make([]byte, 0, weigh(list).bytes+len(list)+1), list)
 	_ = lp.control.SetWriteDeadline(time.Now().Add(lp.server.opts.WriteTimeout))
 	h := lp.w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")

@@ -149,7 +149,7 @@ func (p *pump) start(reset bool) error {
 // message adds what the event is told by on the channel.
 func (p *pump) message(to []bayeux.Event, e *cti.Entry) []bayeux.Event {
 	if p.encode == nil {
-		return append(to, bayeux.Event{Channel: p.channel, Data: e.Data})
+		return append(to, bayeux.Event{Channel: p.channel, Data: e.Data, Checked: true})
 	}
 	for _, value := range p.encode(&e.Event) {
 		event, err := bayeux.NewEvent(p.channel, value)
@@ -248,11 +248,22 @@ func (p *pump) pass(entries []*cti.Entry) error {
 	for _, e := range entries {
 		messages = p.message(messages, e)
 	}
+	if bytesOf(messages) > p.client.of.opts.QueueBytes/2 { // as with too long a backlog
+		p.abandon()
+		return p.start(true)
+	}
 	if err := p.deliver(messages); err != nil {
 		return err
 	}
 	p.last = entries[len(entries)-1].Event.Cursor
 	return nil
+}
+
+func bytesOf(messages []bayeux.Event) (n int) {
+	for i := range messages {
+		n += len(messages[i].Data)
+	}
+	return n
 }
 
 func (p *pump) deliver(messages []bayeux.Event) error {

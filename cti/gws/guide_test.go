@@ -262,22 +262,29 @@ func TestFloodArrivesWithoutAHole(t *testing.T) {
 
 func TestClientThatDoesNotFetchStartsOver(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, cti.FeedOptions{}, gws.Options{QueueSize: 10}).run()
-	url := r.serve()
-	d := newDesktop(t, url, "agent1").start(nil, gws.ChannelAgentEvents)
-	_, events := d.receive(1)
-	for i := 1; i <= 11; i++ {
-		r.happen(i, "5001", bridge.EventHeld, bridge.PartyHeld)
-	}
-	require.Eventually(t, func() bool { return r.guide.Count() == 0 }, waitFor, tick)
-	_, reply := d.connect()
-	require.False(t, reply.ok())
-	require.Contains(t, reply.Error, "402:")
-	require.Equal(t, "handshake", reply.Advice.Reconnect)
+	for name, o := range map[string]gws.Options{"messages": {QueueSize: 10}, "bytes": {QueueBytes: 8000}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, cti.FeedOptions{}, o).run()
+			url := r.serve()
+			d := newDesktop(t, url, "agent1").start(nil, gws.ChannelAgentEvents)
+			_, events := d.receive(1)
+			n := 0
+			require.Eventually(t, func() bool {
+				n++
+				r.happen(n, "5001", bridge.EventHeld, bridge.PartyHeld)
+				return n > 10 && r.guide.Count() == 0
+			}, waitFor, tick)
+			_, reply := d.connect()
+			require.False(t, reply.ok())
+			require.Contains(t, reply.Error, "402:")
+			require.Equal(t, "handshake", reply.Advice.Reconnect)
 
-	d.start(cursorExt(events[0].Cursor.String()), gws.ChannelAgentEvents)
-	got, _ := d.receive(2)
-	require.Equal(t, ": Reset snapshot", got[0], "the replay would fill the queue again")
+			d.start(cursorExt(events[0].Cursor.String()), gws.ChannelAgentEvents)
+			got, _ := d.receive(2)
+			require.Equal(t, ": Reset snapshot", got[0], "the replay would fill the queue again")
+		})
+	}
 }
 
 func TestManyAgentsSeeNothingOfEachOther(t *testing.T) {

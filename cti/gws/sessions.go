@@ -30,6 +30,7 @@ type Options struct {
 	HoldTime      time.Duration // how long a connect is held, 30 s
 	SessionLife   time.Duration // how long a session lives without a connect, 60 s
 	QueueSize     int           // messages that may wait for a client, 32768: must hold a whole snapshot
+	QueueBytes    int           // their bytes, 4 MiB, likewise
 	Buffer        int           // events that may wait between the feed and a channel of a session, the feed's default
 	Recheck       time.Duration // how often the tokens of the sessions are looked at, 10 s
 }
@@ -77,6 +78,9 @@ func NewSessions(o Options, d Dialect) (*Sessions, error) {
 	if o.QueueSize <= 0 {
 		o.QueueSize = defaultQueue
 	}
+	if o.QueueBytes <= 0 {
+		o.QueueBytes = bayeux.DefaultMaxQueueBytes
+	}
 	if o.Recheck <= 0 {
 		o.Recheck = defaultRecheck
 	}
@@ -101,6 +105,7 @@ func NewSessions(o Options, d Dialect) (*Sessions, error) {
 		Timeout:        o.HoldTime,
 		MaxInterval:    o.SessionLife,
 		MaxQueue:       o.QueueSize,
+		MaxQueueBytes:  o.QueueBytes,
 		ClientAddress:  address,
 		AllowedOrigins: o.Origins,
 		SecureCookies:  o.SecureCookies,

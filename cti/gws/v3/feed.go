@@ -37,7 +37,7 @@ func newFeed(s *Server) (*feed, error) {
 	var err error
 	f.sessions, err = gws.NewSessions(gws.Options{
 		Feed: o.Feed, Snapshot: o.Snapshot, Auth: f, Client: o.Client, Cookie: CookieName, Logger: o.Logger, Origins: o.Origins,
-		SecureCookies: o.SecureCookies, HoldTime: o.HoldTime, SessionLife: o.SessionLife, QueueSize: o.QueueSize,
+		SecureCookies: o.SecureCookies, HoldTime: o.HoldTime, SessionLife: o.SessionLife, QueueSize: o.QueueSize, QueueBytes: o.QueueBytes,
 	}, gws.Dialect{
 		Name:        "workspace v3",
 		Streams:     map[string]gws.Stream{ChannelVoice: {Topic: cti.TopicAgent, Own: true, Snapshot: true, Begin: f.begin}},

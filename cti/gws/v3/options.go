@@ -64,6 +64,7 @@ type Options struct {
 	HoldTime      time.Duration // how long a connect is held, 30 s
 	SessionLife   time.Duration // how long a Bayeux session lives without a connect, 60 s
 	QueueSize     int           // messages that may wait for a client
+	QueueBytes    int           // their bytes
 	IdleLife      time.Duration // how long a login lasts that nobody uses, 1 h
 	Refresh       time.Duration // how often statistics are pushed, 10 s
 }

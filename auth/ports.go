@@ -7,8 +7,8 @@ import (
 
 // UserStore keeps the users. Names are found without regard to case.
 type UserStore interface {
-	// User fails with ErrUserNotFound.
-	User(ctx context.Context, id UserID) (User, error)
+	// Bearer reads all that a token stands for in one query, since every request asks for it. It fails with ErrUserNotFound.
+	Bearer(ctx context.Context, id UserID, tokenID string) (Bearer, error)
 	// UserByName fails with ErrUserNotFound.
 	UserByName(ctx context.Context, name string) (User, error)
 	// Users gives all users by name.
@@ -19,12 +19,16 @@ type UserStore interface {
 	// UpdateUser changes a user and, if the update ends sessions, raises its version. It fails with
 	// ErrUserNotFound, and with ErrLastAdmin when no enabled admin would be left.
 	UpdateUser(ctx context.Context, id UserID, u Update) (User, error)
-	// TeamDNs gives the DNs of all members of a team.
-	TeamDNs(ctx context.Context, team string) ([]string, error)
 }
 
-// RevocationStore keeps which tokens were logged out, until they would have expired anyway.
+// Bearer is the user of a token, and what becomes of both.
+type Bearer struct {
+	User
+	TeamDNs []string // of a supervisor: those of all members of the team
+	Revoked bool     // the token was logged out
+}
+
+// RevocationStore keeps which tokens were logged out, until they would have expired anyway. UserStore tells (Bearer).
 type RevocationStore interface {
 	Revoke(ctx context.Context, tokenID string, until time.Time) error
-	Revoked(ctx context.Context, tokenID string) (bool, error)
 }

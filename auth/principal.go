@@ -22,6 +22,19 @@ type Principal struct {
 	ExpiresAt   time.Time // end of the token
 }
 
+func (b Bearer) principal() Principal {
+	p := Principal{
+		UserID: b.ID, User: b.Name, DisplayName: b.DisplayName, Role: b.Role, Team: b.Team,
+		DNs: b.DNs, Scope: b.DNs,
+	}
+	if b.Role == RoleSupervisor && b.Team != "" {
+		p.Scope = slices.Concat(b.DNs, b.TeamDNs)
+		slices.Sort(p.Scope)
+		p.Scope = slices.Compact(p.Scope)
+	}
+	return p
+}
+
 // ID names the principal for as long as the user exists, also when the user's name changes.
 func (p Principal) ID() string { return strconv.FormatInt(int64(p.UserID), 10) }
 

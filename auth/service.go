@@ -76,15 +76,14 @@ func (s *Service) Login(ctx context.Context, name, password, address string) (To
 		return Token{}, Principal{}, ErrBadCredentials
 	}
 	s.backoff.succeeded(name, address)
-	token, id, err := s.signer.sign(u)
+	token, err := s.signer.sign(u)
 	if err != nil {
 		return Token{}, Principal{}, err
 	}
-	p, err := s.principal(ctx, u)
+	p, err := s.Verify(ctx, token.Value) // for the user as the token finds it from now on
 	if err != nil {
-		return Token{}, Principal{}, err
+		return Token{}, Principal{}, fmt.Errorf("log in: %w", err)
 	}
-	p.TokenID, p.ExpiresAt = id, token.ExpiresAt
 	s.log.InfoContext(ctx, "logged in", "user", u.Name, "role", string(u.Role), "address", address)
 	return token, p, nil
 }
@@ -95,26 +94,16 @@ func (s *Service) Verify(ctx context.Context, token string) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	u, err := s.dir.store.User(ctx, id)
+	b, err := s.dir.store.Bearer(ctx, id, c.ID)
 	switch {
 	case errors.Is(err, ErrUserNotFound):
 		return Principal{}, ErrTokenRevoked
 	case err != nil:
 		return Principal{}, fmt.Errorf("check a token: %w", err)
-	case u.Disabled || u.Version != c.Version:
+	case b.Revoked || b.Disabled || b.Version != c.Version:
 		return Principal{}, ErrTokenRevoked
 	}
-	revoked, err := s.revocations.Revoked(ctx, c.ID)
-	if err != nil {
-		return Principal{}, fmt.Errorf("check a token: %w", err)
-	}
-	if revoked {
-		return Principal{}, ErrTokenRevoked
-	}
-	p, err := s.principal(ctx, u)
-	if err != nil {
-		return Principal{}, err
-	}
+	p := b.principal()
 	p.TokenID, p.ExpiresAt = c.ID, c.ExpiresAt.Time
 	return p, nil
 }
@@ -145,22 +134,4 @@ func (s *Service) Logout(ctx context.Context, p Principal) error {
 	}
 	s.log.InfoContext(ctx, "logged out", "user", p.User)
 	return nil
-}
-
-func (s *Service) principal(ctx context.Context, u User) (Principal, error) {
-	p := Principal{
-		UserID: u.ID, User: u.Name, DisplayName: u.DisplayName, Role: u.Role, Team: u.Team,
-		DNs: u.DNs, Scope: u.DNs,
-	}
-	if u.Role != RoleSupervisor || u.Team == "" {
-		return p, nil
-	}
-	team, err := s.dir.store.TeamDNs(ctx, u.Team)
-	if err != nil {
-		return Principal{}, fmt.Errorf("DNs of team %q: %w", u.Team, err)
-	}
-	scope := slices.Concat(u.DNs, team)
-	slices.Sort(scope)
-	p.Scope = slices.Compact(scope)
-	return p, nil
 }

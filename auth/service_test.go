@@ -23,7 +23,7 @@ const password = "correct horse"
 // world is a Service over real storage, with a clock that tests move.
 type world struct {
 	*auth.Service
-	t    *testing.T
+	t    testing.TB
 	dir  *auth.Directory
 	db   *store.DB
 	now  time.Time
@@ -33,7 +33,7 @@ type world struct {
 
 func key() []byte { return bytes.Repeat([]byte("k"), 32) }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Now(), data: t.TempDir(), log: &bytes.Buffer{}}
 	db, err := store.OpenDB(t.Context(), w.data)

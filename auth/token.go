@@ -42,14 +42,13 @@ type signer struct {
 	now  func() time.Time
 }
 
-func (s signer) sign(u User) (Token, string, error) {
+func (s signer) sign(u User) (Token, error) {
 	now := s.now()
-	id := rand.Text()
 	c := claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    issuer,
 			Subject:   strconv.FormatInt(int64(u.ID), 10),
-			ID:        id,
+			ID:        rand.Text(),
 			IssuedAt:  jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(s.life)),
 		},
@@ -57,9 +56,9 @@ func (s signer) sign(u User) (Token, string, error) {
 	}
 	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(s.key)
 	if err != nil {
-		return Token{}, "", fmt.Errorf("sign a token: %w", err)
+		return Token{}, fmt.Errorf("sign a token: %w", err)
 	}
-	return Token{Value: text, ExpiresAt: c.ExpiresAt.Time}, id, nil
+	return Token{Value: text, ExpiresAt: c.ExpiresAt.Time}, nil
 }
 
 // read checks signature and times. Its errors say nothing of the token's content.

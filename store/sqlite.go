@@ -32,7 +32,8 @@ var migrations embed.FS
 
 // DB is the embedded database. Several processes may have it open at once: the daemon and the command line.
 type DB struct {
-	sql *sql.DB
+	sql    *sql.DB
+	bearer *sql.Stmt // asked with every request, so planned once: docs/performance.md, the check of a token
 }
 
 // OpenDB opens the database in dataDir, makes it (and the directory) when it is missing, and brings its tables up
@@ -56,15 +57,19 @@ func OpenDB(ctx context.Context, dataDir string) (*DB, error) {
 	}
 	handle.SetMaxOpenConns(4)
 	handle.SetMaxIdleConns(4)
-	if err := migrate(ctx, handle); err != nil {
+	if err = migrate(ctx, handle); err != nil {
 		return nil, fmt.Errorf("open %s: %w", file, errors.Join(err, handle.Close()))
 	}
-	return &DB{sql: handle}, nil
+	bearer, err := handle.PrepareContext(ctx, selectBearer)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", file, errors.Join(err, handle.Close()))
+	}
+	return &DB{sql: handle, bearer: bearer}, nil
 }
 
 // Close closes the database.
 func (db *DB) Close() error {
-	if err := db.sql.Close(); err != nil {
+	if err := errors.Join(db.bearer.Close(), db.sql.Close()); err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}
 	return nil

@@ -12,10 +12,18 @@ import (
 	"sidecar/auth"
 )
 
-const userColumns = `SELECT u.id, u.name, u.display_name, u.role, coalesce(t.name, ''), u.password_hash, u.disabled,
+const (
+	userColumns = `SELECT u.id, u.name, u.display_name, u.role, coalesce(t.name, ''), u.password_hash, u.disabled,
 	u.version, u.created_at, u.changed_at,
-	coalesce((SELECT group_concat(d.dn) FROM user_dns d WHERE d.user_id = u.id), '')
-	FROM users u LEFT JOIN teams t ON t.id = u.team_id `
+	coalesce((SELECT group_concat(d.dn) FROM user_dns d WHERE d.user_id = u.id), '')`
+	userTables = ` FROM users u LEFT JOIN teams t ON t.id = u.team_id `
+	selectUser = userColumns + userTables
+
+	selectBearer = userColumns + `,
+	CASE WHEN u.role = ? THEN coalesce((SELECT group_concat(DISTINCT d.dn)
+		FROM users m JOIN user_dns d ON d.user_id = m.id WHERE m.team_id = u.team_id), '') ELSE '' END,
+	EXISTS (SELECT 1 FROM revoked_tokens WHERE id = ?)` + userTables + "WHERE u.id = ?"
+)
 
 // querier is what a statement runs on: the database or a transaction.
 type querier interface {
@@ -23,19 +31,25 @@ type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// User implements auth.UserStore.
-func (db *DB) User(ctx context.Context, id auth.UserID) (auth.User, error) {
-	return scanUser(db.sql.QueryRowContext(ctx, userColumns+"WHERE u.id = ?", int64(id)))
+// Bearer implements auth.UserStore.
+func (db *DB) Bearer(ctx context.Context, id auth.UserID, tokenID string) (auth.Bearer, error) {
+	var b auth.Bearer
+	var team string
+	var err error
+	row := db.bearer.QueryRowContext(ctx, string(auth.RoleSupervisor), tokenID, int64(id))
+	b.User, err = scanUser(row, &team, &b.Revoked)
+	b.TeamDNs = splitDNs(team)
+	return b, err
 }
 
 // UserByName implements auth.UserStore.
 func (db *DB) UserByName(ctx context.Context, name string) (auth.User, error) {
-	return scanUser(db.sql.QueryRowContext(ctx, userColumns+"WHERE u.name = ?", name))
+	return scanUser(db.sql.QueryRowContext(ctx, selectUser+"WHERE u.name = ?", name))
 }
 
 // Users implements auth.UserStore.
 func (db *DB) Users(ctx context.Context) ([]auth.User, error) {
-	rows, err := db.sql.QueryContext(ctx, userColumns+"ORDER BY u.name")
+	rows, err := db.sql.QueryContext(ctx, selectUser+"ORDER BY u.name")
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
@@ -66,7 +80,7 @@ func (db *DB) AddUsers(ctx context.Context, users []auth.User, confirm func(adde
 			if !isNew {
 				continue
 			}
-			stored, err := scanUser(tx.QueryRowContext(ctx, userColumns+"WHERE u.id = ?", id))
+			stored, err := scanUser(tx.QueryRowContext(ctx, selectUser+"WHERE u.id = ?", id))
 			if err != nil {
 				return err
 			}
@@ -80,7 +94,7 @@ func (db *DB) AddUsers(ctx context.Context, users []auth.User, confirm func(adde
 func (db *DB) UpdateUser(ctx context.Context, id auth.UserID, u auth.Update) (auth.User, error) {
 	var changed auth.User
 	err := db.inTx(ctx, func(tx *sql.Tx) error {
-		before, err := scanUser(tx.QueryRowContext(ctx, userColumns+"WHERE u.id = ?", int64(id)))
+		before, err := scanUser(tx.QueryRowContext(ctx, selectUser+"WHERE u.id = ?", int64(id)))
 		if err != nil {
 			return err
 		}
@@ -92,21 +106,10 @@ func (db *DB) UpdateUser(ctx context.Context, id auth.UserID, u auth.Update) (au
 				return err
 			}
 		}
-		changed, err = scanUser(tx.QueryRowContext(ctx, userColumns+"WHERE u.id = ?", int64(id)))
+		changed, err = scanUser(tx.QueryRowContext(ctx, selectUser+"WHERE u.id = ?", int64(id)))
 		return err
 	})
 	return changed, err
-}
-
-// TeamDNs implements auth.UserStore.
-func (db *DB) TeamDNs(ctx context.Context, team string) ([]string, error) {
-	var list string
-	err := db.sql.QueryRowContext(ctx, `SELECT coalesce(group_concat(DISTINCT d.dn), '') FROM teams t
-		JOIN users u ON u.team_id = t.id JOIN user_dns d ON d.user_id = u.id WHERE t.name = ?`, team).Scan(&list)
-	if err != nil {
-		return nil, fmt.Errorf("read the DNs of a team: %w", err)
-	}
-	return splitDNs(list), nil
 }
 
 // Revoke implements auth.RevocationStore. Tokens that have expired by now are forgotten.
@@ -122,16 +125,6 @@ func (db *DB) Revoke(ctx context.Context, tokenID string, until time.Time) error
 		}
 		return nil
 	})
-}
-
-// Revoked implements auth.RevocationStore.
-func (db *DB) Revoked(ctx context.Context, tokenID string) (bool, error) {
-	var revoked bool
-	err := db.sql.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM revoked_tokens WHERE id = ?)", tokenID).Scan(&revoked)
-	if err != nil {
-		return false, fmt.Errorf("read revoked tokens: %w", err)
-	}
-	return revoked, nil
 }
 
 // inTx runs fn in a transaction, which is kept when fn succeeds.
@@ -152,11 +145,13 @@ func (db *DB) inTx(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return nil
 }
 
-func scanUser(row interface{ Scan(dest ...any) error }) (auth.User, error) {
+// scanUser reads the user's columns, and into the others what follows them.
+func scanUser(row interface{ Scan(dest ...any) error }, others ...any) (auth.User, error) {
 	var u auth.User
 	var role, hash, dns string
 	var created, changed int64
-	err := row.Scan(&u.ID, &u.Name, &u.DisplayName, &role, &u.Team, &hash, &u.Disabled, &u.Version, &created, &changed, &dns)
+	columns := []any{&u.ID, &u.Name, &u.DisplayName, &role, &u.Team, &hash, &u.Disabled, &u.Version, &created, &changed, &dns}
+	err := row.Scan(append(columns, others...)...)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return auth.User{}, auth.ErrUserNotFound

@@ -80,11 +80,6 @@ func TestUserComesBackAsItWent(t *testing.T) {
 		ID: u.ID, Name: "Eva", DisplayName: "Éva Z.", Role: auth.RoleAgent, Team: "red", DNs: []string{"5001", "5002"}, Hash: "$h",
 		Disabled: true, Version: 1, CreatedAt: u.CreatedAt, ChangedAt: u.ChangedAt,
 	}, u)
-	same, err := again.User(t.Context(), u.ID)
-	require.NoError(t, err)
-	require.Equal(t, u, same)
-	_, err = again.User(t.Context(), u.ID+1)
-	require.ErrorIs(t, err, auth.ErrUserNotFound)
 	_, err = again.UserByName(t.Context(), "eva' OR '1'='1")
 	require.ErrorIs(t, err, auth.ErrUserNotFound)
 	require.NoError(t, again.Check(t.Context()))
@@ -157,30 +152,39 @@ func TestLastAdmin(t *testing.T) {
 	require.EqualValues(t, 1, u.Version, "refused changes leave nothing behind")
 }
 
-func TestTeamDNs(t *testing.T) {
+func TestBearer(t *testing.T) {
 	t.Parallel()
 	db := open(t, t.TempDir())
 	add(t, db, auth.User{Name: "a", Role: auth.RoleAgent, Team: "red", DNs: []string{"5002", "5001"}},
 		auth.User{Name: "b", Role: auth.RoleAgent, Team: "RED", DNs: []string{"5001"}, Disabled: true},
-		auth.User{Name: "c", Role: auth.RoleAgent, Team: "blue", DNs: []string{"5003"}}, auth.User{Name: "d", Role: auth.RoleAgent, DNs: []string{"5004"}})
-	for team, want := range map[string][]string{"red": {"5001", "5002"}, "blue": {"5003"}, "": nil, "none": nil} {
-		dns, err := db.TeamDNs(t.Context(), team)
+		auth.User{Name: "c", Role: auth.RoleAgent, Team: "blue", DNs: []string{"5003"}}, auth.User{Name: "d", Role: auth.RoleAgent, DNs: []string{"5004"}},
+		auth.User{Name: "red's", Role: auth.RoleSupervisor, Team: "Red", DNs: []string{"5009"}}, auth.User{Name: "nobody's", Role: auth.RoleSupervisor, Team: "green"},
+		auth.User{Name: "everybody's", Role: auth.RoleSupervisor}, auth.User{Name: "root", Role: auth.RoleAdmin, Team: "red"})
+	for name, team := range map[string][]string{
+		"a": nil, "d": nil, "red's": {"5001", "5002", "5009"}, "nobody's": nil, "everybody's": nil, "root": nil,
+	} {
+		u, err := db.UserByName(t.Context(), name)
 		require.NoError(t, err)
-		require.Equal(t, want, dns, team)
+		b, err := db.Bearer(t.Context(), u.ID, "a token")
+		require.NoError(t, err)
+		require.Equal(t, auth.Bearer{User: u, TeamDNs: team}, b)
 	}
+	_, err := db.Bearer(t.Context(), 99, "a token")
+	require.ErrorIs(t, err, auth.ErrUserNotFound)
 }
 
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	db := open(t, data)
+	add(t, db, auth.User{Name: "eva", Role: auth.RoleAgent})
 	require.NoError(t, db.Revoke(t.Context(), "old", time.Now().Add(-time.Minute)))
 	require.NoError(t, db.Revoke(t.Context(), "new", time.Now().Add(time.Hour)))
 	require.NoError(t, db.Revoke(t.Context(), "new", time.Now().Add(time.Hour)), "twice is not an error")
 	for token, want := range map[string]bool{"old": false, "new": true, "other": false} {
-		revoked, err := open(t, data).Revoked(t.Context(), token)
+		b, err := open(t, data).Bearer(t.Context(), 1, token)
 		require.NoError(t, err)
-		require.Equal(t, want, revoked, token)
+		require.Equal(t, want, b.Revoked, token)
 	}
 }
 
@@ -238,9 +242,9 @@ func TestChangeIsSeenByTheOtherHandle(t *testing.T) {
 	disabled := true
 	_, err = command.UpdateUser(t.Context(), u.ID, auth.Update{Disabled: &disabled})
 	require.NoError(t, err)
-	u, err = daemon.User(t.Context(), u.ID)
+	b, err := daemon.Bearer(t.Context(), u.ID, "a token")
 	require.NoError(t, err)
-	require.True(t, u.Disabled)
+	require.True(t, b.Disabled)
 }
 
 func TestDamagedDatabase(t *testing.T) {
@@ -257,14 +261,5 @@ func BenchmarkOpenDB(b *testing.B) {
 		db, err := store.OpenDB(b.Context(), data)
 		require.NoError(b, err)
 		require.NoError(b, db.Close())
-	}
-}
-
-func BenchmarkUser(b *testing.B) {
-	db := open(b, b.TempDir())
-	require.NoError(b, db.AddUsers(b.Context(), []auth.User{{Name: "eva", Role: auth.RoleAgent, Team: "red", DNs: []string{"5001"}}}, func([]auth.User) error { return nil }))
-	for b.Loop() {
-		_, err := db.User(b.Context(), 1)
-		require.NoError(b, err)
 	}
 }

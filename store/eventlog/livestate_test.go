@@ -23,13 +23,14 @@ import (
 type watched struct {
 	mu      sync.Mutex
 	there   map[string]string
+	seen    map[string]string // also what has gone since
 	written map[string]time.Time
 	began   bool
 }
 
 func watch(t *testing.T, s live.Store) *watched {
 	t.Helper()
-	w := &watched{there: map[string]string{}, written: map[string]time.Time{}}
+	w := &watched{there: map[string]string{}, seen: map[string]string{}, written: map[string]time.Time{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() {
@@ -40,7 +41,7 @@ func watch(t *testing.T, s live.Store) *watched {
 			for _, e := range entries {
 				name := e.Node + " " + string(e.Kind) + " " + e.ID
 				if delete(w.there, name); len(e.Value) > 0 {
-					w.there[name], w.written[name] = string(e.Value), e.Written
+					w.there[name], w.seen[name], w.written[name] = string(e.Value), string(e.Value), e.Written
 				}
 			}
 		})
@@ -59,6 +60,16 @@ func (w *watched) comesTo(t *testing.T, want map[string]string) {
 	}, patience, 10*time.Millisecond)
 }
 
+// hasSeen waits until all these have come, whatever has become of them.
+func (w *watched) hasSeen(t *testing.T, want map[string]string) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		require.Equal(c, want, w.seen)
+	}, patience, 10*time.Millisecond)
+}
+
 // What a sidecar has told is there until it takes it back, or its life is over: the server removes it then, and says so.
 func TestLiveStateEnds(t *testing.T) {
 	t.Parallel()
@@ -69,9 +80,9 @@ func TestLiveStateEnds(t *testing.T) {
 	w := watch(t, other.LiveState())
 	begin := time.Now()
 	require.NoError(t, put(t, s, live.Entry{Node: "a", Kind: live.KindCall, ID: "c.1", Value: []byte("1"), Life: time.Hour},
-		live.Entry{Node: "a", Kind: live.KindDN, ID: "*5 0", Value: []byte("2"), Life: 2 * time.Second},
-		live.Entry{Node: "a", Kind: live.KindLease, Value: []byte("{}"), Life: 2 * time.Second}))
-	w.comesTo(t, map[string]string{"a call c.1": "1", "a dn *5 0": "2", "a lease ": "{}"})
+		live.Entry{Node: "a", Kind: live.KindDN, ID: "*5 0", Value: []byte("2"), Life: 5 * time.Second},
+		live.Entry{Node: "a", Kind: live.KindLease, Value: []byte("{}"), Life: 5 * time.Second}))
+	w.hasSeen(t, map[string]string{"a call c.1": "1", "a dn *5 0": "2", "a lease ": "{}"})
 	w.comesTo(t, map[string]string{"a call c.1": "1"})
 	require.NoError(t, put(t, s, live.Entry{Node: "a", Kind: live.KindCall, ID: "c.1"}))
 	w.comesTo(t, map[string]string{})
@@ -108,7 +119,7 @@ func TestLiveStateIsRemoved(t *testing.T) {
 		keys, err := kv.Keys(t.Context())
 		return err == nil && len(keys) == 4
 	}, patience, 50*time.Millisecond, "a's call, a's DN, two leases")
-	require.Len(t, b.live.Calls(), 1)
+	require.Eventually(t, func() bool { return len(b.live.Calls()) == 1 }, patience, 10*time.Millisecond)
 }
 
 func admin(t *testing.T, url string) jetstream.JetStream {

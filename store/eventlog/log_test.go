@@ -41,7 +41,7 @@ func open(t testing.TB, o eventlog.Options) (*eventlog.Log, cti.LogState) {
 }
 
 // patience bounds waits; nothing is said about how long one took.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func ready(t testing.TB, l *eventlog.Log) (state cti.LogState) {
 	t.Helper()

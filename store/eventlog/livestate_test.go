@@ -111,14 +111,13 @@ func TestLiveStateIsRemoved(t *testing.T) {
 	require.Eventually(t, func() bool { return len(b.live.Calls()) == 1 }, patience, 10*time.Millisecond)
 	js := admin(t, nc.ClientURL())
 	require.NoError(t, js.DeleteKeyValue(t.Context(), "site-state"))
-	require.Eventually(t, func() bool {
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		kv, err := js.KeyValue(t.Context(), "site-state")
-		if err != nil {
-			return false
-		}
+		require.NoError(c, err)
 		keys, err := kv.Keys(t.Context())
-		return err == nil && len(keys) == 4
-	}, patience, 50*time.Millisecond, "a's call, a's DN, two leases")
+		require.NoError(c, err)
+		require.Len(c, keys, 4, "a's call, a's DN, two leases")
+	}, patience, 50*time.Millisecond)
 	require.Eventually(t, func() bool { return len(b.live.Calls()) == 1 }, patience, 10*time.Millisecond)
 }
 

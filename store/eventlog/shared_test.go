@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sidecar/agent"
@@ -194,17 +196,21 @@ func TestAClusterLosesAServer(t *testing.T) {
 	for i := range n {
 		s.call("c", bridge.PartyRinging)
 		if i == n/3 {
-			for _, server := range servers {
-				if server.JetStreamIsStreamLeader("$G", "site-events") {
-					server.Shutdown()
-				}
-			}
+			leader := -1 // one only: the next is elected while this one goes
+			require.Eventually(t, func() bool {
+				leader = slices.IndexFunc(servers, func(s *server.Server) bool { return s.JetStreamIsStreamLeader("$G", "site-events") })
+				return leader >= 0
+			}, patience, time.Millisecond)
+			servers[leader].Shutdown()
 		}
 		if i%20 == 0 {
 			require.Eventually(t, func() bool { return feed.Stats().Waiting < 20 }, patience, time.Millisecond)
 		}
 	}
-	require.Eventually(t, func() bool { return feed.Head().Seq == n && !feed.Stats().Stalled }, 2*patience, 10*time.Millisecond)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		s := feed.Stats()
+		require.True(c, s.Head.Seq == n && !s.Stalled, "%+v", s)
+	}, 2*patience, 10*time.Millisecond)
 	var all []string
 	for at := uint64(0); at < n; at += 100 {
 		batch, err := l.Read(t.Context(), at, 100)

@@ -223,7 +223,7 @@ func TestWorkspaceAbuse(t *testing.T) {
 	desk.must("voice", "releaseCall", call.ID)
 	ended(t, agent)
 	ended(t, cust)
-	desk.call("Completed")
+	desk.call("Released")
 	s.requireNoLeftovers()
 }
 

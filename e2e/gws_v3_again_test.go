@@ -44,7 +44,7 @@ func TestWorkspaceAfterRestart(t *testing.T) {
 	c.must("voice", "releaseCall", call.ID)
 	ended(t, agent)
 	ended(t, cust)
-	c.call("Completed")
+	c.call("Released")
 	s.requireNoLeftovers()
 }
 
@@ -80,7 +80,7 @@ func TestWorkspaceAfterLogout(t *testing.T) {
 	c.must("voice", "releaseCall", call.ID)
 	ended(t, agent)
 	ended(t, cust)
-	c.call("Completed")
+	c.call("Released")
 	s.requireNoLeftovers()
 }
 

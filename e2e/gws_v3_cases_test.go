@@ -120,10 +120,10 @@ func (d *v3Day) ends(hangs *phone.Call, others ...*phone.Call) {
 	d.completed()
 }
 
-// completed waits until the desktop of 5001 has put its calls away.
+// completed waits until the desktop of 5001 has been told of its call's end.
 func (d *v3Day) completed() {
 	d.t.Helper()
-	d.desks[0].call("Completed")
+	d.desks[0].call("Released")
 }
 
 func (d *v3Day) inbound() {
@@ -138,6 +138,7 @@ func (d *v3Day) inbound() {
 	ended(d.t, cust)
 	d.completed()
 	require.Equal(d.t, []string{"complete"}, d.desks[0].call("Released").Capabilities)
+	require.Empty(d.t, d.desks[0].must("http", "get", "/voice/calls").Calls, "the client has forgotten it")
 }
 
 func (d *v3Day) abandoned() {
@@ -173,7 +174,7 @@ func (d *v3Day) internal() {
 	b := incoming(d.t, d.second, secondTone)
 	talk(d.t, a, agentTone, b, secondTone)
 	d.ends(b, a)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 }
 
 func (d *v3Day) held() {
@@ -232,7 +233,7 @@ func (d *v3Day) transferred() {
 	moved := d.desks[1].saw("the new id", func(m *v3Message) bool { return m.Call != nil && m.Call.PreviousConnID == second.ID })
 	require.Equal(d.t, first.ID, moved.Call.ID)
 	d.ends(cust, b)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 }
 
 func (d *v3Day) transferredRinging() {
@@ -243,7 +244,7 @@ func (d *v3Day) transferredRinging() {
 	require.NoError(d.t, b.Answer(soon(d.t)))
 	talk(d.t, cust, customerTone, b, secondTone)
 	d.ends(cust, b)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 }
 
 func (d *v3Day) singleStepTransfer() {
@@ -253,7 +254,7 @@ func (d *v3Day) singleStepTransfer() {
 	b := incoming(d.t, d.second, secondTone)
 	talk(d.t, cust, customerTone, b, secondTone)
 	d.ends(b, cust)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 }
 
 func (d *v3Day) conference() {
@@ -264,7 +265,7 @@ func (d *v3Day) conference() {
 	d.desks[0].must("voice", "deleteFromConference", first.ID, "5002")
 	ended(d.t, b)
 	talk(d.t, cust, customerTone, agent, agentTone)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 	d.desks[0].must("voice", "clearCall", first.ID)
 	ended(d.t, agent)
 	ended(d.t, cust)
@@ -280,7 +281,7 @@ func (d *v3Day) singleStepConference() {
 	ended(d.t, agent)
 	ended(d.t, b)
 	ended(d.t, cust)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 }
 
 func (d *v3Day) alternate() {
@@ -293,7 +294,7 @@ func (d *v3Day) alternate() {
 	ended(d.t, b)
 	talk(d.t, cust, customerTone, agent, agentTone)
 	d.ends(cust, agent)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 }
 
 func (d *v3Day) redirected() {
@@ -306,7 +307,7 @@ func (d *v3Day) redirected() {
 	b := incoming(d.t, d.second, secondTone)
 	talk(d.t, cust, customerTone, b, secondTone)
 	d.ends(cust, b)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 }
 
 // data is attached, changed and taken away while the phone rings, which is when desktops begin with it.
@@ -332,7 +333,7 @@ func (d *v3Day) busy() {
 	ended(d.t, b)
 	talk(d.t, cust, customerTone, agent, agentTone)
 	d.ends(cust, agent)
-	d.desks[1].call("Completed")
+	d.desks[1].call("Released")
 	d.eventually("after-call work is over", func() bool { return d.agentOf("5001").State == "Ready" })
 }
 
@@ -401,7 +402,7 @@ func (d *v3Day) supervised() {
 	ended(d.t, ear)
 	talk(d.t, cust, customerTone, agent, agentTone)
 	d.ends(cust, agent)
-	boss.call("Completed")
+	boss.call("Released")
 }
 
 // supervisedNext is a supervisor who waits for the agent's calls, coaches, and stays as long as the agent.
@@ -425,7 +426,7 @@ func (d *v3Day) supervisedNext() {
 	ended(d.t, cust)
 	ended(d.t, ear)
 	d.completed()
-	boss.call("Completed")
+	boss.call("Released")
 	boss.must("VoiceApi", "stopMonitoring", map[string]any{"data": map[string]any{"phoneNumber": "5001"}})
 	boss.saw("the end", func(m *v3Message) bool { return m.EventType == "MonitoringStopped" })
 	r := boss.do("VoiceApi", "stopMonitoring", map[string]any{"data": map[string]any{"phoneNumber": "5001"}})

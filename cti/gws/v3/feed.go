@@ -119,7 +119,8 @@ func (f *feed) works(m *gws.Member, dn string) bool {
 	return ok && at.dn == dn
 }
 
-// encode writes an event for a desktop at the DN.
+// encode writes an event for a desktop at the DN. The end of a call is its last one: after Completed the published client has the
+// call again, so that is told only of a call which its desktop has put away.
 func (f *feed) encode(m *gws.Member, e *cti.Event) []any {
 	who := m.Principal().User
 	at, ok := f.server.sessions.seat(who.UserID)
@@ -133,9 +134,6 @@ func (f *feed) encode(m *gws.Member, e *cti.Event) []any {
 	n, ok := x.encode(e)
 	if !ok {
 		return nil
-	}
-	if n.Call != nil && n.Call.State == string(cti.StateReleased) && at.autoComplete {
-		return []any{n, completed(&n)}
 	}
 	return []any{n}
 }

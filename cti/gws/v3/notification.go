@@ -155,7 +155,7 @@ func notificationType(kind bridge.EventKind) (about string, ok bool) {
 	return "", false
 }
 
-// completed is what follows the end of a call that its desktop puts away by itself.
+// completed is what follows the end of a call when its desktop puts it away by command.
 func completed(released *Notification) Notification {
 	call := *released.Call
 	call.State, call.Capabilities = stateCompleted, []bridge.Capability{}

@@ -20,11 +20,11 @@ type Log interface {
 	LastOf(ctx context.Context, node string) (mark string, err error)
 	// Has reports whether the record is there, which was not stored before a time.
 	Has(ctx context.Context, r *Record, since time.Time) (bool, error)
-	// Read gives the oldest of the records after a number, at most so many; none if there are none. ErrTooOld says that
-	// some of them are no longer kept.
+	// Read gives the oldest of the records after a number, about so many; none if there are none. ErrTooOld says that
+	// some of them are no longer kept; for those that are lost it gives a gap.
 	Read(ctx context.Context, after uint64, limit int) ([]Stored, error)
 	// Follow hands over all records after a number, as they are stored, until ctx ends or something fails. ErrTooOld
-	// says that some of them are no longer kept.
+	// says that some of them are no longer kept; for those that are lost it gives a gap.
 	Follow(ctx context.Context, after uint64, take func([]Stored)) error
 }
 

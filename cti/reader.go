@@ -97,6 +97,7 @@ func (f *Feed) fill(ctx context.Context, state LogState) (ended int, err error) 
 			}
 			if r.Kind == RecordGap {
 				entries, floor, first = nil, r.Seq, r.Seq+1
+				f.gaps.Add(1)
 				continue
 			}
 			if entry, err := f.entry(r, state.Epoch); err == nil {
@@ -235,6 +236,8 @@ func (f *Feed) older(ctx context.Context, s *Subscription) error {
 	for i := range records {
 		r := &records[i]
 		if r.Kind == RecordGap {
+			f.gaps.Add(1)
+			s.from = r.Seq - 1
 			return f.unread(ctx, s, ErrTooOld)
 		}
 		if entry, err := DecodeRecord(r, epoch); err == nil { // those that are none were told of when they came
@@ -243,8 +246,8 @@ func (f *Feed) older(ctx context.Context, s *Subscription) error {
 		s.from = r.Seq
 	}
 	f.replayed.Add(uint64(len(records)))
-	if len(records) == 0 {
-		s.from = floor
+	if len(records) == 0 { // a server of several that is behind: there is more, the ring has what follows it
+		return f.unread(ctx, s, errNotRead)
 	}
 	return nil
 }

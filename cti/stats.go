@@ -7,7 +7,7 @@ type Stats struct {
 	Delivered   uint64 // events queued for a subscriber, counted for each
 	Replayed    uint64 // events read again for subscribers that came back, before their filters
 	Lost        uint64 // events given up because there was no room for them
-	Gaps        uint64 // gaps met in the log, ours and others'
+	Gaps        uint64 // gaps met in the log, of sidecars that lost events and of its own
 	Slow        uint64 // subscribers cut off because they did not keep up
 	Stalls      uint64 // times that the log did not answer for too long
 	Waiting     int    // events not yet appended, without those in the spool

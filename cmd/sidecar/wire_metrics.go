@@ -40,6 +40,7 @@ func (d *daemon) buildMetrics() *prometheus.Registry {
 	}
 	stat("sidecar_feed_events_total", "Events of calls and DNs.", func(s cti.Stats) uint64 { return s.Appended })
 	stat("sidecar_feed_lost_total", "Events given up because the feed could not keep up.", func(s cti.Stats) uint64 { return s.Lost })
+	stat("sidecar_feed_gaps_total", "Times that events were found missing in the event log.", func(s cti.Stats) uint64 { return s.Gaps })
 	stat("sidecar_feed_stalls_total", "Times that the event log did not answer and the sessions were closed.", func(s cti.Stats) uint64 { return s.Stalls })
 	stat("sidecar_feed_replayed_total", "Events read again for sessions that came back.", func(s cti.Stats) uint64 { return s.Replayed })
 	gauge("sidecar_feed_stalled", "Whether the event log does not answer.", nil, func() float64 { return one(d.feed.Stats().Stalled) })

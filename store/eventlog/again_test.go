@@ -16,8 +16,8 @@ import (
 	"sidecar/store/eventlog"
 )
 
-// forgetful lets the server of a log forget ids at once.
-func forgetful(t testing.TB, url string) {
+// atServer gives the stream of the site as its operator has it.
+func atServer(t testing.TB, url string, do func(jetstream.JetStream, jetstream.Stream)) {
 	t.Helper()
 	conn, err := nats.Connect(url, nats.Token("a-token-for-tests"))
 	require.NoError(t, err)
@@ -26,10 +26,27 @@ func forgetful(t testing.TB, url string) {
 	require.NoError(t, err)
 	stream, err := js.Stream(t.Context(), "site-events")
 	require.NoError(t, err)
-	config := stream.CachedInfo().Config
-	config.Duplicates = 100 * time.Millisecond
-	_, err = js.UpdateStream(t.Context(), config)
-	require.NoError(t, err)
+	do(js, stream)
+}
+
+// forgetful lets the server of a log forget ids at once.
+func forgetful(t testing.TB, url string) {
+	t.Helper()
+	atServer(t, url, func(js jetstream.JetStream, stream jetstream.Stream) {
+		config := stream.CachedInfo().Config
+		config.Duplicates = 100 * time.Millisecond
+		_, err := js.UpdateStream(t.Context(), config)
+		require.NoError(t, err)
+	})
+}
+
+func deleteMessages(t testing.TB, url string, numbers ...uint64) {
+	t.Helper()
+	atServer(t, url, func(_ jetstream.JetStream, stream jetstream.Stream) {
+		for _, n := range numbers {
+			require.NoError(t, stream.DeleteMsg(t.Context(), n))
+		}
+	})
 }
 
 // forgotten waits until the server has forgotten ids.

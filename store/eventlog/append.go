@@ -140,14 +140,23 @@ func (l *Log) singly(ctx context.Context, messages []*nats.Msg) (last uint64, er
 
 // LastOf implements cti.Log. It asks the stream's leader: others may be behind.
 func (l *Log) LastOf(ctx context.Context, node string) (string, error) {
-	request, err := json.Marshal(map[string]string{"last_by_subj": l.subjects.of(node)})
-	if err != nil {
-		return "", fmt.Errorf("last event of %s: %w", node, err)
-	}
-	answer, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.streamName(), request)
+	header, err := l.leader(ctx, map[string]any{"last_by_subj": l.subjects.of(node)})
 	if err != nil {
 		l.mend(ctx)
 		return "", fmt.Errorf("last event of %s: %w", node, err)
+	}
+	return header.Get(headerMark), nil
+}
+
+// leader asks the stream's leader for a message, and gives its header; nil if there is none.
+func (l *Log) leader(ctx context.Context, which map[string]any) (nats.Header, error) {
+	request, err := json.Marshal(which)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.streamName(), request)
+	if err != nil {
+		return nil, err
 	}
 	var got struct {
 		Message struct {
@@ -156,17 +165,13 @@ func (l *Log) LastOf(ctx context.Context, node string) (string, error) {
 		Error *jetstream.APIError `json:"error"`
 	}
 	if err = json.Unmarshal(answer.Data, &got); err != nil {
-		return "", fmt.Errorf("last event of %s: %w", node, err)
+		return nil, err
 	}
-	if got.Error != nil {
-		if got.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
-			return "", nil
-		}
-		return "", fmt.Errorf("last event of %s: %w", node, got.Error)
+	switch {
+	case got.Error == nil:
+		return nats.DecodeHeadersMsg(got.Message.Headers)
+	case got.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return nil, nil //nolint:nilnil // there is none
 	}
-	header, err := nats.DecodeHeadersMsg(got.Message.Headers)
-	if err != nil {
-		return "", fmt.Errorf("last event of %s: %w", node, err)
-	}
-	return header.Get(headerMark), nil
+	return nil, got.Error
 }

@@ -29,10 +29,17 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int) ([]cti.Stored, 
 	if err != nil {
 		return nil, fmt.Errorf("read the events after %d: %w", after, err)
 	}
-	if len(records) > 0 && records[0].Seq != after+1 {
-		return records, l.tooOld(ctx, after)
+	if len(records) == 0 {
+		return l.end(ctx, after)
 	}
-	return records, nil
+	whole := make([]cti.Stored, 0, len(records))
+	for i := range records {
+		if whole, err = l.follows(ctx, after, records[i], whole); err != nil {
+			return nil, err
+		}
+		after = records[i].Seq
+	}
+	return whole, nil
 }
 
 // Has implements cti.Log. Records are stored in the order in which they are published: there is little between the moment of an
@@ -100,16 +107,48 @@ func (l *Log) fetch(ctx context.Context, ask *get) ([]cti.Stored, error) {
 	return records, nil
 }
 
-// tooOld tells whether messages after a number are gone. Single ones that somebody has deleted don't count.
-func (l *Log) tooOld(ctx context.Context, after uint64) error {
+// follows adds a record to those before it. If its number is not the next one, what is between is too old, or has been lost: by
+// damaged files, or because somebody has deleted it. Then a gap takes the place of it.
+func (l *Log) follows(ctx context.Context, after uint64, r cti.Stored, before []cti.Stored) ([]cti.Stored, error) {
+	if r.Seq == after+1 {
+		return append(before, r), nil
+	}
 	state, err := l.Open(ctx)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case after+1 < state.First:
-		return cti.ErrTooOld
+		return nil, cti.ErrTooOld
 	}
-	return nil
+	return append(before, l.hole(after, r.Seq-1), r), nil
+}
+
+// end is what is there where no more can be read: nothing, or a gap when the stream has numbers behind it. Of a server that was
+// stopped in good order, the last file may be gone.
+func (l *Log) end(ctx context.Context, after uint64) ([]cti.Stored, error) {
+	state, err := l.Open(ctx)
+	if err != nil || state.Last <= after {
+		return nil, err
+	}
+	if after+1 < state.First {
+		return nil, cti.ErrTooOld
+	}
+	// Of several servers, the one that was read from may have been behind.
+	header, err := l.leader(ctx, map[string]any{"seq": after + 1, "next_by_subj": l.subjects.all()})
+	if err != nil {
+		return nil, fmt.Errorf("read the end of the events: %w", err)
+	}
+	if header != nil {
+		return nil, nil
+	}
+	return []cti.Stored{l.hole(after, state.Last)}, nil
+}
+
+// hole stands for what is missing after a number.
+func (l *Log) hole(after, last uint64) cti.Stored {
+	l.o.Logger.Error("event log has a hole: its files are damaged, or events were deleted; clients will start over",
+		"dir", l.o.Dir, "first", after+1, "last", last)
+	return cti.Stored{Record: cti.NewGap(""), Seq: last}
 }
 
 // Follow implements cti.Log.
@@ -174,13 +213,10 @@ func (l *Log) gather(ctx context.Context, after uint64, m jetstream.Msg, more <-
 			return nil, fmt.Errorf("follow the events: %w", err)
 		}
 		seq := meta.Sequence.Stream
-		if seq != after+1 {
-			if err := l.tooOld(ctx, after); err != nil {
-				return nil, err
-			}
+		if batch, err = l.follows(ctx, after, l.subjects.stored(seq, m.Subject(), m.Headers(), m.Data()), batch); err != nil {
+			return nil, err
 		}
 		after = seq
-		batch = append(batch, l.subjects.stored(seq, m.Subject(), m.Headers(), m.Data()))
 		if len(batch) >= maxFetch {
 			return batch, nil
 		}

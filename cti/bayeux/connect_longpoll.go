@@ -25,13 +25,11 @@ func (lp *longPoll) serveConnect(ctx context.Context, out *outcome) {
 
 	crowded := false
 	if out.alone && !first && timeout > 0 {
-		release, ok := lp.server.holds.acquire(lp.r)
-		if ok {
-			h.wait(ctx, timeout)
-			release()
-		} else {
-			crowded, interval = true, lp.server.opts.MultiSessionInterval
-		}
+		crowded = !lp.rest(ctx, h, timeout)
+	}
+	close(h.rested)
+	if crowded {
+		interval = lp.server.opts.MultiSessionInterval
 	}
 	select {
 	case s.turn <- struct{}{}:
@@ -55,6 +53,20 @@ func (lp *longPoll) serveConnect(ctx context.Context, out *outcome) {
 	err := lp.write(append(append(replies(out.replies...), t.events...), replies(last)...))
 	s.written(t.events, err)
 	answered, told = err == nil, err == nil && t.reason != ""
+}
+
+// rest holds the connect, unless its browser has as many as it may. The one that it replaces doesn't count any more.
+func (lp *longPoll) rest(ctx context.Context, h *hold, timeout time.Duration) bool {
+	if h.before != nil {
+		<-h.before
+	}
+	release, ok := lp.server.holds.acquire(lp.r)
+	if !ok {
+		return false
+	}
+	defer release()
+	h.wait(ctx, timeout)
+	return true
 }
 
 func (lp *longPoll) failDuplicate() {

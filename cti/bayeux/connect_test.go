@@ -386,6 +386,25 @@ func TestConnect27TabsOfOneBrowser(t *testing.T) {
 	})
 }
 
+// TestConnect27OfTheSameTab: a page that was reloaded, or whose network changed, comes before its old connect is known to be lost,
+// and takes its place.
+func TestConnect27OfTheSameTab(t *testing.T) {
+	inBubble(t, bayeux.Options{MaxHoldsPerBrowser: 1}, func(t *testing.T, s *bayeux.Server) {
+		c := connected(t, s, "anna")
+		for range 20 {
+			older := c.connect()
+			synctest.Wait()
+			newer := c.connect()
+			synctest.Wait()
+			require.Equal(t, http.StatusConflict, older.Code)
+			require.False(t, newer.finished(), "%s", newer.Body)
+			require.NoError(t, only(t, s, "anna").Deliver(event(t, "/a", 1)))
+			_, reply := newer.last()
+			require.NotContains(t, requireAdvice(t, reply, "retry"), "multiple-clients")
+		}
+	})
+}
+
 func sessionOf(s sessions, c *client) *bayeux.Session {
 	for _, session := range s.Sessions(c.token) {
 		if session.ID() == c.id {

@@ -137,7 +137,6 @@ func TestDisconnect51ConcurrentWithPublish(t *testing.T) {
 		}
 		wg.Wait()
 		require.Empty(t, s.Sessions("anna"))
-		require.Empty(t, s.Sessions("anna"))
 	})
 }
 
@@ -201,6 +200,7 @@ func TestOptions(t *testing.T) {
 		"Policy is missing":                        {},
 		"Timeout is -1s, must not be negative":     {Policy: &house{}, Timeout: -time.Second},
 		"MaxQueue is -1, must be at least 1":       {Policy: &house{}, MaxQueue: -1},
+		"MaxQueueBytes is -1, must be at least 1":  {Policy: &house{}, MaxQueueBytes: -1},
 		"MaxHoldsPerBrowser is -2":                 {Policy: &house{}, MaxHoldsPerBrowser: -2},
 		`"*" is not an origin`:                     {Policy: &house{}, AllowedOrigins: []string{"*"}},
 		`"https://a.example/" is not an origin`:    {Policy: &house{}, AllowedOrigins: []string{"https://a.example/"}},

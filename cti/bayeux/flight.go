@@ -24,7 +24,6 @@ type flight struct {
 	replied int64 // number of the last event that left before, or with, the last reply to a connect
 	dropped int64 // number of the last event that there was no room to keep
 	leaving int   // how many of the last events are being written
-	epoch   int   // counts the returns to the queue
 }
 
 func (f *flight) leave(events []packet) {
@@ -81,7 +80,7 @@ func (f *flight) last(n int) []packet {
 // all takes back everything; complete is false if some of it was not kept.
 func (f *flight) all() (events []packet, complete bool) {
 	events, complete = f.events, f.dropped == 0
-	*f = flight{end: f.end, replied: f.end, epoch: f.epoch + 1}
+	*f = flight{end: f.end, replied: f.end}
 	return events, complete
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -181,10 +182,13 @@ func TestHandshake12OnlyPost(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, bayeux.Options{})
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodHead} {
-		a := httptest.NewRecorder()
-		s.ServeHTTP(a, httptest.NewRequestWithContext(t.Context(), method, "/cometd", nil))
-		require.Equal(t, http.StatusMethodNotAllowed, a.Code)
-		require.Equal(t, "OPTIONS, POST", a.Header().Get("Allow"))
+		for _, target := range []string{"/cometd", "/cometd/handshake?jsonp=stolen&message=" + url.QueryEscape(`[{"channel":"/meta/handshake"}]`)} {
+			a := httptest.NewRecorder()
+			s.ServeHTTP(a, httptest.NewRequestWithContext(t.Context(), method, target, nil))
+			require.Equal(t, http.StatusMethodNotAllowed, a.Code)
+			require.Equal(t, "OPTIONS, POST", a.Header().Get("Allow"))
+			require.NotContains(t, a.Body.String(), "stolen", "no script for pages of other origins")
+		}
 	}
 }
 

@@ -62,6 +62,9 @@ type hold struct {
 	// wake is the connect's own, or that of the socket which it came on.
 	wake       chan struct{}
 	superseded chan struct{}
+	// rested is closed when the connect no longer counts for its browser, nil on a socket, where it never does; before is that
+	// of the connect which this one has replaced.
+	rested, before chan struct{}
 }
 
 // signal wakes the connect; a second signal before it looks changes nothing.
@@ -100,21 +103,23 @@ func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
 		return nil, false
 	}
 	defer s.mu.Unlock()
+	h = &hold{superseded: make(chan struct{})}
 	if s.hold != nil {
 		close(s.hold.superseded)
+		h.before = s.hold.rested
 	}
-	s.hold = &hold{superseded: make(chan struct{})}
 	if k != nil {
-		s.hold.wake = k.wake
+		h.wake = k.wake
 	} else {
-		s.hold.wake = make(chan struct{}, 1)
+		h.wake, h.rested = make(chan struct{}, 1), make(chan struct{})
 	}
+	s.hold = h
 	if s.acks {
 		s.acknowledgeLocked(m.acknowledged())
 	}
 	s.deadline = time.Time{}
 	s.wakeLocked()
-	return s.hold, !s.connected
+	return h, !s.connected
 }
 
 // recoverLocked looks at what a connect tells about the events that left on a WebSocket. On the same one, the client has
@@ -141,8 +146,6 @@ type taken struct {
 	batch int64
 	// reason is that of the session's end, empty while it is open.
 	reason CloseReason
-	// epoch is the flight's.
-	epoch int
 }
 
 // take empties the queue for the reply of the connect, unless a newer one has come.
@@ -183,7 +186,6 @@ func (s *Session) takeFor(k *socket, h *hold, due bool) (t taken, answer bool) {
 	t = s.takeLocked()
 	if !s.acks {
 		s.flight.leave(t.events)
-		t.epoch = s.flight.epoch
 	}
 	if answer {
 		s.flight.replied = s.flight.end
@@ -191,11 +193,12 @@ func (s *Session) takeFor(k *socket, h *hold, due bool) (t taken, answer bool) {
 	return t, answer
 }
 
-// land follows takeFor: so many of the events were written, and the others go back to the head of the queue.
+// land follows takeFor, in the same turn: so many of the events were written, and the others go back to the head of the queue, unless
+// a connect from elsewhere has put them there.
 func (s *Session) land(t taken, written int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == stateClosed || s.acks || t.epoch != s.flight.epoch {
+	if s.state == stateClosed || s.acks {
 		return
 	}
 	s.flight.leaving = 0

@@ -61,39 +61,25 @@ func (d *dn) remove(id string) {
 	d.calls = slices.DeleteFunc(d.calls, func(c call) bool { return c.id == id })
 }
 
-// activity is that of the call that asks most of the agent: one that is talked in, before one that rings.
 func (d *dn) activity() Activity {
-	for _, p := range []phase{talking, offered, initiated, held} {
-		i := slices.IndexFunc(d.calls, func(c call) bool { return c.phase == p })
-		if i < 0 {
-			continue
-		}
-		switch p {
-		case talking:
-			return handling(d.calls[i].kind)
-		case offered:
-			return ReceivingCall
-		case initiated:
-			return InitiatingCall
-		case held:
-			return CallOnHold
-		}
+	all := make([]Activity, len(d.calls))
+	for i, c := range d.calls {
+		all[i] = c.activity()
 	}
-	return Idle
+	return Foremost(all)
 }
 
-func handling(kind CallKind) Activity {
-	switch kind {
-	case Inbound:
-		return HandlingInboundCall
-	case Outbound:
-		return HandlingOutboundCall
-	case Consult:
-		return HandlingConsultCall
-	case Internal:
-		return HandlingInternalCall
+func (c *call) activity() Activity {
+	switch c.phase {
+	case offered:
+		return ReceivingCall
+	case initiated:
+		return InitiatingCall
+	case held:
+		return CallOnHold
+	case talking:
 	}
-	return HandlingInternalCall
+	return Handling(c.kind)
 }
 
 func (d *dn) view() View {

@@ -63,21 +63,6 @@ type View struct {
 	LastCallEnd time.Time // end of the last call that was answered
 }
 
-// Activity is what a DN does in its calls.
-type Activity string
-
-// The activities, by the names that desktops know.
-const (
-	Idle                 Activity = "Idle"
-	InitiatingCall       Activity = "InitiatingCall"
-	ReceivingCall        Activity = "ReceivingCall"
-	HandlingInboundCall  Activity = "HandlingInboundCall"
-	HandlingInternalCall Activity = "HandlingInternalCall"
-	HandlingOutboundCall Activity = "HandlingOutboundCall"
-	HandlingConsultCall  Activity = "HandlingConsultCall"
-	CallOnHold           Activity = "CallOnHold"
-)
-
 // CallKind is what a call is for the DN.
 type CallKind string
 

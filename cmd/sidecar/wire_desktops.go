@@ -55,7 +55,7 @@ func (d *daemon) buildDesktops() error {
 	mux := http.NewServeMux()
 	gws.NewGuideREST(d.rest(guide.Sessions), d.desktops.access).Mount(mux)
 	eight.Mount(mux)
-	commands := gws.AllowOrigins(d.cfg.HTTP.AllowedOrigins, mux)
+	commands := gws.GuideCORS(d.cfg.HTTP.AllowedOrigins).Allow(mux)
 	d.extra[v2.Base+"/"], d.extra["/internal-api/"] = commands, commands
 	return nil
 }

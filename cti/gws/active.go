@@ -72,6 +72,15 @@ func MineIn(p auth.Principal, v bridge.CallView) (Mine, error) {
 	return Mine{}, bridge.ErrAmbiguousParty
 }
 
+// MineOf is MineIn for a call that is named; it fails with what access refuses it for, too.
+func MineOf(a *access.Access, p auth.Principal, id bridge.CallID) (Mine, error) {
+	v, err := a.Call(p, id)
+	if err != nil {
+		return Mine{}, err
+	}
+	return MineIn(p, v)
+}
+
 // one shows a single call of a DN.
 type one struct{ Mine }
 

@@ -213,7 +213,7 @@ func newDeskWithoutServer(t *testing.T) (*desk, http.Handler) {
 	}, a).Mount(mux)
 	mux.Handle("/cometd", d.guide)
 	mux.Handle("/cometd/", d.guide)
-	return d, gws.AllowOrigins([]string{"https://desk.test"}, mux)
+	return d, gws.GuideCORS([]string{"https://desk.test"}).Allow(mux)
 }
 
 type answer struct {

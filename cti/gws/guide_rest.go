@@ -220,11 +220,7 @@ func (g *GuideREST) mine(r *Request, verb access.Verb, id bridge.CallID) (Mine, 
 		}
 		return mine, err
 	}
-	v, err := g.access.Call(p, id)
-	if err != nil {
-		return Mine{}, err
-	}
-	return MineIn(p, v)
+	return MineOf(g.access, p, id)
 }
 
 func (b *guideBody) command(verb access.Verb, purpose bridge.ConsultPurpose) (access.Command, error) {

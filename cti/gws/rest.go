@@ -119,12 +119,30 @@ func (c *REST) write(w http.ResponseWriter, status int, reply any) {
 	_, _ = w.Write(text.Bytes()) // a client that went away
 }
 
-// AllowOrigins lets pages of exactly these origins use a handler, and answers the browser's question whether they may.
-func AllowOrigins(origins []string, next http.Handler) http.Handler {
+// CORS is what pages of other hosts may do.
+type CORS struct {
+	Origins []string // exactly these
+	Methods string   // as the reply's header has them
+	Headers string   // of requests, likewise
+}
+
+// GuideCORS is that of the dialects below /api/v2.
+func GuideCORS(origins []string) CORS {
+	return CORS{
+		Origins: origins, Methods: "GET, POST, PUT, PATCH, DELETE",
+		Headers: "Authorization, Content-Type, Operation-Id, X-Api-Key, X-CSRF-Token, X-Requested-With",
+	}
+}
+
+// Allow lets the pages use a handler, and answers the browser's question whether they may.
+func (c CORS) Allow(next http.Handler) http.Handler {
+	if len(c.Origins) == 0 {
+		return next
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Origin")
 		origin := r.Header.Get("Origin")
-		if origin == "" || !slices.Contains(origins, origin) {
+		if origin == "" || !slices.Contains(c.Origins, origin) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -134,8 +152,8 @@ func AllowOrigins(origins []string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Operation-Id, X-Api-Key, X-CSRF-Token, X-Requested-With")
+		w.Header().Set("Access-Control-Allow-Methods", c.Methods)
+		w.Header().Set("Access-Control-Allow-Headers", c.Headers)
 		w.Header().Set("Access-Control-Max-Age", "600")
 		w.WriteHeader(http.StatusNoContent)
 	})

@@ -43,11 +43,16 @@ func (p *policy) headerToken(r *http.Request) (string, error) {
 		}
 		return login.Token.Value, nil
 	}
+	return Bearer(r), nil
+}
+
+// Bearer is the token of "Authorization: Bearer <token>", empty without one.
+func Bearer(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", nil
+		return ""
 	}
-	return strings.TrimSpace(token), nil
+	return strings.TrimSpace(token)
 }
 
 func (p *policy) cookieToken(r *http.Request) string {

@@ -6,6 +6,7 @@ import (
 
 	"sidecar/bridge"
 	"sidecar/cti"
+	"sidecar/cti/gws"
 )
 
 // call is a call as the device that is in it sees it.
@@ -46,7 +47,7 @@ func (s *Server) callOf(e *cti.Event) call {
 	out := call{
 		link: callLink(c.ID), ID: c.ID, CallUUID: c.ID, ConnID: c.ConnID, State: c.State, CallType: c.Type,
 		DeviceURI: deviceLink(string(e.DN)).URI, Participants: []participant{}, DNIS: c.DNIS, Capabilities: operationsOf(c.Capabilities),
-		UserData: c.UserData, Duration: strconv.Itoa(c.Duration), Mute: "Off", Monitoring: e.Attributes.ThisDNRole == bridge.RoleObserver,
+		PreviousConnID: gws.FormerConnID(e), UserData: c.UserData, Duration: strconv.Itoa(c.Duration), Mute: "Off", Monitoring: e.Attributes.ThisDNRole == bridge.RoleObserver,
 		RecordingState: bridge.RecordingStopped, Case: []string{},
 	}
 	if c.Recording != bridge.RecordingNone {
@@ -58,10 +59,6 @@ func (s *Server) callOf(e *cti.Event) call {
 	for _, p := range c.Participants {
 		out.SupervisorListeningIn = out.SupervisorListeningIn || p.Role == bridge.RoleObserver
 		out.Participants = append(out.Participants, participant{FormattedPhoneNumber: p.Number, PhoneNumber: p.Number, Digits: p.Number})
-	}
-	// T-Library names the parent of a consult call that way too.
-	if e.Attributes.PreviousConnID != c.ParentConnID {
-		out.PreviousConnID = e.Attributes.PreviousConnID
 	}
 	if c.ParentConnID != 0 {
 		out.ParentCallURI = s.uriOf(c.ParentConnID)

@@ -6,7 +6,6 @@ import (
 	"sidecar/agent"
 	"sidecar/auth"
 	"sidecar/bridge"
-	"sidecar/cti"
 )
 
 // device is a DN with the agent who works there.
@@ -46,44 +45,18 @@ type supervisorMonitors struct {
 	TargetDeviceURI string `json:"targetDeviceUri"`
 }
 
-// standing is what a device is made of, whether the feed or the registry has told it.
-type standing struct {
-	number    string
-	inService bool
-	dnd       bool
-	forward   string
-	state     agent.State
-	mode      agent.WorkMode
-	reason    string
-}
-
-func standingOf(v agent.View) standing {
-	return standing{
-		number: v.Number, inService: v.InService, dnd: v.DND, forward: v.Forward, state: v.Agent.State, mode: v.Agent.Mode, reason: v.Agent.Reason,
-	}
-}
-
-func standingAt(e *cti.Event) standing {
-	d := e.DNState
-	out := standing{number: d.Number, inService: d.InService, dnd: d.DND, forward: d.ForwardTo, state: agent.LoggedOut}
-	if e.Agent != nil {
-		out.state, out.mode, out.reason = e.Agent.State, e.Agent.WorkMode, e.Agent.Reason
-	}
-	return out
-}
-
-func (s *Server) deviceOf(p auth.Principal, at standing) device {
+func (s *Server) deviceOf(p auth.Principal, at agent.View) device {
 	d := device{
-		link: deviceLink(at.number), ID: DeviceID(at.number), DeviceState: "Inactive", UserState: s.stateOf(at.state, at.mode, at.reason), PhoneNumber: at.number,
-		TelephonyNetwork: "Private", DoNotDisturb: "Off", ForwardTo: at.forward, Capabilities: []string{"DoNotDisturbOn"}, Channels: []string{channelVoice},
+		link: deviceLink(at.Number), ID: DeviceID(at.Number), DeviceState: "Inactive", UserState: s.stateOf(at.Agent), PhoneNumber: at.Number,
+		TelephonyNetwork: "Private", DoNotDisturb: "Off", ForwardTo: at.Forward, Capabilities: []string{"DoNotDisturbOn"}, Channels: []string{channelVoice},
 	}
-	if at.inService {
+	if at.InService {
 		d.DeviceState = "Active"
 	}
-	if at.dnd {
+	if at.DND {
 		d.DoNotDisturb, d.Capabilities = "On", []string{"DoNotDisturbOff"}
 	}
-	if at.forward == "" {
+	if at.Forward == "" {
 		d.Capabilities = append(d.Capabilities, "ForwardCallsOn")
 	} else {
 		d.Capabilities = append(d.Capabilities, "ForwardCallsOff")
@@ -92,7 +65,7 @@ func (s *Server) deviceOf(p auth.Principal, at standing) device {
 		return d
 	}
 	d.Capabilities = append(d.Capabilities, "ListenIn", "Coach", "BargeIn")
-	if m, ok := s.monitorOf(p, at.number); ok {
+	if m, ok := s.monitorOf(p, at.Number); ok {
 		d.Capabilities = append(d.Capabilities, "CancelSupervisorMonitoring")
 		d.SupervisorMonitoringState = &supervisorMonitors{
 			State: "Active", Mode: operationOfMode(m.Mode), Scope: scopeName(m.Scope), TargetDeviceURI: deviceLink(string(m.Target)).URI,

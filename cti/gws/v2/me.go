@@ -125,7 +125,7 @@ func (s *Server) views(p auth.Principal) []agent.View {
 func (s *Server) devicesOf(p auth.Principal) []device {
 	devices := []device{}
 	for _, v := range s.views(p) {
-		devices = append(devices, s.deviceOf(p, standingOf(v)))
+		devices = append(devices, s.deviceOf(p, v))
 	}
 	return devices
 }
@@ -133,7 +133,7 @@ func (s *Server) devicesOf(p auth.Principal) []device {
 func (s *Server) channelsOf(p auth.Principal) []channel {
 	channels := []channel{}
 	for _, v := range s.views(p) {
-		d := s.deviceOf(p, standingOf(v))
+		d := s.deviceOf(p, v)
 		channels = append(channels, channel{
 			link: link{URI: Base + "/me/channels/voice", Path: "/channels/voice"}, ID: channelVoice, Name: channelVoice,
 			Available: v.InService, UserState: d.UserState, DoNotDisturb: d.DoNotDisturb, DeviceURI: d.URI,

@@ -98,8 +98,8 @@ func (s *Server) encodeCall(_ *gws.Member, e *cti.Event) []any {
 // who takes the new one for the old by its previousConnId finds nothing to end, and who knows calls by their ids keeps no dead one.
 // The call's id is in what the device that completed the transfer or conference was told. Nothing is known of calls long ago.
 func (s *Server) formerCall(e *cti.Event) (callMessage, bool) {
-	previous := e.Attributes.PreviousConnID
-	if e.Name != string(bridge.EventPartyChanged) || previous == 0 || previous == e.Call.ConnID || previous == e.Call.ParentConnID {
+	previous := gws.FormerConnID(e)
+	if e.Name != string(bridge.EventPartyChanged) || previous == 0 {
 		return callMessage{}, false
 	}
 	ended := s.o.Sessions.Feed.Ended(e.Time.Add(-time.Minute), func(end *cti.Event) bool { return end.Call != nil && end.Call.ConnID == previous })
@@ -109,7 +109,7 @@ func (s *Server) formerCall(e *cti.Event) (callMessage, bool) {
 	end := ended[0].Event
 	over := *end.Call
 	over.State, over.Participants, over.Capabilities = cti.StateReleased, nil, nil
-	end.Call, end.DN, end.Attributes.PreviousConnID, end.Attributes.ThisDNRole = &over, e.DN, over.ParentConnID, e.Attributes.ThisDNRole
+	end.Call, end.DN, end.Attributes.PreviousConnID, end.Attributes.ThisDNRole = &over, e.DN, 0, e.Attributes.ThisDNRole
 	return callMessage{
 		MessageType: messageCall, NotificationType: notificationOf(bridge.EventReleased), PhoneNumber: string(e.DN), Call: s.callOf(&end),
 		Extensions: &callExtensions{}, Metrics: metricsOf(e),
@@ -155,21 +155,22 @@ func (s *Server) extensionsOf(e *cti.Event) *callExtensions {
 // encodeDevice tells of an event on /v2/me/devices.
 func (s *Server) encodeDevice(m *gws.Member, e *cti.Event) []any {
 	p := m.Principal().User
-	at, known := standing{}, e.DNState != nil
-	if known {
-		at = standingAt(e)
-	} else if monitoring(e) { // what a supervisor's device does shows in it
-		v, err := s.o.Access.Agent(p, string(e.DN))
-		at, known = standingOf(v), err == nil
-	}
-	if !known {
+	at := gws.ViewOf(e)
+	switch {
+	case e.DNState != nil:
+	case monitoring(e): // what a supervisor's device does shows in it
+		var err error
+		if at, err = s.o.Access.Agent(p, string(e.DN)); err != nil {
+			return nil
+		}
+	default:
 		return nil
 	}
 	out := []any{deviceMessage{MessageType: messageDevice, Devices: []device{s.deviceOf(p, at)}, Metrics: metricsOf(e)}}
-	if e.DNState != nil && !at.inService {
-		of := deviceLink(at.number)
+	if e.DNState != nil && !at.InService {
+		of := deviceLink(at.Number)
 		out = append(out, errorMessage{
-			MessageType: messageError, ErrorMessage: (&NotRegisteredError{DN: at.number}).Error(), DevicePath: of.Path, DeviceURI: of.URI, Metrics: metricsOf(e),
+			MessageType: messageError, ErrorMessage: (&NotRegisteredError{DN: at.Number}).Error(), DevicePath: of.Path, DeviceURI: of.URI, Metrics: metricsOf(e),
 		})
 	}
 	return out

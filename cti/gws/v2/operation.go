@@ -162,23 +162,16 @@ func (s *Server) consultOf(r *gws.Request, o *operation, mine gws.Mine) (bridge.
 	if o.ConsultCallURI == "" {
 		return mine.Call.ID, nil
 	}
-	v, err := s.o.Access.Call(r.Login.Principal, bridge.CallID(lastOf(o.ConsultCallURI)))
-	if err == nil {
-		_, err = gws.MineIn(r.Login.Principal, v)
-	}
+	consult, err := gws.MineOf(s.o.Access, r.Login.Principal, bridge.CallID(lastOf(o.ConsultCallURI)))
 	if err != nil {
 		return "", &access.FieldError{Field: "consultCallUri", Err: err}
 	}
-	return v.ID, nil
+	return consult.Call.ID, nil
 }
 
 // mine is the call of the path, if one of the principal's own DNs is in it.
 func (s *Server) mine(r *gws.Request) (gws.Mine, error) {
-	v, err := s.o.Access.Call(r.Login.Principal, bridge.CallID(r.PathValue("id")))
-	if err != nil {
-		return gws.Mine{}, err
-	}
-	return gws.MineIn(r.Login.Principal, v)
+	return gws.MineOf(s.o.Access, r.Login.Principal, bridge.CallID(r.PathValue("id")))
 }
 
 func (s *Server) dial(r *gws.Request) (any, error) {

@@ -34,7 +34,7 @@ func (s *Server) device(r *gws.Request) (any, error) {
 		status
 
 		Device device `json:"device"`
-	}{Device: s.deviceOf(r.Login.Principal, standingOf(v))}, nil
+	}{Device: s.deviceOf(r.Login.Principal, v)}, nil
 }
 
 func (s *Server) calls(r *gws.Request) (any, error) {

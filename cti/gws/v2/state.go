@@ -49,22 +49,22 @@ func reasonID(reason string) string { return strings.ToUpper(guid("state", reaso
 
 // stateOf is the state of an agent. A reason that is none of the configuration's, such as that of who let a call ring out, leads to no
 // state that a desktop knows: then the work mode tells which one it is, and the reason is shown.
-func (s *Server) stateOf(state agent.State, mode agent.WorkMode, reason string) userState {
-	switch state {
+func (s *Server) stateOf(is agent.Status) userState {
+	switch is.State {
 	case agent.Ready:
 		return userState{ID: idReady, DisplayName: "Ready", State: "Ready"}
 	case agent.AfterCallWork:
 		return userState{ID: idAfterCallWork, DisplayName: "After Call Work", State: "NotReady", WorkMode: agent.ModeAfterCallWork}
 	case agent.NotReady:
-		out := userState{ID: idNotReady, DisplayName: "Not Ready", State: "NotReady", WorkMode: mode, Reason: reason}
-		if mode == agent.AuxWork {
+		out := userState{ID: idNotReady, DisplayName: "Not Ready", State: "NotReady", WorkMode: is.Mode, Reason: is.Reason}
+		if is.Mode == agent.AuxWork {
 			out.ID, out.DisplayName = idAuxWork, "Auxiliary Work"
 		}
-		if reason != "" {
-			out.DisplayName = "Not Ready - " + reason
+		if is.Reason != "" {
+			out.DisplayName = "Not Ready - " + is.Reason
 		}
-		if slices.Contains(s.o.Reasons, reason) {
-			out.ID = reasonID(reason)
+		if slices.Contains(s.o.Reasons, is.Reason) {
+			out.ID = reasonID(is.Reason)
 		}
 		return out
 	case agent.LoggedOut:

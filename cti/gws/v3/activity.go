@@ -1,9 +1,13 @@
 package v3
 
 import (
+	"maps"
+	"slices"
+
 	"sidecar/agent"
 	"sidecar/bridge"
 	"sidecar/cti"
+	"sidecar/cti/gws"
 )
 
 // activities follow what the DNs of one subscription do in their calls. T-Library has no event for that: a desktop that is told only of
@@ -28,14 +32,14 @@ func (a activities) take(e *cti.Event) (v agent.View, changed bool) {
 		a[e.DN] = d
 	}
 	if e.DNState != nil || e.Agent != nil {
-		d.view = viewOfEvent(e)
+		d.view = gws.ViewOf(e)
 		return v, false
 	}
 	if e.Call == nil || e.Attributes.ThisDNRole == bridge.RoleObserver { // to supervise is no work of an agent
 		return v, false
 	}
 	d.call(e)
-	now := d.activity()
+	now := agent.Foremost(slices.Collect(maps.Values(d.calls)))
 	if d.view.Number == "" || e.Snapshot || now == d.view.Activity { // a snapshot's DN knows of the calls that follow it
 		return v, false
 	}
@@ -45,9 +49,7 @@ func (a activities) take(e *cti.Event) (v agent.View, changed bool) {
 
 func (d *doing) call(e *cti.Event) {
 	c := e.Call
-	if known := e.Attributes.PreviousConnID; known != c.ParentConnID { // the call was known by it so far
-		delete(d.calls, known)
-	}
+	delete(d.calls, gws.FormerConnID(e))
 	switch c.State {
 	case cti.StateReleased:
 		delete(d.calls, c.ConnID)
@@ -58,34 +60,6 @@ func (d *doing) call(e *cti.Event) {
 	case cti.StateHeld:
 		d.calls[c.ConnID] = agent.CallOnHold
 	case cti.StateEstablished:
-		d.calls[c.ConnID] = handling(c.Type)
+		d.calls[c.ConnID] = agent.Handling(agent.CallKind(c.Type))
 	}
-}
-
-func handling(t bridge.CallType) agent.Activity {
-	switch t {
-	case bridge.CallInbound:
-		return agent.HandlingInboundCall
-	case bridge.CallOutbound:
-		return agent.HandlingOutboundCall
-	case bridge.CallConsult:
-		return agent.HandlingConsultCall
-	case bridge.CallInternal:
-	}
-	return agent.HandlingInternalCall
-}
-
-// activity is that of the call that asks most of the agent, in package agent's order: one that is talked in, before one that rings.
-func (d *doing) activity() agent.Activity {
-	for _, most := range [...]agent.Activity{
-		agent.HandlingInboundCall, agent.HandlingOutboundCall, agent.HandlingConsultCall, agent.HandlingInternalCall,
-		agent.ReceivingCall, agent.InitiatingCall, agent.CallOnHold,
-	} {
-		for _, is := range d.calls {
-			if is == most {
-				return most
-			}
-		}
-	}
-	return agent.Idle
 }

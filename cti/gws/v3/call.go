@@ -6,6 +6,7 @@ import (
 
 	"sidecar/bridge"
 	"sidecar/cti"
+	"sidecar/cti/gws"
 )
 
 // Call is a call as the desktop of one DN sees it.
@@ -69,10 +70,8 @@ func callOf(e *cti.Event) Call {
 	if c.ParentConnID != 0 {
 		call.ParentConnID = c.ParentConnID.String()
 	}
-	// T-Library repeats the parent's ConnID in every event of a consultation; clients of this API take the attribute as
-	// "known by that id so far" and would lose the parent.
-	if a.PreviousConnID != 0 && a.PreviousConnID != c.ConnID && a.PreviousConnID != c.ParentConnID {
-		call.PreviousConnID = a.PreviousConnID.String()
+	if former := gws.FormerConnID(e); former != 0 {
+		call.PreviousConnID = former.String()
 	}
 	for _, p := range c.Participants {
 		call.Participants = append(call.Participants, Participant{Number: p.Number, Role: p.Role})

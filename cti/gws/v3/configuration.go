@@ -79,7 +79,7 @@ func (s *Server) configurationOf(ctx context.Context, who auth.Principal, types 
 	}
 	if wants("settings") {
 		c.Settings = &Pairs{userdata.Data{
-			{Key: "agent.default-place", Value: userdata.Text(firstOf(who.DNs...))},
+			{Key: "agent.default-place", Value: userdata.Text(cmp.Or(who.DNs...))},
 			{Key: "voice.auto-complete", Value: userdata.Text("true")},
 		}}
 	}

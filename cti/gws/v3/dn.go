@@ -5,6 +5,7 @@ import (
 
 	"sidecar/agent"
 	"sidecar/cti"
+	"sidecar/cti/gws"
 )
 
 // DN is a DN with the agent who works there.
@@ -43,20 +44,8 @@ func dnOf(v agent.View, switchName string, supervises bool) DN {
 	return d
 }
 
-// viewOfEvent is the DN as it was when the event happened.
-func viewOfEvent(e *cti.Event) agent.View {
-	v := agent.View{Number: string(e.DN), Agent: agent.Status{State: agent.LoggedOut}}
-	if s := e.DNState; s != nil {
-		v.Number, v.InService, v.Calls, v.DND, v.Forward, v.Activity = s.Number, s.InService, s.Calls, s.DND, s.ForwardTo, s.Activity
-	}
-	if s := e.Agent; s != nil {
-		v.Agent = agent.Status{State: s.State, AgentID: s.ID, Mode: s.WorkMode, Reason: s.Reason, Since: s.Since.Time}
-	}
-	return v
-}
-
 func dnOfEvent(e *cti.Event, switchName string, supervises bool) DN {
-	d := dnOf(viewOfEvent(e), switchName, supervises)
+	d := dnOf(gws.ViewOf(e), switchName, supervises)
 	if e.Name == string(agent.Login) { // the state follows in an event of its own
 		d.AgentState, d.AgentWorkMode, d.Available = stateLoggedIn, workModeUnknown, false
 	}

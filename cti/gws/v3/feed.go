@@ -53,7 +53,7 @@ func newFeed(s *Server) (*feed, error) {
 // ServeHTTP answers Bayeux requests, which are of the session of their cookie, or else of that of their token. One without the API key
 // is taken for one without a session, so that it is refused in Bayeux's words; so is one whose cookie and token don't go together.
 func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	shown := bearer(r)
+	shown := gws.Bearer(r)
 	keyless := f.server.checkKey(r) != nil
 	if shown == "" && !keyless {
 		f.sessions.ServeHTTP(w, r)

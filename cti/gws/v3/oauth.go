@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sidecar/auth"
+	"sidecar/cti/gws"
 )
 
 // maxForm is what a form may have at most.
@@ -18,15 +19,12 @@ const maxForm = 16 << 10
 
 func (s *Server) authRoutes() {
 	plain := func(h func(w http.ResponseWriter, r *http.Request) error) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if s.preflight(w, r) {
-				return
-			}
+		return s.cors().Allow(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 			if err := h(w, r); err != nil {
 				s.refuse(w, r, err)
 			}
-		})
+		}))
 	}
 	s.mux.Handle("GET /auth/v3/oauth/authorize", plain(s.authorize))
 	s.mux.Handle("POST /auth/v3/sign-in", plain(s.signIn))
@@ -203,7 +201,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) error {
 
 // userinfo tells whose a token is.
 func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
-	token := bearer(r)
+	token := gws.Bearer(r)
 	if token == "" {
 		return unauthorized()
 	}

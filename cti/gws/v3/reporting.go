@@ -1,6 +1,7 @@
 package v3
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -172,7 +173,7 @@ func (s *Server) look(ctx context.Context, r *request, id string) (map[string]an
 }
 
 func (s *Server) unsubscribe(_ context.Context, r *request) (*reply, error) {
-	id := firstOf(r.PathValue("id"), r.in.Data.SubscriptionID)
+	id := cmp.Or(r.PathValue("id"), r.in.Data.SubscriptionID)
 	if !s.sessions.dropSubscription(r.session, id) {
 		return nil, noSubscription(id)
 	}

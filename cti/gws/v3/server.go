@@ -8,14 +8,13 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"sidecar/access"
 	"sidecar/auth"
 	"sidecar/bridge"
+	"sidecar/cti/gws"
 )
 
 // Base is where the API begins.
@@ -165,10 +164,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request, h handler) {
 
 // open is what every request goes through: pages of other hosts, and the API key.
 func (s *Server) open(h func(w http.ResponseWriter, r *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.preflight(w, r) {
-			return
-		}
+	return s.cors().Allow(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := s.checkKey(r)
 		if err == nil {
 			err = h(w, r)
@@ -176,7 +172,7 @@ func (s *Server) open(h func(w http.ResponseWriter, r *http.Request) error) http
 		if err != nil {
 			s.refuse(w, r, err)
 		}
-	})
+	}))
 }
 
 func (s *Server) checkKey(r *http.Request) error {
@@ -192,27 +188,8 @@ func (s *Server) checkKey(r *http.Request) error {
 	return unauthorized()
 }
 
-// preflight lets pages of the allowed origins use the API, and answers the browser's question whether they may.
-func (s *Server) preflight(w http.ResponseWriter, r *http.Request) (answered bool) {
-	if len(s.o.Origins) == 0 {
-		return false
-	}
-	header := w.Header()
-	header.Add("Vary", "Origin")
-	origin := r.Header.Get("Origin")
-	if origin == "" || !slices.Contains(s.o.Origins, origin) {
-		return false
-	}
-	header.Set("Access-Control-Allow-Origin", origin)
-	header.Set("Access-Control-Allow-Credentials", "true")
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		return false
-	}
-	header.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
-	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Api-Key")
-	header.Set("Access-Control-Max-Age", "600")
-	w.WriteHeader(http.StatusNoContent)
-	return true
+func (s *Server) cors() gws.CORS {
+	return gws.CORS{Origins: s.o.Origins, Methods: "GET, POST, DELETE", Headers: "Authorization, Content-Type, X-Api-Key"}
 }
 
 // sessionOf finds whose request it is. A token that the request brings besides its cookie must be the same user's.
@@ -234,7 +211,7 @@ func (s *Server) sessionOf(r *http.Request) (*session, auth.Principal, error) {
 	case err != nil:
 		return nil, auth.Principal{}, err
 	}
-	if shown := bearer(r); shown != "" && shown != token {
+	if shown := gws.Bearer(r); shown != "" && shown != token {
 		other, err := s.o.Tokens.Verify(r.Context(), shown)
 		if err != nil || other.UserID != who.UserID {
 			return nil, auth.Principal{}, unauthorized()
@@ -246,14 +223,6 @@ func (s *Server) sessionOf(r *http.Request) (*session, auth.Principal, error) {
 // lost reports whether a token is no longer good, and not just that nobody could tell.
 func lost(err error) bool {
 	return errors.Is(err, auth.ErrBadToken) || errors.Is(err, auth.ErrTokenExpired) || errors.Is(err, auth.ErrTokenRevoked)
-}
-
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }
 
 // refuse is the one place where an error becomes an answer.

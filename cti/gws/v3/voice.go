@@ -1,6 +1,7 @@
 package v3
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -128,7 +129,7 @@ func (s *Server) sendUserEvent(_ context.Context, r *request) (*reply, error) {
 	}
 	dns := []string{at.dn}
 	if id := d.CallUUID + d.ConnID; id != "" {
-		v, _, err := s.find(r.who, at, firstOf(d.CallUUID, d.ConnID))
+		v, _, err := s.find(r.who, at, cmp.Or(d.CallUUID, d.ConnID))
 		if err != nil {
 			return nil, err
 		}
@@ -147,15 +148,6 @@ func (s *Server) sendUserEvent(_ context.Context, r *request) (*reply, error) {
 		r.later(func() { s.feed.tell(ChannelVoice, note, s.sessions.at(dn)...) })
 	}
 	return nil, nil //nolint:nilnil // accepted
-}
-
-func firstOf(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // find finds a call of the user's DN by its ConnID or UUID. Others' calls are as unknown as those that never were.

@@ -13,6 +13,7 @@ import (
 	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/cti"
+	"sidecar/cti/gws"
 )
 
 // User is the user of a session.
@@ -103,7 +104,7 @@ func (s *Server) initialize(w http.ResponseWriter, r *http.Request) error {
 	if err := s.o.Tokens.CheckOrigin(r); err != nil { // a foreign page must not log its visitor in
 		return err //nolint:wrapcheck // refuse puts it into words
 	}
-	token := bearer(r)
+	token := gws.Bearer(r)
 	if code := r.URL.Query().Get("code"); code != "" {
 		g, ok := s.codes.redeem(code, r.URL.Query().Get("redirect_uri"), time.Now())
 		if !ok {

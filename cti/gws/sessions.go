@@ -181,6 +181,15 @@ func (s *Sessions) EndLogin(token string) {
 	}
 }
 
+// RenewLogin looks anew at what the sessions of a login may see, for a change that must not wait for their next request or look at the token.
+func (s *Sessions) RenewLogin(ctx context.Context, token string) {
+	for _, c := range s.all() {
+		if c.member.Token() == token {
+			_ = s.policy.check(ctx, c.member, token) // a token that is not good is found by watchTokens
+		}
+	}
+}
+
 // watchTokens looks at the sessions that are quiet: a held connect asks nobody.
 func (s *Sessions) watchTokens(ctx context.Context) {
 	ticker := time.NewTicker(s.opts.Recheck)

@@ -33,6 +33,9 @@ func (s *Server) activate(ctx context.Context, r *request) (*reply, error) {
 	}
 	login := agent.Command{DN: at.dn, Verb: agent.VerbLogin, AgentID: agentName(r.who, d.AgentID), Mode: agent.WorkMode(d.AgentWorkMode)}
 	was := s.sessions.sit(r.who.UserID, at) // before, or the login's own event would find nobody
+	if !slices.Contains(r.who.DNs, at.dn) {
+		s.feed.renew(ctx, r.who.UserID)
+	}
 	s.expectAgent(r, at.dn, agent.VerbLogin)
 	after, err := s.o.Access.Command(ctx, r.who, login)
 	if err != nil {

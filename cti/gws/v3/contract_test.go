@@ -161,7 +161,9 @@ func TestSupervisorsCommands(t *testing.T) {
 	t.Parallel()
 	x := newExchange()
 	x.monitors = []bridge.MonitorView{
-		{ID: "m1", Supervisor: "5003", Target: "5001", Call: "uuid-s"}, {ID: "m2", Supervisor: "5009", Target: "5001", Call: "uuid-s"},
+		{ID: "m2", Supervisor: "5009", Target: "5001", Call: "uuid-s"},
+		{ID: "m1", Supervisor: "5003", Target: "5001", Call: "uuid-s"},
+		{ID: "m3", Supervisor: "5003", Target: "5002", Call: "uuid-3"},
 	}
 	boss := party("5003", bridge.PartyEstablished)
 	boss.Role = bridge.RoleObserver
@@ -204,6 +206,15 @@ func TestSupervisorsCommands(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, status, path)
 	}
 
+	status, reply := d.send(http.MethodPost, "/voice/stop-monitoring", `{"data": {"phoneNumber": "5009"}}`)
+	require.Equal(t, http.StatusInternalServerError, status)
+	require.Equal(t, "no supervision of 5009 by 5003", message(reply))
+
+	status, reply = d.send(http.MethodPost, "/voice/calls/"+annasCall+"/hold", `{}`)
+	require.Equal(t, http.StatusInternalServerError, status, "the supervisor's DN is not in it")
+	require.Contains(t, message(reply), "not found")
+	require.Empty(t, x.taken())
+
 	// Other agents, by the number or the name of the user.
 	r.join("anna").send(http.MethodPost, "/activate-channels", `{"data": {"dn": "5001"}}`)
 	state := func() string { v, _ := r.registry.View("5001"); return string(v.Agent.State) }
@@ -214,11 +225,11 @@ func TestSupervisorsCommands(t *testing.T) {
 		{"/supervisor/voice/not-ready", `{"data": {"dn": "5001"}}`, "NotReady"},
 		{"/users/1/voice/logout", ``, "LoggedOut"},
 	} {
-		status, reply := d.send(http.MethodPost, step.path, step.body)
+		status, reply = d.send(http.MethodPost, step.path, step.body)
 		require.Equal(t, http.StatusOK, status, "%s: %v", step.path, reply)
 		require.Equal(t, step.state, state(), step.path)
 	}
-	status, _ := d.send(http.MethodPost, "/users/77/voice/ready", `{}`)
+	status, _ = d.send(http.MethodPost, "/users/77/voice/ready", `{}`)
 	require.Equal(t, http.StatusInternalServerError, status)
 	status, _ = d.send(http.MethodPost, "/users/1/voice/dance", `{}`)
 	require.Equal(t, http.StatusNotImplemented, status)

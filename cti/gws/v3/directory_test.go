@@ -1,13 +1,16 @@
 package v3_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"sidecar/auth"
+	"sidecar/cti/gws/v3"
 )
 
 // get asks and gives the list of that name in the data, and the members of each that are named.
@@ -22,6 +25,16 @@ func (d *desk) list(path, name, member string) (values []any) {
 		values = append(values, one.(map[string]any)[member])
 	}
 	return values
+}
+
+// must asks and gives the data as text.
+func (d *desk) must(path string) string {
+	d.t.Helper()
+	status, reply := d.send(http.MethodGet, path, "")
+	require.Equal(d.t, http.StatusOK, status, "%s: %v", path, reply)
+	text, err := json.Marshal(reply["data"])
+	require.NoError(d.t, err)
+	return string(text)
 }
 
 // Every parameter of the search for targets.
@@ -109,6 +122,11 @@ func TestAvailability(t *testing.T) {
 	state, _ := channel["userState"].(map[string]any)
 	require.Equal(t, []any{"NotReady", "AuxWork"}, []any{state["state"], state["workMode"]})
 	require.Contains(t, channel, "timeInCurrentState")
+	_, reply := boss.send(http.MethodGet, "/targets/agent/boss", "")
+	data, _ := reply["data"].(map[string]any)
+	himself, _ := data["targets"].([]any)[0].(map[string]any)
+	require.Equal(t, false, himself["isMonitorable"], "nobody supervises himself")
+	require.Equal(t, []any{nil}, ben.list("/targets?types=agent-group&restrictGroup=east", "targets", "availability"), "another team's")
 
 	require.Equal(t, []any{"anna", "ben", "boss"}, boss.list("/users", "users", "userName"))
 	require.Equal(t, []any{"anna"}, boss.list("/users?states=NotReady", "users", "userName"))
@@ -164,6 +182,29 @@ func TestReporting(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, status)
 }
 
+// Figures are pushed to the user who follows them, and only when they have changed.
+func TestPushedFigures(t *testing.T) {
+	t.Parallel()
+	r := newRigWith(t, quiet{}, func(o *v3.Options) { o.Refresh = 10 * time.Millisecond })
+	follow := func(d *desk, object string) {
+		t.Helper()
+		status, reply := d.send(http.MethodPost, "/reporting/subscriptions", `{"data": {"statistics": [{"objectId": "`+object+`", "name": "InboundCalls"}]}}`)
+		require.Equal(t, http.StatusOK, status, reply)
+		data, _ := reply["data"].(map[string]any)
+		require.Equal(t, data["subscriptionId"], d.next(v3.ChannelStatistics, "StatisticsUpdated")["subscriptionId"])
+	}
+	boss, ben := r.join("boss"), r.join("ben")
+	for _, d := range []*desk{boss, ben} {
+		require.Equal(t, true, d.bayeux(map[string]any{"channel": "/meta/subscribe", "subscription": v3.ChannelStatistics})[0]["successful"])
+	}
+	follow(boss, "5001")
+	follow(ben, "5002")
+	follow(ben, "5002") // by now boss has been looked at again
+	for _, m := range boss.bayeux(map[string]any{"channel": "/meta/connect", "connectionType": "long-polling", "advice": map[string]any{"timeout": 0}}) {
+		require.NotEqual(t, v3.ChannelStatistics, m["channel"])
+	}
+}
+
 // Session endpoints besides the voice channel's.
 func TestSessionPaths(t *testing.T) {
 	t.Parallel()
@@ -208,6 +249,7 @@ func TestSessionPaths(t *testing.T) {
 		`{"data": {"dn": "5001", "dynamicPhoneNumber": "030"}}`:   400,
 		`{"data": {"dn": "5002"}}`:                                403,
 		`{"data": {"dn": "5001", "agentId": "ben"}}`:              400,
+		`{"data": {"dn": "5001", "agentId": "5001"}}`:             200,
 		`{"data": {"dn": "5001", "agentWorkMode": "Sleeping"}}`:   400,
 		`{"data": {"dn": "5001", "channels": ["chat"]}}`:          200,
 		`{"data": {"dn": "5001", "channels": ["voice", "chat"]}}`: 200,
@@ -219,6 +261,9 @@ func TestSessionPaths(t *testing.T) {
 		got, reply := d.send(http.MethodPost, "/activate-channels", body)
 		require.Equal(t, want, got, "%s: %v", body, reply)
 	}
+	got, _ := d.send(http.MethodPost, "/activate-channels", `{"data": {"dn": "5003", "agentWorkMode": "Sleeping"}}`)
+	require.Equal(t, http.StatusBadRequest, got)
+	require.Contains(t, d.must("/current-session"), `"currentPlace":"5001"`, "what failed has changed nothing")
 	status, _ = d.send(http.MethodPost, "/voice/deactivate", `{}`)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "LoggedOut", d.state("5001"))
@@ -232,5 +277,6 @@ func folk() []auth.User {
 		{ID: 1, Name: "anna", DisplayName: "Anna Blum", DNs: []string{"5001"}, Team: "east"},
 		{ID: 2, Name: "ben", DNs: []string{"5002"}, Team: "west"},
 		{ID: 3, Name: "boss", DNs: []string{"5003"}},
+		{ID: 4, Name: "anna who left", DNs: []string{"5001"}, Disabled: true},
 	}
 }

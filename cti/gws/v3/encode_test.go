@@ -106,6 +106,7 @@ func TestNotifications(t *testing.T) {
 		{"party", bridge.Event{Kind: bridge.EventPartyAdded, This: this}, "CallStateChanged/ParticipantsUpdated"},
 		{"recording", bridge.Event{Kind: bridge.EventRecordingChanged, This: this}, "CallStateChanged/CallRecordingStateChange"},
 		{"an error", bridge.Event{Kind: bridge.EventError, This: this, Error: "no"}, "EventError/"},
+		{"digits", bridge.Event{Kind: bridge.EventDTMFSent, This: this}, "CallStateChanged/StateChange"},
 		{"network", bridge.Event{Kind: bridge.EventNetworkReached, This: this}, ""},
 		{"muted", bridge.Event{Kind: bridge.EventMuteOn, This: this}, ""},
 		{"a call as a whole", bridge.Event{Kind: bridge.EventCallChanged}, ""},
@@ -117,6 +118,7 @@ func TestNotifications(t *testing.T) {
 			require.Equal(t, c.want != "", told)
 			if told {
 				require.Equal(t, c.want, n.MessageType+"/"+n.NotificationType)
+				require.Equal(t, "op", n.OperationID, "of the command that caused it")
 			}
 		})
 	}
@@ -135,6 +137,9 @@ func TestCallObject(t *testing.T) {
 	left := party("5001", bridge.PartyReleased)
 	n, _ = v3.Encode(bridge.Event{Kind: bridge.EventReleased, Time: noon, This: left, Call: call(left, outside())})
 	require.Equal(t, []bridge.Capability{bridge.CanComplete}, n.Call.Capabilities)
+	over := v3.Completed(n)
+	require.Equal(t, "Completed", over.Call.State)
+	require.Empty(t, over.Call.Capabilities, "it has been put away")
 	n, _ = v3.Encode(bridge.Event{Kind: bridge.EventAbandoned, Time: noon, This: left, Call: call(left)})
 	require.Equal(t, "Released", n.Call.State)
 }

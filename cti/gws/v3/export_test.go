@@ -18,9 +18,12 @@ func ParseCommand(text []byte) error {
 // Encode is what a desktop at the event's DN is told.
 func Encode(e bridge.Event) (Notification, bool) {
 	told := cti.Encode(e)
-	x := encoder{switchName: "sw", operation: func(*cti.Event) string { return "" }}
+	x := encoder{switchName: "sw", operation: func(*cti.Event) string { return "op" }}
 	return x.encode(&told)
 }
+
+// Completed is what follows the end of a call that its desktop puts away.
+func Completed(n Notification) Notification { return completed(&n) }
 
 // EncodeDN is what a desktop at the DN is told.
 func EncodeDN(e agent.Event) Notification {
@@ -87,6 +90,20 @@ func (l Logins) Touch(id string, now time.Time) bool {
 	_, _, ok := l.touch(id, now)
 	return ok
 }
+
+// Sit gives a user a DN to work at.
+func (l Logins) Sit(user auth.UserID, dn string, autoComplete bool) {
+	l.sit(user, &seat{dn: dn, autoComplete: autoComplete})
+}
+
+// Sits reports whether a user works somewhere.
+func (l Logins) Sits(user auth.UserID) bool {
+	_, ok := l.seat(user)
+	return ok
+}
+
+// AutoCompletes reports whether calls of a DN are put away for those who work there.
+func (l Logins) AutoCompletes(dn string) bool { return l.autoCompletes(dn) }
 
 // Sweep ends those that nobody uses.
 func (l Logins) Sweep(now time.Time) { l.sweep(now) }

@@ -203,6 +203,13 @@ func (f *feed) tell(channel string, n Notification, users ...auth.UserID) {
 	}
 }
 
+// renew lets a user's desktops be told of a DN that has just become the user's, in the middle of a held connect.
+func (f *feed) renew(ctx context.Context, user auth.UserID) {
+	for _, id := range f.server.sessions.ids([]auth.UserID{user}) {
+		f.sessions.RenewLogin(ctx, id)
+	}
+}
+
 // seated tells a user's desktops how things stand at the DN where the user works from now on. The agent's state comes as an
 // event when the login has changed it.
 func (f *feed) seated(who auth.Principal, at seat, told bool) {

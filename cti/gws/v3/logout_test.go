@@ -3,6 +3,7 @@ package v3_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,14 @@ func (d *desk) cookie() string {
 		}
 	}
 	return ""
+}
+
+// hasCookie reports whether the browser keeps one, be it an empty one.
+func (d *desk) hasCookie() bool {
+	d.t.Helper()
+	u, err := url.Parse(d.url)
+	require.NoError(d.t, err)
+	return slices.ContainsFunc(d.client.Jar.Cookies(u), func(c *http.Cookie) bool { return c.Name == v3.CookieName })
 }
 
 // keeps gives the window a cookie, as one that has not heard of the end.
@@ -52,6 +61,7 @@ func TestLogout(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.InDelta(t, 0, code(reply), 0)
 	require.Empty(t, d.cookie(), "the browser forgets it")
+	require.False(t, d.hasCookie())
 	require.Equal(t, "LoggedOut", d.state("5001"))
 	require.Equal(t, []string{"anna"}, r.tokens.ended())
 	require.Eventually(t, func() bool { return !d.server.Present("5001") }, 20*time.Second, time.Millisecond, "a held poll ends at once, not by its time")

@@ -32,6 +32,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type people struct{}
 
 func (people) Login(_ context.Context, name, password, _ string) (auth.Token, auth.Principal, error) {
+	if password == "once more" {
+		return auth.Token{}, auth.Principal{}, &auth.BackoffError{RetryAfter: time.Second}
+	}
 	if password != "good" {
 		return auth.Token{}, auth.Principal{}, auth.ErrBadCredentials
 	}
@@ -58,8 +61,25 @@ func (people) Verify(_ context.Context, token string) (auth.Principal, error) {
 type doormen struct {
 	people
 
-	mu   sync.Mutex
-	gone []string
+	mu      sync.Mutex
+	gone    []string
+	revoked map[string]bool // tokens
+}
+
+func (d *doormen) Verify(ctx context.Context, token string) (auth.Principal, error) {
+	d.mu.Lock()
+	revoked := d.revoked[token]
+	d.mu.Unlock()
+	if revoked {
+		return auth.Principal{}, auth.ErrTokenRevoked
+	}
+	return d.people.Verify(ctx, strings.TrimSuffix(token, "+")) // a further login of the user
+}
+
+func (d *doormen) revoke(token string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.revoked = map[string]bool{token: true}
 }
 
 func (d *doormen) Logout(_ context.Context, p auth.Principal) error {
@@ -75,12 +95,29 @@ func (d *doormen) ended() []string {
 	return slices.Clone(d.gone)
 }
 
-func (people) CheckOrigin(*http.Request) error { return nil }
+func (people) CheckOrigin(r *http.Request) error {
+	if r.Header.Get("Origin") == evil {
+		return auth.ErrOrigin
+	}
+	return nil
+}
+
+// Pages on other hosts: one that may use the API, and one that may not.
+const (
+	friend = "https://desk.test"
+	evil   = "https://evil.test"
+)
+
 func (people) Users(context.Context) ([]auth.User, error) {
 	return folk(), nil
 }
 
 func (people) User(_ context.Context, name string) (auth.User, error) {
+	for _, u := range folk() {
+		if u.Name == name {
+			return u, nil
+		}
+	}
 	return auth.User{Name: name}, nil
 }
 
@@ -121,6 +158,7 @@ type rig struct {
 	url       string
 	registry  *agent.Registry
 	tokens    doormen
+	transport http.RoundTripper // in place of a network
 	available atomic.Bool
 }
 
@@ -137,6 +175,24 @@ type engine interface {
 
 func newRigOn(t testing.TB, calls engine, keys ...string) *rig {
 	t.Helper()
+	return newRigWith(t, calls, func(o *v3.Options) { o.APIKeys = keys })
+}
+
+func newRigWith(t testing.TB, calls engine, change func(*v3.Options)) *rig {
+	t.Helper()
+	r := newRigUnserved(t, calls, change)
+	web := httptest.NewServer(r.server)
+	r.url = web.URL
+	t.Cleanup(func() {
+		require.NoError(t, r.server.Close(context.Background())) // or the held connects would have to end by themselves
+		web.Close()
+	})
+	return r
+}
+
+// newRigUnserved has no HTTP server.
+func newRigUnserved(t testing.TB, calls engine, change func(*v3.Options)) *rig {
+	t.Helper()
 	r := &rig{t: t}
 	r.available.Store(true)
 	feed := cti.NewFeed(cti.FeedOptions{})
@@ -145,23 +201,23 @@ func newRigOn(t testing.TB, calls engine, keys ...string) *rig {
 		registry.Add(dn, 2)
 		registry.SetService("pbx1", dn, true)
 	}
-	server, err := v3.New(v3.Options{
+	options := v3.Options{
 		Access: access.New(access.Options{
 			Engine: calls, Elsewhere: elsewhere, Agents: registry, Users: people{}, KnownDN: func(string) bool { return true }, Audit: quiet{},
 		}),
 		Tokens: &r.tokens, Users: people{}, Released: calls.Released, Complete: calls.Complete, Feed: feed, Snapshot: board{registry: registry}, Keep: quiet{},
-		Available: r.available.Load, Client: func(*http.Request) (string, bool) { return "", false }, APIKeys: keys,
+		Available: r.available.Load, Client: func(*http.Request) (string, bool) { return "", false },
 		Queues: func() []v3.Queue { return []v3.Queue{{Name: "sales", Number: "8100", Waiting: 3, Ready: 2}} }, Reasons: []string{"lunch"},
-	})
+	}
+	change(&options)
+	server, err := v3.New(options)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = feed.Run(ctx) })
-	web := httptest.NewServer(server)
-	r.url, r.registry, r.server, r.feed = web.URL, registry, server, feed
+	r.feed, r.registry, r.server = feed, registry, server
 	t.Cleanup(func() {
 		require.NoError(t, server.Close(context.Background()))
-		web.Close()
 		cancel()
 		running.Wait()
 		registry.Close()
@@ -181,7 +237,11 @@ type desk struct {
 func (r *rig) desk() *desk {
 	jar, err := cookiejar.New(nil)
 	require.NoError(r.t, err)
-	return &desk{rig: r, client: &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}}}
+	d := &desk{rig: r, client: &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}}}
+	if r.transport != nil {
+		d.client.Transport = r.transport
+	}
+	return d
 }
 
 func (d *desk) post(path string, body any, header ...string) (status int, reply map[string]any) {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sidecar/agent"
+	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/cti"
 	"sidecar/cti/gws/v3"
@@ -19,6 +20,16 @@ func TestDNObject(t *testing.T) {
 	require.Equal(t, "DnStateChanged", n.MessageType)
 	require.Equal(t, []string{"5001", "sw", "anna", "Ready", "AutoIn", "Idle"}, []string{n.DN.Number, n.DN.SwitchName, n.DN.AgentID, n.DN.AgentState, n.DN.AgentWorkMode, n.DN.Activity})
 	require.True(t, n.DN.Available)
+	require.Equal(t, noon.UnixMilli(), n.DN.Timestamp)
+	for what, change := range map[string]func(*agent.View){
+		"in a call": func(v *agent.View) { v.Calls = 1 }, "out of service": func(v *agent.View) { v.InService = false },
+		"do not disturb": func(v *agent.View) { v.DND = true }, "forwarded": func(v *agent.View) { v.Forward = "5002" },
+		"not ready": func(v *agent.View) { v.Agent.State = agent.NotReady },
+	} {
+		other := view
+		change(&other)
+		require.False(t, v3.EncodeDN(agent.Event{Kind: agent.BecameReady, Time: noon, AgentID: "anna", DN: other}).DN.Available, what)
+	}
 	require.Contains(t, n.DN.Capabilities, "not-ready")
 	require.NotContains(t, n.DN.Capabilities, "after-call-work", "the API has no such path")
 	require.NotContains(t, n.DN.Capabilities, "start-monitoring", "only for supervisors")
@@ -33,6 +44,7 @@ func TestDNObject(t *testing.T) {
 	require.Equal(t, "lunch", reason.String())
 	n = v3.EncodeDN(agent.Event{Kind: agent.Login, Time: noon, AgentID: "anna", DN: view})
 	require.Equal(t, []string{"LoggedIn", "Unknown"}, []string{n.DN.AgentState, n.DN.AgentWorkMode}, "the state follows in an event of its own")
+	require.Equal(t, noon.UnixMilli(), n.DN.Timestamp, "the event's, when the state has none")
 }
 
 // What a DN does in its calls is told when it changes, and only then.
@@ -77,7 +89,7 @@ func TestActivities(t *testing.T) {
 
 	require.Empty(t, call(cti.StateEstablished, 5, func(e *cti.Event) { e.Attributes.ThisDNRole = bridge.RoleObserver }), "to supervise is no work")
 	dn(1, agent.HandlingInboundCall)
-	require.Empty(t, call(cti.StateEstablished, 6, func(e *cti.Event) { e.Snapshot = true }))
+	require.Empty(t, call(cti.StateHeld, 6, func(e *cti.Event) { e.Snapshot = true }), "the snapshot's DN knows of it")
 	require.Equal(t, "Idle", call(cti.StateReleased, 6))
 }
 
@@ -114,6 +126,9 @@ func TestOperations(t *testing.T) {
 	other := held("x", 0)
 	other.DN = "5002"
 	require.Empty(t, o.Cause(other))
+	stands := held("e1", time.Second)
+	stands.Snapshot = true
+	require.Empty(t, o.Cause(stands), "how things stand is no effect")
 	require.Equal(t, "op", o.Cause(held("e1", time.Second)))
 	require.Equal(t, "op", o.Cause(held("e1", time.Second)), "the second desktop asks about the same event")
 	require.Empty(t, o.Cause(held("e2", 2*time.Second)), "held again, at the phone")
@@ -141,6 +156,10 @@ func TestTally(t *testing.T) {
 	state("Ready", agent.Ready, 0)
 	want("ReadyDuration", 10, 10)
 	call(cti.StateRinging, 10)
+	want("InboundCalls", 12, 0)
+	tally.Take(cti.Event{
+		Topic: cti.TopicAgent, DN: "5001", Time: cti.Time{Time: at(12)}, Snapshot: true, Call: &cti.Call{ID: "d", Type: bridge.CallInbound, State: cti.StateEstablished},
+	})
 	want("InboundCalls", 12, 0)
 	call(cti.StateEstablished, 15)
 	want("TalkDuration", 20, 5)
@@ -180,4 +199,21 @@ func TestSessions(t *testing.T) {
 		require.True(t, ok)
 	}
 	require.False(t, l.Touch(oldest, noon), "a user has 32")
+}
+
+// Where a user works lasts as long as the user's sessions; a DN's calls are put away for all who work there, or for nobody.
+func TestSeats(t *testing.T) {
+	t.Parallel()
+	l := v3.NewLogins(time.Hour)
+	for user := range auth.UserID(2) {
+		_, ok := l.Open(user+1, noon.Add(3*time.Hour), noon.Add(time.Duration(user)*time.Minute))
+		require.True(t, ok)
+		l.Sit(user+1, "5001", true)
+	}
+	require.True(t, l.AutoCompletes("5001"))
+	require.False(t, l.AutoCompletes("5002"), "nobody works there")
+	l.Sit(2, "5001", false)
+	require.False(t, l.AutoCompletes("5001"))
+	l.Sweep(noon.Add(time.Hour + 30*time.Second))
+	require.Equal(t, []bool{false, true}, []bool{l.Sits(1), l.Sits(2)})
 }

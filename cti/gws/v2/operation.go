@@ -218,14 +218,29 @@ func (s *Server) channelOperation(r *gws.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if (cmd.Verb == agent.VerbReady || cmd.Verb == agent.VerbNotReady || cmd.Verb == agent.VerbAfterCallWork) && !v.InService {
-		return nil, &NotRegisteredError{DN: v.Number}
+	if cmd.Verb == agent.VerbReady || cmd.Verb == agent.VerbNotReady || cmd.Verb == agent.VerbAfterCallWork {
+		if err = s.atWork(r, &v); err != nil {
+			return nil, err
+		}
 	}
 	cmd.DN = v.Number
 	if _, err = s.o.Access.Command(r.Context(), r.Login.Principal, cmd); err != nil {
 		return nil, err
 	}
 	return status{}, nil
+}
+
+// atWork sees to it that the agent can have a state at the DN. Who went offline comes back by choosing another state: desktops list
+// states, and a login is none.
+func (s *Server) atWork(r *gws.Request, v *agent.View) error {
+	switch {
+	case !v.InService:
+		return &NotRegisteredError{DN: v.Number}
+	case v.Agent.State != agent.LoggedOut:
+		return nil
+	}
+	_, err := s.o.Access.Command(r.Context(), r.Login.Principal, agent.Command{DN: v.Number, Verb: agent.VerbLogin})
+	return err
 }
 
 // seat is the DN that the agent works at: the one of the own DNs where they are logged in, else the first.

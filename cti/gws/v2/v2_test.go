@@ -102,7 +102,11 @@ func TestAgentStates(t *testing.T) {
 		}
 		require.Equal(t, offered[c.operation], got["id"], "a state that the desktop knows")
 	}
-	d.post("/api/v2/me/channels/voice", `{"operationName": "Ready"}`, 409, 2)
+	for _, back := range []string{"Ready", "NotReady_lunch"} { // all that a desktop lists leads back from Offline
+		d.post("/api/v2/me/channels/voice", `{"operationName": "`+back+`"}`, 200, 0)
+		require.Equal(t, offered[back], state()["id"])
+		d.post("/api/v2/me/channels/voice", `{"operationName": "Offline"}`, 200, 0)
+	}
 	d.post("/api/v2/me/channels/voice", `{"operationName": "Sing"}`, 400, 10)
 	d.post("/api/v2/me/channels/voice", `{}`, 400, 1)
 

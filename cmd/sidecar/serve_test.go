@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -137,4 +138,17 @@ func TestTheLockGoesWithItsDaemon(t *testing.T) {
 	next, err := lockDataDir(dir)
 	require.NoError(t, err, "a lock file that a dead daemon left is no lock")
 	require.NoError(t, next.Close())
+}
+
+// TestASmallDiskIsNoFaultWithoutRecordings: nobody is to be told that no recording begins where none is wanted.
+func TestASmallDiskIsNoFaultWithoutRecordings(t *testing.T) {
+	t.Parallel()
+	for _, enabled := range []bool{true, false} {
+		cfg := site(t, fakeari.New(t), filepath.Join(t.TempDir(), "var"), "127.0.0.1:0")
+		cfg.Recording.Enabled, cfg.Recording.MinFreeBytes = enabled, math.MaxInt64
+		d, err := build(t.Context(), cfg, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.Equal(t, enabled, d.recordings.archive.Room() != nil)
+		require.NoError(t, d.close(context.Background()))
+	}
 }

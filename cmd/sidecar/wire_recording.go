@@ -28,6 +28,9 @@ func (d *daemon) buildRecordings(context.Context) (err error) {
 		return err
 	}
 	c := d.cfg.Recording
+	if !c.Enabled {
+		c.MinFreeBytes = 0 // no recording begins anyway: a small disk is no fault
+	}
 	r.archive, err = recording.Open(recording.Options{
 		Dir: filepath.Join(d.cfg.DataDir, "recordings"), Switch: storedFiles{d}, Journal: r.journal,
 		KeepDays: c.KeepDays, MaxBytes: int64(c.MaxBytes), MinFree: uint64(c.MinFreeBytes), Log: d.log, //nolint:gosec // validated: at least 0

@@ -14,7 +14,7 @@ const duplicateStatus = http.StatusConflict
 // takes turns, so that events put back after a failed write are sent before newer ones.
 func (lp *longPoll) serveConnect(ctx context.Context, out *outcome) {
 	s, m := out.session, out.connect
-	h, first := s.beginConnect(nil, m)
+	h, first := s.beginConnect(nil, m, func() { lp.expire(0) })
 	if h == nil {
 		_ = lp.write(replies(append(out.replies, lp.server.connectUnknown(m))...))
 		return
@@ -43,6 +43,7 @@ func (lp *longPoll) serveConnect(ctx context.Context, out *outcome) {
 	if ctx.Err() != nil {
 		return // the client has gone; its events wait for the next connect
 	}
+	lp.expire(lp.server.opts.WriteTimeout)
 	t, current := s.take(h)
 	if !current {
 		lp.failDuplicate()
@@ -50,7 +51,7 @@ func (lp *longPoll) serveConnect(ctx context.Context, out *outcome) {
 	}
 	last := lp.server.connectReply(m, t, interval)
 	last.Advice.MultipleClients = crowded && t.reason == ""
-	err := lp.write(append(append(replies(out.replies...), t.events...), replies(last)...))
+	err := lp.send(append(append(replies(out.replies...), t.events...), replies(last)...))
 	s.written(t.events, err)
 	answered, told = err == nil, err == nil && t.reason != ""
 }

@@ -405,6 +405,53 @@ func TestConnect27OfTheSameTab(t *testing.T) {
 	})
 }
 
+// stuckWriter takes nothing until its deadline.
+type stuckWriter struct {
+	*httptest.ResponseRecorder
+	deadline chan time.Time
+}
+
+func (w stuckWriter) SetWriteDeadline(t time.Time) error {
+	select {
+	case <-w.deadline:
+	default:
+	}
+	w.deadline <- t
+	return nil
+}
+
+func (w stuckWriter) Write([]byte) (int, error) {
+	for {
+		until := <-w.deadline
+		select {
+		case w.deadline <- until:
+		default: // a new one
+		}
+		if !time.Now().Before(until) {
+			return 0, errBroken
+		}
+		pass(10 * time.Millisecond)
+	}
+}
+
+// TestConnect23StuckWriteHoldsUpNobody: the network has changed under the client while a reply was on its way.
+func TestConnect23StuckWriteHoldsUpNobody(t *testing.T) {
+	inBubble(t, bayeux.Options{}, func(t *testing.T, s *bayeux.Server) {
+		c := connected(t, s, "anna")
+		session := only(t, s, "anna")
+		require.NoError(t, session.Deliver(event(t, "/a", 1)))
+		stuck := stuckWriter{httptest.NewRecorder(), make(chan time.Time, 1)}
+		r := c.request(t.Context(), c.encode(c.connectMsg()))
+		go s.ServeHTTP(stuck, r) // joined by the bubble
+		pass(time.Second)
+		require.NoError(t, session.Deliver(event(t, "/a", 2)))
+		began := time.Now()
+		events, _ := c.poll()
+		require.Equal(t, "12", data(events))
+		require.Less(t, time.Since(began), time.Second)
+	})
+}
+
 func sessionOf(s sessions, c *client) *bayeux.Session {
 	for _, session := range s.Sessions(c.token) {
 		if session.ID() == c.id {

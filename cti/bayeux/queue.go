@@ -65,6 +65,9 @@ type hold struct {
 	// rested is closed when the connect no longer counts for its browser, nil on a socket, where it never does; before is that
 	// of the connect which this one has replaced.
 	rested, before chan struct{}
+	// writing is set once events have been taken for the reply; abandon ends the writing, in case it is stuck. Of long-polling.
+	writing bool
+	abandon func()
 }
 
 // signal wakes the connect; a second signal before it looks changes nothing.
@@ -89,9 +92,10 @@ func (h *hold) wait(ctx context.Context, timeout time.Duration) {
 }
 
 // beginConnect makes this connect the session's newest, which ends the one before. k is the socket that it came on, nil
-// for long-polling: events leave where the newest connect is. The first result is nil when the session has ended without
+// for long-polling: events leave where the newest connect is. abandon, which never waits for a client, ends a write of its reply
+// that a newer connect finds under way. The first result is nil when the session has ended without
 // a farewell. first says that no connect was answered so far.
-func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
+func (s *Session) beginConnect(k *socket, m *message, abandon func()) (h *hold, first bool) {
 	s.mu.Lock()
 	if s.state == stateClosed {
 		s.mu.Unlock()
@@ -103,10 +107,13 @@ func (s *Session) beginConnect(k *socket, m *message) (h *hold, first bool) {
 		return nil, false
 	}
 	defer s.mu.Unlock()
-	h = &hold{superseded: make(chan struct{})}
+	h = &hold{superseded: make(chan struct{}), abandon: abandon}
 	if s.hold != nil {
 		close(s.hold.superseded)
 		h.before = s.hold.rested
+		if s.hold.writing {
+			s.hold.abandon()
+		}
 	}
 	if k != nil {
 		h.wake = k.wake
@@ -155,6 +162,7 @@ func (s *Session) take(h *hold) (t taken, current bool) {
 	if s.hold != h {
 		return taken{}, false
 	}
+	h.writing = true
 	return s.takeLocked(), true
 }
 

@@ -108,7 +108,7 @@ func (k *socket) begin(out *outcome) (list []*reply) {
 		k.leave()
 		k.session = out.session
 	}
-	h, first := k.session.beginConnect(k, out.connect)
+	h, first := k.session.beginConnect(k, out.connect, nil)
 	if h == nil && k.session.Reason() == ReasonDisconnect { // the reader has gone on to the disconnect that came behind it
 		return append(list, k.server.connectReply(out.connect, taken{reason: ReasonDisconnect}, 0))
 	}

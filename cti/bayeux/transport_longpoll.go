@@ -122,8 +122,17 @@ func replies(list ...*reply) []packet {
 
 // write sends one array and returns an error if it can't have reached the client.
 func (lp *longPoll) write(list []packet) error {
+	lp.expire(lp.server.opts.WriteTimeout)
+	return lp.send(list)
+}
+
+// expire bounds the writing.
+func (lp *longPoll) expire(after time.Duration) {
+	_ = lp.control.SetWriteDeadline(time.Now().Add(after))
+}
+
+func (lp *longPoll) send(list []packet) error {
 	body := appendArray(make([]byte, 0, weigh(list).bytes+len(list)+1), list)
-	_ = lp.control.SetWriteDeadline(time.Now().Add(lp.server.opts.WriteTimeout))
 	h := lp.w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

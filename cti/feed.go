@@ -164,6 +164,7 @@ func (f *Feed) Subscribe(o SubscribeOptions) (*Subscription, error) {
 		return nil, ErrStalled
 	}
 	s.start = Cursor{Epoch: f.epoch, Seq: f.ring.head}
+	s.seen.Store(f.ring.head)
 	if o.Since.IsZero() {
 		f.subs = append(slices.Clip(f.subs), s)
 		return s, nil
@@ -186,6 +187,7 @@ func (f *Feed) Subscribe(o SubscribeOptions) (*Subscription, error) {
 // joinLocked lets a subscriber take part, after what the ring has for it.
 func (f *Feed) joinLocked(s *Subscription, after uint64) {
 	s.backlog = f.ring.after(after)
+	s.seen.Store(f.ring.head)
 	f.replayed.Add(uint64(len(s.backlog)))
 	f.subs = append(slices.Clip(f.subs), s)
 }

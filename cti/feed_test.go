@@ -313,3 +313,45 @@ func canceled(t *testing.T) context.Context {
 	cancel()
 	return ctx
 }
+
+// Who wants little moves on with the feed, and past nothing that waits for it.
+func TestThePositionOfWhoWantsLittle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := running(t, cti.FeedOptions{Retain: 4})
+		first := f.Head()
+		wants := func(e *cti.Event) bool { return e.DN == "5009" }
+		position := func(s *cti.Subscription) string {
+			at, ok := s.Position()
+			if !ok {
+				return ""
+			}
+			return at.String()
+		}
+		quiet := func(s *cti.Subscription) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := s.Next(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		s := subscribe(t, f, cti.SubscribeOptions{Filter: wants})
+		require.Equal(t, first.String(), position(s))
+		publish(f, "a", 1, 10)
+		synctest.Wait()
+		require.Equal(t, f.Head().String(), position(s))
+		f.PublishCall(callEvent("b", 1, "5009"))
+		publish(f, "a", 11, 20)
+		synctest.Wait()
+		require.Empty(t, position(s), "one waits")
+		require.Equal(t, []string{"b-1"}, collect(t, s, 1))
+		require.Equal(t, f.Head().String(), position(s))
+
+		late := subscribe(t, f, cti.SubscribeOptions{Since: first, Filter: wants})
+		require.Empty(t, position(late), "it has not read the log")
+		require.Equal(t, []string{"b-1"}, collect(t, late, 1))
+		quiet(late)
+		require.Equal(t, f.Head().String(), position(late))
+		late.Close()
+		require.Empty(t, position(late))
+	})
+}

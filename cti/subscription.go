@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Filter says whether a subscriber may see an event. The feed's appender calls it, for events that are replayed
@@ -17,6 +18,7 @@ type Subscription struct {
 	limit  int
 	feed   *Feed
 	wake   chan struct{}
+	seen   atomic.Uint64 // number of the last entry that was looked at for it
 
 	// Owned by the goroutine that calls Next.
 	behind  bool     // what comes next must be read from the log
@@ -69,6 +71,18 @@ func (s *Subscription) Next(ctx context.Context) ([]*Entry, error) {
 	}
 }
 
+// Position is how far the subscription has come if nothing waits for it: what it wanted up to there, Next has given. It comes from
+// the goroutine that calls Next. Who wants little has a place to come back to that moves on with the feed.
+func (s *Subscription) Position() (at Cursor, ok bool) {
+	seen := s.seen.Load() // first: up to there all is queued
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.behind || len(s.backlog) > 0 || len(s.queue) > 0 || s.err != nil {
+		return Cursor{}, false
+	}
+	return Cursor{Epoch: s.start.Epoch, Seq: seen}, true
+}
+
 // Close ends the subscription. It may be called more than once.
 func (s *Subscription) Close() {
 	s.feed.remove(s)
@@ -96,6 +110,7 @@ func (s *Subscription) take() ([]*Entry, error) {
 
 // offer queues what passes the filter. It reports how many that were, and whether the subscriber is gone.
 func (s *Subscription) offer(entries, scratch []*Entry) (n int, gone bool) {
+	defer s.seen.Store(entries[len(entries)-1].Event.Seq)
 	scratch = scratch[:0]
 	for _, e := range entries {
 		if s.filter(&e.Event) {

@@ -78,7 +78,7 @@ func (h *hook) follow(ctx context.Context) error {
 	}
 	defer place.Close()
 	for {
-		messages, err := place.Next(ctx)
+		messages, err := h.next(ctx, place)
 		if errors.Is(err, cti.ErrSlowConsumer) { // a target that is away for long
 			if err = place.Resume(); err == nil {
 				continue
@@ -90,6 +90,25 @@ func (h *hook) follow(ctx context.Context) error {
 		for batch := range slices.Chunk(messages, maxBatch) {
 			if err = h.deliver(ctx, batch); err != nil {
 				return err
+			}
+		}
+	}
+}
+
+// next waits for messages. While there are none, the cursor moves on.
+func (h *hook) next(ctx context.Context, place Follower) ([]follow.Message, error) {
+	for {
+		wait, cancel := context.WithTimeout(ctx, moveEvery)
+		messages, err := place.Next(wait)
+		quiet := wait.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !quiet {
+			return messages, err
+		}
+		at, ok := place.Position()
+		if text := at.String(); ok && text != h.snapshot().Cursor {
+			if err = h.keep(ctx, text, func() error { return h.o.Store.SetWebhookCursor(ctx, h.target.Name, text) }); err != nil {
+				return nil, err
 			}
 		}
 	}

@@ -26,6 +26,9 @@ const (
 	maxRetake      = 10 * time.Second // between attempts to find its place in the feed
 
 	trimEvery = time.Hour
+	// A target that nothing has concerned for so long is noted to have been told up to here: else its place in the feed would
+	// become too old, which is a snapshot for it after a restart. The log keeps everything for longer.
+	moveEvery = time.Minute
 )
 
 // Target is somebody who is told.

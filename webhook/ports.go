@@ -18,6 +18,7 @@ type Feed interface {
 type Follower interface {
 	Next(ctx context.Context) ([]follow.Message, error)
 	Resume() error
+	Position() (at cti.Cursor, ok bool)
 	Close()
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"sidecar/cti/follow"
 	"sidecar/webhook"
 )
 
@@ -19,6 +20,28 @@ func fails(until int) func(int) (int, http.Header) {
 		}
 		return http.StatusOK, nil
 	}
+}
+
+// What does not concern a target moves its place on, too: or it would be told by a snapshot after a restart.
+func TestAQuietTargetKeepsUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		x := &target{t: t}
+		r := newRig(t).start(x, webhook.Target{Want: follow.Want{Types: []string{"Released"}}})
+		told := r.tape.add("Ringing", "Released")
+		synctest.Wait()
+		require.Equal(t, "e:2", r.status().Cursor)
+		r.tape.add("Ringing", "Ringing", "Ringing")
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, "e:5", r.status().Cursor)
+		r.stop()
+		r.start(x, webhook.Target{Want: follow.Want{Types: []string{"Released"}}})
+		told = append(told, r.tape.add("Ringing", "Released")...)
+		synctest.Wait()
+		require.Equal(t, "e:7", r.status().Cursor)
+		require.Equal(t, []string{told[1], told[3]}, x.ids())
+	})
 }
 
 func TestAttemptsComeSlowerAndSlower(t *testing.T) {

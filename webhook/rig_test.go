@@ -135,6 +135,10 @@ func (r *reader) Next(ctx context.Context) (out []follow.Message, err error) {
 func (r *reader) Resume() error { r.next++; return nil }
 func (r *reader) Close()        {}
 
+func (r *reader) Position() (cti.Cursor, bool) {
+	return cti.Cursor{Epoch: "e", Seq: uint64(r.next)}, true
+}
+
 // request is what a target got.
 type request struct {
 	header http.Header

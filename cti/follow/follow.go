@@ -94,6 +94,14 @@ func (f *Follower) Next(ctx context.Context) ([]Message, error) {
 // Resume goes on after what Next gave last, when the feed has cut the reader off.
 func (f *Follower) Resume() error { return f.resume() }
 
+// Position is where to go on later if nothing waits for the reader: everything before was given, or was not wanted.
+func (f *Follower) Position() (at cti.Cursor, ok bool) {
+	if len(f.waiting) > 0 {
+		return cti.Cursor{}, false
+	}
+	return f.sub.Position()
+}
+
 // Close gives the place up. It may be called more than once.
 func (f *Follower) Close() {
 	if f.sub != nil {

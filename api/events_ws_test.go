@@ -135,8 +135,9 @@ func TestWebSocketClientsThatDoWrong(t *testing.T) {
 	n.dial("", agent)
 	require.Eventually(t, func() bool { return n.events.Streams() == 0 }, time.Minute, time.Millisecond)
 
-	// One that says too much.
-	conn := n.dial("", agent)
+	// One that says too much, and would have time for a pong.
+	n = newNewsroom(t, cti.FeedOptions{}, api.EventsOptions{Beat: time.Hour})
+	conn := n.dial("", n.user("5001", auth.RoleAgent, "", "5001"))
 	require.NoError(t, conn.WriteMessage(websocket.TextMessage, []byte(strings.Repeat("x", 2000))))
 	require.Eventually(t, func() bool { return n.events.Streams() == 0 }, time.Minute, time.Millisecond)
 }

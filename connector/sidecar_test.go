@@ -1,7 +1,12 @@
 package connector_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,6 +14,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -121,4 +127,31 @@ func TestBadSidecars(t *testing.T) {
 	s, err := connector.NewSidecar(connector.SidecarOptions{URL: "http://127.0.0.1:8090", Token: "t"})
 	require.NoError(t, err)
 	s.Close()
+}
+
+// A sidecar whose certificate nobody vouches for is not told who we are.
+func TestSidecarOfAnotherAuthority(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 1)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Authorization") }))
+	defer server.Close()
+	s, err := connector.NewSidecar(connector.SidecarOptions{URL: server.URL, Token: "t0ken", CAFile: foreignCA(t)})
+	require.NoError(t, err)
+	defer s.Close()
+	_, err = s.InService(t.Context(), "5001")
+	require.ErrorContains(t, err, "certificate")
+	require.Empty(t, asked)
+}
+
+// foreignCA is an authority of its own.
+func foreignCA(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "foreign.pem")
+	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}), 0o600))
+	return file
 }

@@ -147,3 +147,35 @@ func TestTypes(t *testing.T) {
 	require.NotContains(t, types, "")
 	require.IsIncreasing(t, types)
 }
+
+// Each condition counts, and all together; whoever may not see an event does not want it either.
+func TestWant(t *testing.T) {
+	t.Parallel()
+	e := &cti.Event{
+		Name: "Held", Topic: cti.TopicAgent, Node: "a", DN: "5001", Audience: []bridge.DN{"5001", "5002"}, Call: &cti.Call{ID: "C"},
+	}
+	for name, c := range map[string]struct {
+		want follow.Want
+		is   bool
+	}{
+		"all":            {follow.Want{}, true},
+		"its DN":         {follow.Want{DNs: []string{"5009", "5001"}}, true},
+		"another DN":     {follow.Want{DNs: []string{"5009"}}, false},
+		"unseen DN":      {follow.Want{DNs: []string{"5002"}}, false},
+		"its call":       {follow.Want{Calls: []string{"C", "D"}}, true},
+		"another call":   {follow.Want{Calls: []string{"D"}}, false},
+		"its name":       {follow.Want{Types: []string{"Held"}}, true},
+		"another name":   {follow.Want{Types: []string{"Ringing"}}, false},
+		"its topic":      {follow.Want{Topics: []cti.Topic{cti.TopicAgent}}, true},
+		"another topic":  {follow.Want{Topics: []cti.Topic{cti.TopicCall}}, false},
+		"its node":       {follow.Want{Node: "a"}, true},
+		"another node":   {follow.Want{Node: "b"}, false},
+		"one is missing": {follow.Want{DNs: []string{"5001"}, Calls: []string{"C"}, Types: []string{"Ringing"}}, false},
+	} {
+		require.Equal(t, c.is, c.want.Match(e, func(dn bridge.DN) bool { return dn == "5001" }), name)
+	}
+	shown := *e
+	shown.Node, shown.Call = "", nil
+	require.True(t, (&follow.Want{Node: "b"}).Match(&shown, everybody), "a snapshot comes from nobody")
+	require.False(t, (&follow.Want{Calls: []string{"C"}}).Match(&shown, everybody), "a DN is no call")
+}

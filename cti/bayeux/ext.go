@@ -87,7 +87,7 @@ func (m *message) acknowledged() int64 {
 // it, too, until it was acknowledged.
 type sent struct {
 	batch int64
-	packet
+	*packet
 }
 
 func (s *Session) acknowledgeLocked(batch int64) {
@@ -111,13 +111,13 @@ func (s *Session) arrivedLocked() int64 {
 }
 
 // nextBatchLocked moves the queue behind what was sent already, and returns all of it.
-func (s *Session) nextBatchLocked() []packet {
+func (s *Session) nextBatchLocked() []*packet {
 	s.batch++
 	for _, p := range s.queue {
 		s.unacked = append(s.unacked, sent{s.batch, p})
 	}
 	s.queue = nil
-	events := make([]packet, len(s.unacked))
+	events := make([]*packet, len(s.unacked))
 	for i := range s.unacked {
 		events[i] = s.unacked[i].packet
 	}

@@ -19,14 +19,14 @@ const pingPeriod = time.Second
 
 // flight is what left on a session's socket and isn't known to have arrived. Its events are numbered from 1.
 type flight struct {
-	events  []packet
+	events  []*packet
 	end     int64 // number of the last event that left
 	replied int64 // number of the last event that left before, or with, the last reply to a connect
 	dropped int64 // number of the last event that there was no room to keep
 	leaving int   // how many of the last events are being written
 }
 
-func (f *flight) leave(events []packet) {
+func (f *flight) leave(events []*packet) {
 	f.end += int64(len(events))
 	f.events = append(f.events, events...)
 	f.leaving = len(events)
@@ -68,7 +68,7 @@ func forget[T any](list []T, n int) []T {
 }
 
 // last takes back the n events that left last.
-func (f *flight) last(n int) []packet {
+func (f *flight) last(n int) []*packet {
 	n = min(n, len(f.events))
 	rest := len(f.events) - n
 	back := f.events[rest:]
@@ -78,7 +78,7 @@ func (f *flight) last(n int) []packet {
 }
 
 // all takes back everything; complete is false if some of it was not kept.
-func (f *flight) all() (events []packet, complete bool) {
+func (f *flight) all() (events []*packet, complete bool) {
 	events, complete = f.events, f.dropped == 0
 	*f = flight{end: f.end, replied: f.end}
 	return events, complete

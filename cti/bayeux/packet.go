@@ -7,7 +7,7 @@ import (
 )
 
 // packet is a message on its way to a client: an event, whose data all the sessions share that it goes to, or, without
-// a channel, a message that is complete.
+// a channel, a message that is complete. It never changes, so that they share it, too.
 type packet struct {
 	channel string
 	id      json.RawMessage
@@ -15,8 +15,8 @@ type packet struct {
 }
 
 // packets checks the events. Nothing of their data is copied.
-func packets(events []Event) ([]packet, error) {
-	list := make([]packet, len(events))
+func packets(events []Event) ([]*packet, error) {
+	list := make([]*packet, len(events))
 	for i := range events {
 		p, err := events[i].packet()
 		if err != nil {
@@ -27,21 +27,21 @@ func packets(events []Event) ([]packet, error) {
 	return list, nil
 }
 
-func (e *Event) packet() (packet, error) {
+func (e *Event) packet() (*packet, error) {
 	if !validName(e.Channel) || isMeta(e.Channel) {
-		return packet{}, fmt.Errorf("%w: %q", ErrChannel, e.Channel)
+		return nil, fmt.Errorf("%w: %q", ErrChannel, e.Channel)
 	}
 	if len(e.Data) == 0 {
-		return packet{}, fmt.Errorf("%w: %s", ErrNoData, e.Channel)
+		return nil, fmt.Errorf("%w: %s", ErrNoData, e.Channel)
 	}
 	if !e.Checked && !(utf8.Valid(e.Data) && json.Valid(e.Data)) {
-		return packet{}, fmt.Errorf("%w: %s", ErrData, e.Channel)
+		return nil, fmt.Errorf("%w: %s", ErrData, e.Channel)
 	}
-	p := packet{channel: e.Channel, data: e.Data}
+	p := &packet{channel: e.Channel, data: e.Data}
 	if e.ID != "" {
 		id, err := json.Marshal(e.ID)
 		if err != nil {
-			return packet{}, fmt.Errorf("bayeux: encoding an id for %s: %w", e.Channel, err)
+			return nil, fmt.Errorf("bayeux: encoding an id for %s: %w", e.Channel, err)
 		}
 		p.id = id
 	}
@@ -82,7 +82,7 @@ func (p *packet) appendTo(b []byte) []byte {
 }
 
 // appendArray appends a JSON array of the packets.
-func appendArray(body []byte, list []packet) []byte {
+func appendArray(body []byte, list []*packet) []byte {
 	body = append(body, '[')
 	for i := range list {
 		if i > 0 {
@@ -96,7 +96,7 @@ func appendArray(body []byte, list []packet) []byte {
 // load is what a list of packets weighs.
 type load struct{ events, bytes int }
 
-func weigh(list []packet) load {
+func weigh(list []*packet) load {
 	l := load{events: len(list)}
 	for i := range list {
 		l.bytes += list[i].size()

@@ -9,7 +9,7 @@ import (
 
 // enqueue appends to the queue, and ends the session if that takes it beyond a bound: a client that lost one event
 // has lost its place, and a new handshake is how it finds it again.
-func (s *Session) enqueue(list []packet) error {
+func (s *Session) enqueue(list []*packet) error {
 	s.mu.Lock()
 	if s.state != stateOpen {
 		s.mu.Unlock()
@@ -148,7 +148,7 @@ func (s *Session) recoverLocked(k *socket) bool {
 
 // taken is what leaves the queue for the client.
 type taken struct {
-	events []packet
+	events []*packet
 	// batch numbers a connect's reply for the ack extension; 0 without it.
 	batch int64
 	// reason is that of the session's end, empty while it is open.
@@ -217,7 +217,7 @@ func (s *Session) land(t taken, written int) {
 }
 
 // written follows take: the events have left, or go back to the head of the queue.
-func (s *Session) written(events []packet, err error) {
+func (s *Session) written(events []*packet, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

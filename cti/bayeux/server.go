@@ -129,7 +129,7 @@ func (s *Server) Publish(events ...Event) error {
 		s.broadcast(s.registry.audience(events[0].Channel), list, nil)
 		return nil
 	}
-	shares := map[*Session][]packet{}
+	shares := map[*Session][]*packet{}
 	for i := range events {
 		for _, session := range s.registry.audience(events[i].Channel) {
 			shares[session] = append(shares[session], list[i])
@@ -142,7 +142,7 @@ func (s *Server) Publish(events ...Event) error {
 }
 
 // broadcast ignores the errors of single sessions: they have ended, and OnClose says so.
-func (s *Server) broadcast(audience []*Session, list []packet, except *Session) {
+func (s *Server) broadcast(audience []*Session, list []*packet, except *Session) {
 	for _, session := range audience {
 		if session != except {
 			_ = session.enqueue(list)

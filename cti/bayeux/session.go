@@ -58,7 +58,7 @@ type Session struct {
 	mu        sync.Mutex
 	state     sessionState
 	reason    CloseReason
-	queue     []packet
+	queue     []*packet
 	owed      load // of all that waits, is being written, or isn't known to have arrived
 	batches   int
 	connected bool      // a connect has been answered
@@ -178,8 +178,8 @@ func (s *Session) endIf(reason CloseReason, farewell bool, condition func() bool
 }
 
 // farewellMessage is a disconnect that no client asked for, hence without an id.
-func farewellMessage() packet {
-	return packet{data: json.RawMessage(`{"channel":"` + metaDisconnect + `","successful":true}`)}
+func farewellMessage() *packet {
+	return &packet{data: json.RawMessage(`{"channel":"` + metaDisconnect + `","successful":true}`)}
 }
 
 // announce marks the moment from which OnClose may run.

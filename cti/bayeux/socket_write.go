@@ -149,7 +149,7 @@ func (k *socket) leave() {
 }
 
 // flush sends the session's events, the reply of the held connect if it is due, and the other replies.
-func (k *socket) flush(others []packet) error {
+func (k *socket) flush(others []*packet) error {
 	if k.session == nil {
 		_, err := k.send(others)
 		return err
@@ -201,7 +201,7 @@ func (k *socket) settle(t taken, answer bool) {
 }
 
 // send writes messages, several per frame, and returns how many were written.
-func (k *socket) send(members []packet) (written int, err error) {
+func (k *socket) send(members []*packet) (written int, err error) {
 	for written < len(members) {
 		n, size := 0, 0
 		for written+n < len(members) && (n == 0 || size+members[written+n].size() < maxFrame) {

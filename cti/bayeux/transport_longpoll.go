@@ -110,18 +110,18 @@ func (lp *longPoll) serveClosing(messages []message) {
 }
 
 // replies encodes replies; all their fields are of kinds that can be encoded.
-func replies(list ...*reply) []packet {
-	encoded := make([]packet, 0, len(list))
+func replies(list ...*reply) []*packet {
+	encoded := make([]*packet, 0, len(list))
 	for _, r := range list {
 		if raw, err := json.Marshal(r); err == nil {
-			encoded = append(encoded, packet{data: raw})
+			encoded = append(encoded, &packet{data: raw})
 		}
 	}
 	return encoded
 }
 
 // write sends one array and returns an error if it can't have reached the client.
-func (lp *longPoll) write(list []packet) error {
+func (lp *longPoll) write(list []*packet) error {
 	lp.expire(lp.server.opts.WriteTimeout)
 	return lp.send(list)
 }
@@ -131,7 +131,7 @@ func (lp *longPoll) expire(after time.Duration) {
 	_ = lp.control.SetWriteDeadline(time.Now().Add(after))
 }
 
-func (lp *longPoll) send(list []packet) error {
+func (lp *longPoll) send(list []*packet) error {
 	body := appendArray(make([]byte, 0, weigh(list).bytes+len(list)+1), list)
 	h := lp.w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")

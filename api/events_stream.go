@@ -227,7 +227,7 @@ func (st *eventStream) recheck() error {
 	case err == nil:
 		st.who.Store(&p)
 		return nil
-	case errors.Is(err, auth.ErrBadToken), errors.Is(err, auth.ErrTokenExpired), errors.Is(err, auth.ErrTokenRevoked):
+	case auth.IsTokenLost(err):
 		return err
 	}
 	st.log.Warn("token_unchecked", "error", err)

@@ -21,6 +21,11 @@ var (
 	errPasswordHash   = errors.New("the stored password hash can't be read")
 )
 
+// IsTokenLost reports whether an error of Verify says that the token is no longer good, and not just that nobody could tell.
+func IsTokenLost(err error) bool {
+	return errors.Is(err, ErrBadToken) || errors.Is(err, ErrTokenExpired) || errors.Is(err, ErrTokenRevoked)
+}
+
 // FieldError is a value that breaks a rule. It does not hold the value, which may be a password.
 type FieldError struct {
 	Field string

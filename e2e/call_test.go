@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"sidecar/cti/gws"
+	"sidecar/auth"
 	"sidecar/internal/phone"
 )
 
@@ -22,7 +22,7 @@ func TestInboundAnsweredTransferredHungUp(t *testing.T) {
 	s.inService("5001", "5002")
 	listeners := []*listener{s.listen(3, "supervisor"), s.listen(5, "supervisor"), s.listen(9, "supervisor")}
 	for _, generation := range []int{3, 5, 9} { // by WebSocket, where a page can send no header
-		listeners = append(listeners, s.listen(generation, "supervisor", "--transport", "websocket", "--auth", "cookie", "--cookie-name", gws.CookieName))
+		listeners = append(listeners, s.listen(generation, "supervisor", "--transport", "websocket", "--auth", "cookie", "--cookie-name", auth.CookieName))
 	}
 	listeners = append(listeners, s.listen(5, "supervisor", "--transport", "any")) // a header's token falls back to long-polling
 	agent := s.listen(9, "5001")

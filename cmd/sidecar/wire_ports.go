@@ -77,7 +77,7 @@ type feedAuth struct{ *auth.Service }
 func (a feedAuth) Authenticate(ctx context.Context, token string) (gws.Principal, error) {
 	p, err := a.Verify(ctx, token)
 	switch {
-	case errors.Is(err, auth.ErrBadToken), errors.Is(err, auth.ErrTokenExpired), errors.Is(err, auth.ErrTokenRevoked):
+	case auth.IsTokenLost(err):
 		return gws.Principal{}, fmt.Errorf("%w: %w", gws.ErrToken, err)
 	case err != nil:
 		return gws.Principal{}, err

@@ -199,7 +199,7 @@ func newDesk(t *testing.T) *desk {
 func newDeskWithoutServer(t *testing.T) (*desk, http.Handler) {
 	t.Helper()
 	d := &desk{tokens: &tokens{}}
-	logins := access.NewLogins(d.tokens, gws.CookieName, func(*http.Request) string { return "" })
+	logins := access.NewLogins(d.tokens, auth.CookieName, func(*http.Request) string { return "" })
 	d.rig = newRig(t, cti.FeedOptions{}, gws.Options{Logins: logins, Recheck: time.Hour}).run()
 	d.tokens.people = d.people
 	d.board = &switchboard{stand: d.stand}

@@ -21,7 +21,7 @@ func TestGuideLogin(t *testing.T) {
 	require.Contains(t, a.body, `"token":"agent1"`)
 	require.Contains(t, a.body, `"dn":"5001"`)
 	require.Regexp(t, `"expiresIn":3[56]\d\d`, a.body)
-	require.Contains(t, a.header.Get("Set-Cookie"), gws.CookieName+"=agent1")
+	require.Contains(t, a.header.Get("Set-Cookie"), auth.CookieName+"=agent1")
 
 	d.send("POST", "/api/v2/login", "", ``, "Authorization", basic("agent1", "secret-agent1")).want(http.StatusOK)
 	d.send("POST", "/api/v2/login", "", `{"user": "agent1", "password": "guess"}`).says(http.StatusUnauthorized, "bad_credentials")
@@ -48,11 +48,11 @@ func TestBasicOnAnyRequest(t *testing.T) {
 	d := newDesk(t)
 	me := basic("agent1", "secret-agent1")
 	first := d.send("GET", "/api/v2/me/calls/active", "", "", "Authorization", me).want(http.StatusOK)
-	require.Contains(t, first.header.Get("Set-Cookie"), gws.CookieName+"=agent1")
-	again := d.send("GET", "/api/v2/me/calls/active", "", "", "Authorization", me, "Cookie", gws.CookieName+"=agent1").want(http.StatusOK)
+	require.Contains(t, first.header.Get("Set-Cookie"), auth.CookieName+"=agent1")
+	again := d.send("GET", "/api/v2/me/calls/active", "", "", "Authorization", me, "Cookie", auth.CookieName+"=agent1").want(http.StatusOK)
 	require.Empty(t, again.header.Get("Set-Cookie"), "it has the cookie")
 	require.Equal(t, 1, d.tokens.count())
-	d.send("GET", "/api/v2/me/calls/active", "", "", "Cookie", gws.CookieName+"=agent1").want(http.StatusOK)
+	d.send("GET", "/api/v2/me/calls/active", "", "", "Cookie", auth.CookieName+"=agent1").want(http.StatusOK)
 
 	d.send("GET", "/api/v2/me/calls/active", "", "", "Authorization", basic("agent1", "other")).says(http.StatusUnauthorized, "bad_credentials")
 	d.send("GET", "/api/v2/me/calls/active", "", "", "Authorization", me, "Origin", "https://evil.test").says(http.StatusForbidden, "foreign_origin")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/cti"
 	"sidecar/cti/gws"
@@ -49,7 +50,7 @@ func TestHandshakeNeedsAGoodToken(t *testing.T) {
 				d.header.Set("Authorization", c.header)
 			}
 			if c.cookie != "" {
-				d.header.Set("Cookie", gws.CookieName+"="+c.cookie)
+				d.header.Set("Cookie", auth.CookieName+"="+c.cookie)
 			}
 			reply := d.handshake(c.ext)
 			require.Equal(t, c.ok, reply.ok())
@@ -280,6 +281,7 @@ func TestClientThatDoesNotFetchStartsOver(t *testing.T) {
 			require.Contains(t, reply.Error, "402:")
 			require.Equal(t, "handshake", reply.Advice.Reconnect)
 
+			r.settle()
 			d.start(cursorExt(events[0].Cursor.String()), gws.ChannelAgentEvents)
 			got, _ := d.receive(2)
 			require.Equal(t, ": Reset snapshot", got[0], "the replay would fill the queue again")

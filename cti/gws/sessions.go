@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sidecar/access"
+	"sidecar/auth"
 	"sidecar/cti"
 	"sidecar/cti/bayeux"
 )
@@ -20,7 +21,7 @@ type Options struct {
 	Snapshot cti.Snapshotter
 	Auth     Authenticator
 	Logins   *access.Logins // of clients that send name and password; nil: a token is needed
-	Cookie   string         // whose value is the token, CookieName
+	Cookie   string         // whose value is the token, auth.CookieName
 	Logger   *slog.Logger
 	// Client tells where a request comes from, and whether by TLS; nil: the connection's other end.
 	Client func(r *http.Request) (address string, secure bool)
@@ -85,7 +86,7 @@ func NewSessions(o Options, d Dialect) (*Sessions, error) {
 		o.Recheck = defaultRecheck
 	}
 	if o.Cookie == "" {
-		o.Cookie = CookieName
+		o.Cookie = auth.CookieName
 	}
 	var address func(r *http.Request) string
 	if o.Client != nil {

@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// CookieName is the session cookie that a login sets.
-const CookieName = "SIDECAR_SESSION"
-
 // source says where a token was found.
 type source int
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"sidecar/auth"
 	"sidecar/bridge"
 	"sidecar/cti"
 	"sidecar/cti/gws"
@@ -139,7 +140,7 @@ func TestTokenInTheHandshakeSpeaksForTheSession(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
 	d := newDesktop(t, r.serve(), "")
-	d.header.Set("Cookie", gws.CookieName+"=agent2")
+	d.header.Set("Cookie", auth.CookieName+"=agent2")
 	d.start(tokenExt("agent1"), gws.ChannelAgentEvents)
 	got, _ := d.receive(1)
 	require.Equal(t, []string{"5001: InService snapshot"}, got)

@@ -308,7 +308,7 @@ func newRig(t testing.TB) *rig {
 	wg.Go(func() { _ = r.feed.Run(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	users := &people{}
-	logins := access.NewLogins(users, gws.CookieName, func(*http.Request) string { return "" })
+	logins := access.NewLogins(users, auth.CookieName, func(*http.Request) string { return "" })
 	log := slog.New(slog.DiscardHandler)
 	server, err := v2.New(v2.Options{
 		Access: access.New(access.Options{

@@ -88,7 +88,7 @@ func (f *feed) Authenticate(ctx context.Context, id string) (gws.Principal, erro
 	}
 	who, err := s.o.Tokens.Verify(ctx, token)
 	switch {
-	case lost(err):
+	case auth.IsTokenLost(err):
 		return gws.Principal{}, fmt.Errorf("%w: %w", gws.ErrToken, err)
 	case err != nil:
 		return gws.Principal{}, fmt.Errorf("token: %w", err)

@@ -205,7 +205,7 @@ func (s *Server) sessionOf(r *http.Request) (*session, auth.Principal, error) {
 	}
 	who, err := s.o.Tokens.Verify(r.Context(), token)
 	switch {
-	case lost(err):
+	case auth.IsTokenLost(err):
 		s.leave(found)
 		return nil, auth.Principal{}, unauthorized()
 	case err != nil:
@@ -218,11 +218,6 @@ func (s *Server) sessionOf(r *http.Request) (*session, auth.Principal, error) {
 		}
 	}
 	return found, who, nil
-}
-
-// lost reports whether a token is no longer good, and not just that nobody could tell.
-func lost(err error) bool {
-	return errors.Is(err, auth.ErrBadToken) || errors.Is(err, auth.ErrTokenExpired) || errors.Is(err, auth.ErrTokenRevoked)
 }
 
 // refuse is the one place where an error becomes an answer.

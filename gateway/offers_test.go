@@ -73,6 +73,7 @@ func TestABlackHoleIsOfferedFirst(t *testing.T) {
 	p.until("SIP/2.0 200")
 	p.send("ACK", "")
 	res := p.do("INVITE", "")
+	require.Equal(t, 200, res.status, res.start)
 	line.reach(res.body)
 	p.send("ACK", line.sdp(2))
 	requireSound(t, line, m)

@@ -299,11 +299,15 @@ func (d *Dialog) expectAck(req *sip.Request) chan Message {
 	return acked
 }
 
-// ackCame forgets that an ACK is due, and returns who waits for it.
+// ackCame forgets that an ACK is due, and returns who waits for it. The ACK may be quicker than whoever has sent the 2xx: the
+// call is confirmed by it, since a re-INVITE may be right behind.
 func (d *Dialog) ackCame(seq uint32) chan Message {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	acked := d.acks[seq]
+	if acked != nil {
+		d.setStateLocked(Confirmed)
+	}
 	delete(d.acks, seq)
 	d.offerOpen = false
 	d.bumpLocked()

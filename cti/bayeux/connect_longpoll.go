@@ -10,11 +10,15 @@ import (
 // the client has given the request up.
 const duplicateStatus = http.StatusConflict
 
+// lastChance is how long a reply may go on being written when the session's next connect waits for it. One that gets through takes
+// milliseconds.
+const lastChance = 500 * time.Millisecond
+
 // serveConnect holds the connect until there is something to say, and says it. Who writes for a session
 // takes turns, so that events put back after a failed write are sent before newer ones.
 func (lp *longPoll) serveConnect(ctx context.Context, out *outcome) {
 	s, m := out.session, out.connect
-	h, first := s.beginConnect(nil, m, func() { lp.expire(0) })
+	h, first := s.beginConnect(nil, m, func() { lp.expire(lastChance) })
 	if h == nil {
 		_ = lp.write(replies(append(out.replies, lp.server.connectUnknown(m))...))
 		return

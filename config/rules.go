@@ -81,6 +81,12 @@ func (c *checker) positive(key string, d time.Duration) {
 	}
 }
 
+func (c *checker) lasts(key string, d, low, high time.Duration) {
+	if d < low || d > high {
+		c.add(key, d.String(), "must be from "+low.String()+" to "+high.String())
+	}
+}
+
 func (c *checker) between(key string, n, low, high int) bool {
 	if n < low || n > high {
 		c.add(key, strconv.Itoa(n), "must be from "+strconv.Itoa(low)+" to "+strconv.Itoa(high))

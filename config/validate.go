@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -14,6 +15,9 @@ const (
 	maxQueue       = 1_000_000
 	minQueueBytes  = 64 << 10
 	maxQueueBytes  = 1 << 30
+	maxHoldTime    = 10 * time.Minute
+	minSessionLife = 10 * time.Second
+	maxSessionLife = time.Hour
 	maxRetain      = 100_000_000
 	maxUserStreams = 10_000
 	maxCalls       = 1000
@@ -49,8 +53,8 @@ func (c *Config) check() []Problem {
 	k.recording()
 	k.agents()
 	k.workspace()
-	k.positive("cti.hold_time", c.CTI.HoldTime)
-	k.positive("cti.session_life", c.CTI.SessionLife)
+	k.lasts("cti.hold_time", c.CTI.HoldTime, time.Second, maxHoldTime)
+	k.lasts("cti.session_life", c.CTI.SessionLife, minSessionLife, maxSessionLife)
 	k.between("cti.queue_size", c.CTI.QueueSize, minQueue, maxQueue)
 	k.between("cti.queue_bytes", c.CTI.QueueBytes, minQueueBytes, maxQueueBytes)
 	k.between("cti.retain", c.CTI.Retain, 1, maxRetain)

@@ -111,7 +111,7 @@ func TestAgentsDialByTheClassOfTheDN(t *testing.T) {
 	}
 	token := s.user("5001", auth.RoleAgent, "", "5001")
 	require.Equal(t, http.StatusCreated, s.send("POST", "/api/v1/calls", token, `{"from": "5001", "to": "+49 30 1234"}`).status)
-	require.Equal(t, bridge.MakeCall{From: "5001", To: "+49 30 1234"}, got)
+	require.Equal(t, bridge.MakeCall{From: "5001", To: "+49 30 1234", PickUp: true}, got, "who dials for himself has picked up by that")
 }
 
 func TestMakeCallRefused(t *testing.T) {

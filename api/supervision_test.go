@@ -234,7 +234,7 @@ func TestMakeCallWithCallerIDAndData(t *testing.T) {
 	}
 	const body = `{"from": "5001", "to": "0301", "callerId": "+49301", "userData": {"a": "x"}}`
 	require.Equal(t, http.StatusCreated, r.send("POST", "/api/v1/calls", r.agent, body).status)
-	require.Equal(t, bridge.MakeCall{From: "5001", To: "0301", CallerID: "+49301", UserData: bridge.UserDataOf(map[string]string{"a": "x"})}, got)
+	require.Equal(t, bridge.MakeCall{From: "5001", To: "0301", PickUp: true, CallerID: "+49301", UserData: bridge.UserDataOf(map[string]string{"a": "x"})}, got)
 
 	r.err = fmt.Errorf("5001: %w", bridge.ErrCallerID)
 	p := r.send("POST", "/api/v1/calls", r.agent, body).problem(http.StatusUnprocessableEntity, "caller_id_refused")

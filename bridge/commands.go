@@ -14,6 +14,7 @@ type MakeCall struct {
 	CallerID string // number to show instead of the DN's own; one that the DN may show
 	UserData UserData
 	Ready    bool // only if an agent is ready at From and in no call
+	PickUp   bool // From's phone answers when it rings, if it can be told to and its DN talks in no other call
 	Op       OpID
 }
 
@@ -58,9 +59,13 @@ func (e *Engine) makeCall(ctx context.Context, cmd MakeCall) (CallView, error) {
 	if dest.Endpoint.DN == cmd.From {
 		return CallView{}, &TargetError{Number: cmd.To, Rule: "own DN", Why: "it is the calling DN itself"}
 	}
+	pickUp := cmd.PickUp && !e.talks(cmd.From)
 	a := e.start(server, "")
 	err = a.ask(ctx, "", func(token int) Input {
-		return doMakeCall{From: cmd.From, Ready: cmd.Ready, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token, UserData: cmd.UserData.Clone()}
+		return doMakeCall{
+			From: cmd.From, Ready: cmd.Ready, PickUp: pickUp, Dest: dest, RingFor: e.RingTimeout, Op: cmd.Op, Reply: token,
+			UserData: cmd.UserData.Clone(),
+		}
 	})
 	if err != nil {
 		return CallView{}, explain(string(cmd.From), err)

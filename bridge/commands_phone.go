@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -54,6 +55,11 @@ func (e *Engine) holdOthers(ctx context.Context, cmd PartyCommand) error {
 		}
 	}
 	return nil
+}
+
+// talks reports whether a DN talks in some call.
+func (e *Engine) talks(dn DN) bool {
+	return slices.ContainsFunc(e.Calls(), func(c CallView) bool { return c.stateOf(dn) == PartyEstablished })
 }
 
 // Reject refuses a call that rings at the DN, for the caller as if it were busy.

@@ -74,6 +74,22 @@ func TestEngineAnswerHoldRetrieve(t *testing.T) {
 	})
 }
 
+// TestEnginePickUp: the page answers what its agent dials, but not while he talks in another call.
+func TestEnginePickUp(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		s.phones["5001"], s.phones["5002"] = page(), phone{Answer: time.Second}
+		for _, state := range []PartyState{PartyEstablished, PartyInitiated} {
+			view, err := s.e.MakeCall(t.Context(), MakeCall{From: "5001", To: "5002", PickUp: true})
+			require.NoError(t, err)
+			pass(t, 5*time.Second)
+			view, living := s.e.Call(view.ID)
+			require.True(t, living)
+			require.Equal(t, state, view.stateOf("5001"))
+		}
+	})
+}
+
 func TestEnginePhoneSilent(t *testing.T) {
 	t.Parallel()
 	engineTest(t, func(t *testing.T, s *sim) {

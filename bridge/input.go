@@ -92,6 +92,7 @@ type doMakeCall struct {
 	From    DN
 	Dest    Destination
 	Ready   bool          // only if an agent is ready there
+	PickUp  bool          // its phone is to answer when it rings
 	RingFor time.Duration // how long the DN's own phone rings
 	Op      OpID
 	Reply   int

@@ -88,6 +88,7 @@ type Party struct {
 	Reply     int           // token of the command that waits until it is being called, 0 for none
 	Rejoin    int           // token of the command that waits until it is back in the call, 0 for none
 	Ready     bool          // called only as an agent who is ready for calls
+	PickUp    bool          // its phone is to answer when it rings
 	TakenFrom InteractionID // it was a party of that one before the two calls became one
 	Forwards  int           // how many DNs have sent the call on to here
 	Again     Again         // its phone is being called again

@@ -293,7 +293,7 @@ func (s *step) makeCall(in doMakeCall) {
 	c.StartedAt, c.ANI, c.DNIS, c.UserData = s.at, string(in.From), in.Dest.Dialled, in.UserData
 	c.Type = callType(in.From, in.Dest)
 	s.i.MakeReply, s.i.MakeOp = in.Reply, in.Op
-	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest, Ready: in.Ready})
+	p := s.join(Party{DN: in.From, Number: string(in.From), Role: RoleOrigination, State: PartyInitiated, Dest: in.Dest, Ready: in.Ready, PickUp: in.PickUp})
 	p.Leg = s.newLeg(in.From)
 	p.Leg.Shows = in.Dest.Number
 	if in.RingFor > 0 {

@@ -111,6 +111,9 @@ func (s *step) legRinging(p *Party) {
 	if p.resuming() {
 		s.ringsAgain(p)
 	}
+	if p.PickUp {
+		s.pickUp(p)
+	}
 	if p.State != PartyAlerting {
 		return
 	}

@@ -33,6 +33,15 @@ func (s *step) phone(in doPhone) {
 	}
 }
 
+// pickUp has the phone of a DN answer the call that it makes. One that can't be told, or refuses, goes on ringing.
+func (s *step) pickUp(p *Party) {
+	p.PickUp = false
+	if done, why := p.may(PhoneAnswer); !done && why == "" {
+		p.Asked = Asked{Verb: PhoneAnswer}
+		s.do(AskPhone{Leg: p.Leg.Name, Party: p.ID, Verb: PhoneAnswer})
+	}
+}
+
 // may says why a party's phone can't be told to do something now, nothing if it can. Done is what it has done already:
 // agents press the button of the desktop and that of the phone.
 func (p *Party) may(verb PhoneVerb) (done bool, why string) {

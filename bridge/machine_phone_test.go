@@ -99,6 +99,22 @@ func TestHoldAtABrowser(t *testing.T) {
 	require.Empty(t, talking(t).in(told("n1-x.1", LegIsGone)).lines, "Asterisk tells of its channels itself")
 }
 
+// TestPickUp: a phone that can be told answers the call that was made at its DN; another rings, and so does one that refuses.
+func TestPickUp(t *testing.T) {
+	t.Parallel()
+	made := func(pickUp bool) *script {
+		return newScript(t).in(doMakeCall{From: "5001", Dest: toOutside("030"), PickUp: pickUp, Reply: 3}, leg("n1-x.1", LegIsCreated))
+	}
+	s := made(true).able()
+	require.Equal(t, []string{"AskPhone {Leg:n1-x.1 Party:1 Verb:answer}"}, s.in(leg("n1-x.1", LegIsRinging)).lines)
+	s.in(PhoneReplied{Party: 1, Verb: PhoneAnswer, Err: ErrPhoneRefused})
+	require.Contains(t, s.capabilities(1), CanAnswer)
+	require.Equal(t, []string{"5001: Dialing OK other=030"}, s.in(leg("n1-x.1", LegIsUp)).events())
+
+	require.Empty(t, made(true).in(leg("n1-x.1", LegIsRinging)).lines, "a phone that takes no command")
+	require.Empty(t, made(false).able().in(leg("n1-x.1", LegIsRinging)).lines, "a call that another made for the DN")
+}
+
 // TestHoldByCommandListsWhatIsNext: the phone holds before it acknowledges the order, and no event comes after that one.
 func TestHoldByCommandListsWhatIsNext(t *testing.T) {
 	t.Parallel()

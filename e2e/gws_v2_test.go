@@ -437,5 +437,12 @@ func TestDesktopsAnswer(t *testing.T) {
 		}
 		s.eventually("the call is told", func() bool { return len(v2Dialect{}.lines(desk.since(from), false)) >= len(want) })
 		require.Equal(t, want, v2Dialect{}.lines(desk.since(from), false))
+
+		of.command(d, "5001", "dial", "", "030999") // who dials on the desktop does not have to answer the own phone
+		a = w.incoming()
+		cust = incoming(t, d.customer, customerTone)
+		web.talk(cust, customerTone, a, browserTone)
+		require.NoError(t, cust.Hangup(soon(t)))
+		a.ended()
 	}
 }

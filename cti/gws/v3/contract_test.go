@@ -42,7 +42,7 @@ func TestCallCommands(t *testing.T) {
 		want       []any
 	}{
 		{"/voice/make-call", `{"data": {"destination": "5002", "location": "x", "outboundCallerId": "030", ` + data + `, ` + extra + `}}`, []any{
-			order{"make", bridge.MakeCall{From: "5001", To: "5002", CallerID: "030", UserData: pairs("Case", "7")}},
+			order{"make", bridge.MakeCall{From: "5001", To: "5002", CallerID: "030", PickUp: true, UserData: pairs("Case", "7")}},
 		}},
 		{first + "/answer", plain, []any{order{"answer", by(one)}}},
 		{first + "/accept", plain, []any{order{"answer", by(one)}}},

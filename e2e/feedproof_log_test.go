@@ -151,8 +151,19 @@ func (p *proof) wholeCalls(log []logged) {
 		}
 	}
 	for at, event := range ends {
-		require.Contains(p.t, []string{"Released", "Abandoned"}, event, "%s has ended", at)
+		require.Contains(p.t, []string{"Released", "Abandoned"}, event, "%s has ended: %s", at, story(log, at))
 	}
+}
+
+// story is what the log has of the call that a DN was in.
+func story(log []logged, at string) string {
+	var lines []string
+	for _, m := range log {
+		if m.call != "" && strings.HasSuffix(at, m.call) {
+			lines = append(lines, fmt.Sprintf("%d %s %s %s", m.seq, m.id, m.dn, m.event))
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 // requireSame says where two lists part.

@@ -63,7 +63,7 @@ func TestEveryDesktopSeesTheLog(t *testing.T) {
 	p.requireNoLeftovers()
 	p.eventually("no call is left", func() bool { return len(p.system.calls("admin")) == 0 })
 	close(p.calm)
-	log, _ := p.log(p.first)
+	log := p.wholeLog()
 	p.wholeCalls(log)
 	p.compare(log)
 	live()

@@ -31,8 +31,9 @@ type appender struct {
 	spare    []item
 	pause    *backoff.Backoff
 	retry    *time.Timer
-	lag      *time.Timer // when it fires, the reader must have come further than mark
+	lag      *time.Timer // when it fires twice, the reader must have come further than mark
 	watching bool        // it runs
+	behind   bool        // it has fired once
 	mark     uint64
 }
 
@@ -219,17 +220,17 @@ func (a *appender) opened(ctx context.Context) error {
 
 // append tries until the log has taken the records, at most as long as it may take.
 func (a *appender) append(ctx context.Context, records []Record) (err error) {
+	ctx, cancel := halves(ctx, a.stallAfter, errNoAnswer)
+	defer cancel()
 	// A log that does not even heed its deadline is noticed too.
 	barked := make(chan struct{})
-	watchdog := time.AfterFunc(a.stallAfter, func() { defer close(barked); a.feed.stall(errNoAnswer) })
+	hush := context.AfterFunc(ctx, func() { defer close(barked); a.feed.stall(errNoAnswer) })
 	defer func() {
-		if !watchdog.Stop() && err == nil { // too late: nothing else would say that all is well
+		if !hush() && err == nil { // too late: nothing else would say that all is well
 			<-barked
 			a.feed.settle(nil)
 		}
 	}()
-	ctx, cancel := context.WithTimeoutCause(ctx, a.stallAfter, errNoAnswer)
-	defer cancel()
 	for {
 		err = a.once(ctx, records)
 		if err == nil || ctx.Err() != nil {
@@ -252,8 +253,8 @@ func (a *appender) once(ctx context.Context, records []Record) error {
 	a.feed.appended.Add(uint64(len(records)))
 	a.feed.settle(func(h *health) { h.owed = max(h.owed, last) })
 	if !a.watching {
-		a.mark, a.watching = a.feed.Head().Seq, true
-		a.lag.Reset(a.stallAfter)
+		a.mark, a.watching, a.behind = a.feed.Head().Seq, true, false
+		a.lag.Reset(a.stallAfter / 2)
 	}
 	return nil
 }
@@ -270,12 +271,29 @@ func (a *appender) lose(n uint64) {
 // watch looks whether what was appended comes back. Subscribers that are slow to take it are no fault of the log.
 func (a *appender) watch() {
 	head, owed := a.feed.Head().Seq, a.feed.health.debt()
-	if a.watching && head == a.mark && head < owed && !a.feed.handing.Load() {
-		a.feed.stall(errNotRead)
+	waits := head == a.mark && head < owed && !a.feed.handing.Load()
+	if waits && a.behind {
+		if a.feed.stall(errNotRead) {
+			a.feed.followAnew()
+		}
 		a.feed.settle(nil) // it may have come in between
 	}
-	a.mark, a.watching = head, head < owed
+	a.mark, a.watching, a.behind = head, head < owed, waits
 	if a.watching {
-		a.lag.Reset(a.stallAfter)
+		a.lag.Reset(a.stallAfter / 2)
+	}
+}
+
+// halves is a timeout whose second half begins when the first is over: for a process that stood still meanwhile, like its whole
+// machine, nothing has been late yet.
+func halves(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	half := time.AfterFunc(d/2, func() {
+		second := time.AfterFunc(d/2, func() { cancel(cause) })
+		context.AfterFunc(ctx, func() { second.Stop() })
+	})
+	return ctx, func() {
+		half.Stop()
+		cancel(nil)
 	}
 }

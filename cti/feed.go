@@ -58,6 +58,7 @@ type Feed struct {
 	gaps      atomic.Uint64
 	slow      atomic.Uint64
 	handing   atomic.Bool // the reader is at it
+	following atomic.Pointer[context.CancelCauseFunc]
 
 	health health
 

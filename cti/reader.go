@@ -28,7 +28,7 @@ func (f *Feed) read(ctx context.Context) {
 		if err == nil {
 			pause.Reset()
 			said = ""
-			err = f.store.Follow(ctx, f.Head().Seq, f.handOut)
+			err = f.follow(ctx)
 		}
 		opened = false
 		if ctx.Err() != nil {
@@ -42,6 +42,21 @@ func (f *Feed) read(ctx context.Context) {
 		}
 		f.log.Log(ctx, level, "event log can't be read, trying again", "error", err)
 		_ = backoff.Sleep(ctx, pause.Next()) // the loop looks at ctx
+	}
+}
+
+// follow hands out what the log has until it fails, or followAnew is called.
+func (f *Feed) follow(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	f.following.Store(&end)
+	return f.store.Follow(ctx, f.Head().Seq, f.handOut)
+}
+
+// followAnew is for a log that has lost sight of its reader.
+func (f *Feed) followAnew() {
+	if end := f.following.Load(); end != nil {
+		(*end)(errNotRead)
 	}
 }
 

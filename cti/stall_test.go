@@ -27,6 +27,7 @@ type moodyLog struct {
 	hang   chan struct{} // requests hang, whatever their context says
 	unsaid bool          // what is stored is not acknowledged
 	mute   bool          // what is stored is not handed out
+	forgot bool          // nor to those who have been following
 	full   bool          // it takes nothing, and can be asked
 	slow   time.Duration // how long it takes to append
 	deaf   bool          // what is stored is not acknowledged, and it can be asked
@@ -44,7 +45,7 @@ func (l *moodyLog) set(change func(*moodyLog)) {
 func (l *moodyLog) mood() moodyLog {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return moodyLog{away: l.away, hang: l.hang, unsaid: l.unsaid, mute: l.mute, full: l.full, slow: l.slow, deaf: l.deaf}
+	return moodyLog{away: l.away, hang: l.hang, unsaid: l.unsaid, mute: l.mute, forgot: l.forgot, full: l.full, slow: l.slow, deaf: l.deaf}
 }
 
 func (l *moodyLog) Open(ctx context.Context) (cti.LogState, error) {
@@ -91,7 +92,12 @@ func (l *moodyLog) Has(ctx context.Context, r *cti.Record, since time.Time) (boo
 }
 
 func (l *moodyLog) Follow(ctx context.Context, after uint64, take func([]cti.Stored)) error {
+	l.set(func(l *moodyLog) { l.forgot = false })
 	return l.MemoryLog.Follow(ctx, after, func(batch []cti.Stored) {
+		if l.mood().forgot {
+			<-ctx.Done()
+			return
+		}
 		for l.mood().mute {
 			select {
 			case <-ctx.Done():
@@ -452,5 +458,22 @@ func FuzzDecodeRecord(f *testing.F) {
 		}
 		require.NotEmpty(t, entry.Event.ID)
 		require.Equal(t, uint64(7), entry.Event.Seq)
+	})
+}
+
+// A server that forgets who follows it says nothing: the reader comes again by itself.
+func TestAForgottenReaderFollowsAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, l := stallable(t, cti.FeedOptions{})
+		s := subscribe(t, f, cti.SubscribeOptions{})
+		publish(f, "a", 1, 3)
+		collect(t, s, 3)
+		seen := f.Head()
+		l.set(func(l *moodyLog) { l.forgot = true })
+		publish(f, "a", 4, 5)
+		time.Sleep(4 * time.Second)
+		require.False(t, f.Stats().Stalled)
+		require.Equal(t, wantIDs("a", 4, 5), collect(t, subscribe(t, f, cti.SubscribeOptions{Since: seen}), 2))
 	})
 }

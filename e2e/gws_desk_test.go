@@ -4,8 +4,11 @@ package e2e_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -111,7 +114,9 @@ func deskSteps(t *testing.T, of deskDialect, prefix string, steps []deskStep) {
 		ok := t.Run(step.name, func(t *testing.T) {
 			now, inner := *d, *d.day
 			inner.t, inner.system, now.day = t, d.in(t), &inner
-			for i, desk := range now.desks {
+			for i, desk := range now.desks { // what the step before has led to may still be under way
+				now.tells(desk, "dnd-on", `"(doNotDisturb|dnd)":\s*("On"|true)`)
+				now.tells(desk, "dnd-off", `"(doNotDisturb|dnd)":\s*("Off"|false)`)
 				now.from[i] = len(desk.since(0))
 			}
 			step.run(&now)
@@ -121,6 +126,19 @@ func deskSteps(t *testing.T, of deskDialect, prefix string, steps []deskStep) {
 		})
 		require.True(t, ok, "the steps share one system")
 	}
+}
+
+// tells changes something at a desktop's DN, and waits until the desktop is told.
+func (d *deskDay) tells(desk *agentDesk, verb, pattern string) {
+	d.t.Helper()
+	dn, what, from := desk.who, regexp.MustCompile(pattern), len(desk.since(0))
+	if dn == "boss" {
+		dn = "5003"
+	}
+	d.as(desk.who, http.MethodPost, "/api/v1/agents/"+dn+"/"+verb, nil).want(http.StatusOK)
+	d.eventually("the desktop of "+desk.who+" is told: "+verb, func() bool {
+		return slices.ContainsFunc(desk.since(from), func(t telling) bool { return what.Match(t.Data) && bytes.Contains(t.Data, []byte(`"`+dn+`"`)) })
+	})
 }
 
 // boss makes a supervisor who works at 5003.

@@ -63,8 +63,8 @@ func TestWorkspaceCases(t *testing.T) {
 			now, inner := *d, *d.day
 			inner.t, inner.system, now.day = t, d.in(t), &inner
 			for i := range now.desks {
-				now.desks[i].forget()
 				now.desks[i].t = t
+				now.desks[i].rests()
 			}
 			step.run(&now)
 			now.requireNoLeftovers()

@@ -165,6 +165,18 @@ func (c *workspaceClient) forget() {
 	c.messages = nil
 }
 
+// rests waits until all that has happened so far is told, and begins anew.
+func (c *workspaceClient) rests() {
+	c.t.Helper()
+	c.forget()
+	c.must("voice", "dndOn")
+	c.saw("dnd", func(m *v3Message) bool { return m.DN != nil && m.DN.DND })
+	c.forget()
+	c.must("voice", "dndOff")
+	c.saw("no dnd", func(m *v3Message) bool { return m.DN != nil && !m.DN.DND })
+	c.forget()
+}
+
 // saw waits for a message and gives it.
 func (c *workspaceClient) saw(what string, is func(m *v3Message) bool) v3Message {
 	c.t.Helper()

@@ -9,5 +9,6 @@ var (
 	errNotYet     = errors.New("no answer yet")
 	errFiles      = errors.New("event log: its files can't be written or read")
 	errBadSubject = errors.New("not a subject of the feed")
+	errReopened   = errors.New("event log: its files were opened again")
 	errClosed     = errors.New("event log: the stream is no longer followed")
 )

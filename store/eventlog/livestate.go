@@ -92,6 +92,8 @@ func (s LiveState) message(e *live.Entry) *nats.Msg {
 
 // Watch implements live.Store.
 func (s LiveState) Watch(ctx context.Context, take func([]live.Entry)) error {
+	ctx, release := s.log.consumers.consumer(ctx)
+	defer release()
 	kv, err := s.bucket(ctx)
 	if err != nil {
 		return err

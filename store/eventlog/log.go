@@ -33,8 +33,12 @@ type Log struct {
 
 	unreached atomic.Pointer[error] // why the last attempt to connect failed
 
-	mending sync.Mutex
-	mended  time.Time // when it was last tried
+	mending  sync.Mutex
+	mended   time.Time // when it was last tried
+	illSince time.Time
+	illSeen  time.Time // for the last time
+
+	consumers consumers
 
 	mu     sync.Mutex
 	boot   boot    // of the embedded server's files

@@ -12,6 +12,8 @@ import (
 
 const (
 	mendEvery = 5 * time.Second
+	// A stream that is being made is there on the disk a moment before the server knows it, and looks like one that is ill.
+	mendAfter = time.Second
 	probeFile = "room"
 	probeSize = 1 << 20 // of what must fit on the disk before the streams are opened again
 )
@@ -28,17 +30,26 @@ func (l *Log) ill() error {
 	return nil
 }
 
-// mend opens the streams of the embedded server again when they are ill and there is room on the disk: it would not do so before
-// its next start.
+// mend opens the streams of the embedded server again when they have been ill for a while and there is room on the disk: it would
+// not do so before its next start. Whoever could not use a stream calls it, again and again.
 func (l *Log) mend(ctx context.Context) {
-	if l.ill() == nil || !l.mending.TryLock() {
+	if !l.mending.TryLock() {
 		return
 	}
 	defer l.mending.Unlock()
-	if time.Since(l.mended) < mendEvery || l.ill() == nil {
+	now := time.Now()
+	if l.ill() == nil {
+		l.illSince = time.Time{}
 		return
 	}
-	l.mended = time.Now()
+	if l.illSince.IsZero() || now.Sub(l.illSeen) > mendEvery { // it may have been well in between
+		l.illSince = now
+	}
+	l.illSeen = now
+	if now.Sub(l.illSince) < mendAfter || now.Sub(l.mended) < mendEvery {
+		return
+	}
+	l.mended = now
 	if err := l.room(); err != nil {
 		l.o.Logger.ErrorContext(ctx, "event_log_has_no_room", "error", err)
 		return
@@ -54,6 +65,7 @@ func (l *Log) mend(ctx context.Context) {
 		return
 	}
 	l.o.Logger.InfoContext(ctx, "event_log_reopened")
+	l.consumers.lost()
 }
 
 // room tries whether something can be written.

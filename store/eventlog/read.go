@@ -153,6 +153,8 @@ func (l *Log) hole(after, last uint64) cti.Stored {
 
 // Follow implements cti.Log.
 func (l *Log) Follow(ctx context.Context, after uint64, take func([]cti.Stored)) error {
+	ctx, release := l.consumers.consumer(ctx)
+	defer release()
 	consumer, err := l.js.OrderedConsumer(ctx, l.streamName(), jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1, MaxResetAttempts: 5,
 	})
@@ -166,7 +168,7 @@ func (l *Log) Follow(ctx context.Context, after uint64, take func([]cti.Stored))
 		case messages <- m:
 		case <-ended:
 		}
-	}, jetstream.PullMaxMessages(2*maxFetch), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+	}, jetstream.PullMaxMessages(2*maxFetch), jetstream.PullHeartbeat(heartbeat), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 		l.o.Logger.Debug("event log: consumer", "error", err)
 		if errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrConnectionClosed) {
 			return // it mends itself, or Closed tells

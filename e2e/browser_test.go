@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"sidecar/internal/testkit/said"
 )
 
 // Tones of pages: what the microphones hear, and an oscillator's.
@@ -178,11 +180,13 @@ func (s *system) window(with account) *window {
 	s.t.Cleanup(func() {
 		_, _ = c.ask(w.name, "close", nil)
 		if w.t.Failed() {
+			var own strings.Builder
 			for line := range strings.Lines(c.log.String()) {
-				if strings.HasPrefix(line, w.name+":") {
-					w.t.Log(strings.TrimSpace(line))
+				if text, ok := strings.CutPrefix(line, w.name+": "); ok {
+					own.WriteString(text)
 				}
 			}
+			said.Keep(w.t, w.name[strings.LastIndex(w.name, " window")+1:], own.String())
 		}
 	})
 	return w

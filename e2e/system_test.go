@@ -20,6 +20,7 @@ import (
 
 	"sidecar/config"
 	"sidecar/internal/testkit/asterisk"
+	"sidecar/internal/testkit/said"
 )
 
 // patience bounds every wait: long enough for a busy machine, short enough to see a hang.
@@ -190,7 +191,7 @@ func (s *system) startSidecar(env ...string) {
 			s.stopSidecar()
 		}
 		if s.t.Failed() {
-			s.t.Logf("sidecar's log:\n%s", s.log)
+			said.Keep(s.t, "sidecar", s.log.String())
 		}
 	})
 }

@@ -6,6 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/common.sh"
 
 cd "$top"
+files_in_memory
 [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || die "Chromium is missing: apt-get install chromium, or name one in CHROMIUM"
 scripts/web-build.sh
 dir=$(mktemp -d)

@@ -20,6 +20,7 @@ const (
 	lastPort   = 29999
 	blockPorts = 50
 	blocks     = (lastPort + 1 - firstPort) / blockPorts
+	lockRoot   = "/tmp" // the same for everybody, wherever the files of a run are
 )
 
 // Ports are what one Asterisk needs, disjoint from those of every other test on this machine.
@@ -54,7 +55,7 @@ func FreePorts(t testing.TB, n int) []int {
 // packages, which run as separate processes, agree by file locks. The kernel drops a lock when its process dies.
 func PortRange(t testing.TB, n int) int {
 	t.Helper()
-	dir := filepath.Join(os.TempDir(), "sidecar-test-ports-"+strconv.Itoa(os.Getuid()))
+	dir := filepath.Join(lockRoot, "sidecar-test-ports-"+strconv.Itoa(os.Getuid()))
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	want := (n + blockPorts - 1) / blockPorts
 	var held []*os.File

@@ -97,7 +97,7 @@ func (s *stream) sendDigits(ctx context.Context, digits string, length time.Dura
 
 func (s *stream) sendDigit(ctx context.Context, digit byte, event Codec, length time.Duration, tick <-chan time.Time, write func(*rtp.Header, []byte) error) error {
 	steps := max(int(length/eventStep), 2)
-	start := s.nowTimestamp(event.ClockRate(), time.Now())
+	start := s.digitTimestamp(event.ClockRate(), time.Now())
 	var payload [eventOctets]byte
 	payload[0] = byte(strings.IndexByte(dtmfDigits, digit)) //nolint:gosec // checked by the caller
 	// After the end come three steps of silence, so that two equal digits are told apart.
@@ -117,7 +117,7 @@ func (s *stream) sendDigit(ctx context.Context, digit byte, event Codec, length 
 		duration := min(step+1, steps) * int(frameTicks(event.ClockRate()))
 		binary.BigEndian.PutUint16(payload[2:], uint16(min(duration, 0xffff))) //nolint:gosec // bounded
 		header := rtp.Header{Version: 2, Marker: step == 0, Timestamp: start}
-		if !s.stampOwn(&header, event, eventOctets, time.Now()) {
+		if !s.stampOwn(&header, event, payload[:], time.Now()) {
 			return ErrNoDTMF
 		}
 		if err := write(&header, payload[:]); err != nil {

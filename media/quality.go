@@ -22,7 +22,7 @@ type Quality struct {
 	ComfortNoise   uint64 // thereof payload type 13
 	Strangers      uint64 // packets from addresses that are none of this call's
 	Malformed      uint64
-	Unsent         uint64 // packets that were not sent: socket errors, and packets too late to have a place
+	Unsent         uint64 // packets that were not sent: socket errors, packets too late to have a place, and what a digit took the place of
 }
 
 // Constants of ITU-T G.107 with its default values, and of G.113 appendix I for G.711 with packet loss concealment.

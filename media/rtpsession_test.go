@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -411,6 +412,76 @@ func TestDigitsOfOneStreamDoNotInterleave(t *testing.T) {
 	require.ErrorIs(t, a.SendDigits(ctx, "1", 0), context.Canceled)
 	require.NoError(t, a.SendDigits(patient(t), "3", 0))
 	eventually(t, "the turn is free again", func() bool { mu.Lock(); defer mu.Unlock(); return strings.HasSuffix(pressed, "63") })
+}
+
+// A digit of ours takes the place of the sound, and none begins before the one before it has ended, although the clock of
+// the source stood still meanwhile: what gets ahead of a digit or lies behind the last one makes receivers count wrong.
+func TestDigitsOfOneStreamFollowEachOther(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t, 20, 0)
+	a, b := newSession(t, pool, nil), newSession(t, pool, nil)
+	join(t, a, b)
+	type got struct {
+		codec media.Codec
+		start uint32
+		event [4]byte
+	}
+	packets := make(chan got, 1000)
+	b.SetSink(func(codec media.Codec, packet *rtp.Packet) {
+		g := got{codec: codec, start: packet.Timestamp}
+		copy(g.event[:], packet.Payload)
+		packets <- g
+	})
+	seq := uint16(0)
+	passes := func(codec media.Codec, timestamp uint32, payload ...byte) {
+		seq++
+		header := rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: timestamp}
+		require.NoError(t, a.Forward(1<<32, codec, &header, payload))
+	}
+	next := func() (g got) {
+		t.Helper()
+		select {
+		case g = <-packets:
+		case <-time.After(patience):
+			require.FailNow(t, "nothing comes")
+		}
+		return g
+	}
+	sound := make([]byte, 160)
+	passes(media.PCMU, 0, sound...)
+	first := next()
+	require.Equal(t, media.PCMU, first.codec)
+
+	sent := make(chan error, 1)
+	go func() { sent <- a.SendDigits(patient(t), "12", 200*time.Millisecond) }() // joined by the channel
+	all := []got{next()}
+	passes(media.PCMU, 160, sound...)
+	passes(media.PCMU, 8000, sound...)
+	for len(all) < 2*(10+3) {
+		all = append(all, next())
+	}
+	require.NoError(t, <-sent)
+	passes(media.PCMU, 320, sound...) // 40 ms after the beginning by the source's clock, and much later by ours
+	require.Equal(t, media.PCMU, next().codec)
+	for _, event := range [][]byte{{3, 10, 0, 160}, {3, 0x80 | 10, 3, 32}, {4, 10, 0, 160}, {4, 0x80 | 10, 3, 32}} {
+		passes(media.Event8k, 480+uint32(event[0])*8, event...)
+		all = append(all, next())
+	}
+	require.NoError(t, a.SendDigits(patient(t), "5", 40*time.Millisecond))
+	for range 2 + 3 {
+		all = append(all, next())
+	}
+	pressed, end := "", first.start
+	for i, g := range all {
+		require.Equal(t, media.Event8k, g.codec, "packet %d", i)
+		if i == 0 || g.start != all[i-1].start {
+			pressed += string('0' + rune(g.event[0]))
+			require.Less(t, g.start-end, uint32(1<<31), "%s begins before the end of the one before", pressed)
+		}
+		end = g.start + uint32(binary.BigEndian.Uint16(g.event[2:]))
+	}
+	require.Equal(t, "12345", pressed)
+	require.Zero(t, b.Quality().Lost, "what is left out leaves no gap")
 }
 
 // A port that has just been used may still be sent to.

@@ -114,12 +114,18 @@ func (s *stream) stamp(source uint64, h *rtp.Header, codec Codec, payload []byte
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if codec.IsEvent() && !s.turns.admit(event{source, h.Timestamp}, payload, now) {
+	// Our own digits replace the sound, as a telephone's do: a receiver ends a digit when the sound gets ahead of it (Asterisk
+	// by 150 ms) and takes its next packet for another digit.
+	digit := event{source, h.Timestamp}
+	if codec.IsEvent() && !s.turns.admit(digit, payload, now) || !codec.IsEvent() && s.turns.sending {
 		s.out.skip(source, h.SequenceNumber)
 		return false
 	}
 	if !s.out.next(source, h, codec.ClockRate(), now) {
 		return false
+	}
+	if codec.IsEvent() {
+		s.turns.place(digit, h, payload, codec.ClockRate())
 	}
 	h.PayloadType, h.SSRC = table.payloads[codec], s.ssrc
 	// Extensions, contributors and padding belong to the leg that they came from.
@@ -135,8 +141,8 @@ func (s *stream) skip(source uint64, seq uint16) {
 	s.out.skip(source, seq)
 }
 
-// stampOwn is stamp for a packet that we put between those of the source.
-func (s *stream) stampOwn(h *rtp.Header, codec Codec, octets int, now time.Time) bool {
+// stampOwn is stamp for a packet of a digit that we put between those of the source.
+func (s *stream) stampOwn(h *rtp.Header, codec Codec, payload []byte, now time.Time) bool {
 	table := s.formats.Load()
 	if table == nil || !table.has[codec] {
 		return false
@@ -145,15 +151,16 @@ func (s *stream) stampOwn(h *rtp.Header, codec Codec, octets int, now time.Time)
 	defer s.mu.Unlock()
 	s.out.insert(h, codec.ClockRate(), now)
 	h.PayloadType, h.SSRC = table.payloads[codec], s.ssrc
-	s.out.sent(octets)
+	s.out.sent(len(payload))
+	s.turns.ends(h, payload)
 	return true
 }
 
-// nowTimestamp is the RTP time of this moment in our stream.
-func (s *stream) nowTimestamp(clock uint32, now time.Time) uint32 {
+// digitTimestamp is the RTP time of a digit that begins at this moment in our stream.
+func (s *stream) digitTimestamp(clock uint32, now time.Time) uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.nowTimestampLocked(clock, now)
+	return s.turns.notBefore(s.nowTimestampLocked(clock, now), clock)
 }
 
 func (s *stream) nowTimestampLocked(clock uint32, now time.Time) uint32 {

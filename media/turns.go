@@ -2,9 +2,12 @@ package media
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/pion/rtp"
 )
 
 const (
@@ -13,6 +16,8 @@ const (
 	eventQuiet = 5 * eventStep
 	// mostDigits bounds the digits that wait for their turn, and whoever waits to send some.
 	mostDigits = 32
+	// mostLag is the seconds that the clock of a source may have stood still; what is further back has another clock.
+	mostLag = 10
 )
 
 // turns lets the digits of one outgoing stream go one after the other, those that pass through and those of our own. A
@@ -24,6 +29,40 @@ type turns struct {
 	passing, held event
 	last          time.Time // when a packet of passing went through
 	waiting       []byte    // digits that came while ours went out: ours to send then
+
+	free   uint32 // timestamp of the stream at which the last digit ended
+	placed event  // the last one that place has seen, and how far it was moved
+	shift  uint32
+}
+
+// notBefore is the timestamp at which a digit begins, which is never before the end of the last one: a receiver takes what
+// is not newer for the late packets of what it knows already, and the digit would be lost. Our own digits begin by the wall
+// clock, and a source that was held up goes on where its clock stood still.
+func (t *turns) notBefore(timestamp, clock uint32) uint32 {
+	if lag := t.free - timestamp; lag < mostLag*clock {
+		return t.free
+	}
+	return timestamp
+}
+
+// place moves a digit that passes through behind the last one, all its packets alike.
+func (t *turns) place(e event, h *rtp.Header, payload []byte, clock uint32) {
+	switch {
+	case len(payload) < eventOctets:
+		return
+	case e == t.placed:
+	case e.source == t.placed.source && int32(e.timestamp-t.placed.timestamp) < 0: //nolint:gosec // serial number arithmetic
+		return // late packets of an older digit: by their own time the receiver knows them
+	default:
+		t.placed, t.shift = e, t.notBefore(h.Timestamp, clock)-h.Timestamp
+	}
+	h.Timestamp += t.shift
+	t.ends(h, payload)
+}
+
+// ends keeps when a digit is over as far as its packet tells.
+func (t *turns) ends(h *rtp.Header, payload []byte) {
+	t.free = h.Timestamp + uint32(binary.BigEndian.Uint16(payload[2:]))
 }
 
 // event names a digit that passes through.

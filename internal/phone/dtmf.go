@@ -99,7 +99,11 @@ func (c *Call) DTMF() string {
 
 // WaitDTMF blocks until the digits received so far contain want.
 func (c *Call) WaitDTMF(ctx context.Context, want string) error {
-	return c.await(ctx, "DTMF "+want, func() bool { return strings.Contains(string(c.digits), want) })
+	err := c.await(ctx, "DTMF "+want, func() bool { return strings.Contains(string(c.digits), want) })
+	if err != nil {
+		return fmt.Errorf("%w; so far %q", err, c.DTMF())
+	}
+	return nil
 }
 
 func (c *Call) addDigit(digit byte) {

@@ -101,7 +101,7 @@ type deskStep struct {
 // deskSteps runs the cases of the reference, each by a call of its own, and requires what all desktops have been told.
 func deskSteps(t *testing.T, of deskDialect, prefix string, steps []deskStep) {
 	t.Helper()
-	s := newRunning(t, "calls: {ring_timeout: 6s}\nagents: {wrap_up: 1s, reasons: [lunch]}\n")
+	s := newRunning(t, "calls: {ring_timeout: 12s}\nagents: {wrap_up: 1s, reasons: [lunch]}\n")
 	d := &deskDay{of: of, third: s.agentPhone("5003", phone.RingOnly), day: &day{
 		system: s, t: t, first: s.agentPhone("5001", phone.RingOnly), second: s.agentPhone("5002", phone.RingOnly), customer: s.customerPhone(),
 	}}
@@ -115,9 +115,7 @@ func deskSteps(t *testing.T, of deskDialect, prefix string, steps []deskStep) {
 			now, inner := *d, *d.day
 			inner.t, inner.system, now.day = t, d.in(t), &inner
 			for i, desk := range now.desks { // what the step before has led to may still be under way
-				now.tells(desk, "dnd-on", `"(doNotDisturb|dnd)":\s*("On"|true)`)
-				now.tells(desk, "dnd-off", `"(doNotDisturb|dnd)":\s*("Off"|false)`)
-				now.from[i] = len(desk.since(0))
+				now.from[i] = now.rests(desk)
 			}
 			step.run(&now)
 			now.requireNoLeftovers()
@@ -126,6 +124,14 @@ func deskSteps(t *testing.T, of deskDialect, prefix string, steps []deskStep) {
 		})
 		require.True(t, ok, "the steps share one system")
 	}
+}
+
+// rests waits until a desktop is told all that has happened so far, and says how much that is.
+func (d *deskDay) rests(desk *agentDesk) int {
+	d.t.Helper()
+	d.tells(desk, "dnd-on", `"(doNotDisturb|dnd)":\s*("On"|true)`)
+	d.tells(desk, "dnd-off", `"(doNotDisturb|dnd)":\s*("Off"|false)`)
+	return len(desk.since(0))
 }
 
 // tells changes something at a desktop's DN, and waits until the desktop is told.
@@ -292,13 +298,17 @@ func (d *deskDay) dialsBusy() {
 }
 
 // rung is the call at the customer's phone, when the one that called has been told that it rings there: a phone that
-// answers in the same moment may be quicker than Asterisk tells of its ringing.
+// answers in the same moment may be quicker than Asterisk tells of its ringing. With a tone it is answered then.
 func (d *deskDay) rung(hz float64) *phone.Call {
 	d.t.Helper()
-	cust := incoming(d.t, d.customer, hz)
+	cust := incoming(d.t, d.customer, 0)
 	d.eventually("the call has reached the network", func() bool {
 		return len(d.of.lines(d.desks[0].since(d.from[0]), false)) >= 2
 	})
+	if hz != 0 {
+		cust.SendTone(hz)
+		require.NoError(d.t, cust.Answer(soon(d.t)))
+	}
 	return cust
 }
 

@@ -128,10 +128,10 @@ func TestGuide(t *testing.T) {
 	require.Positive(t, login.ExpiresIn)
 	s.tokens["5001"] = login.Token
 	_, agent := d.connected()
+	id := s.onlyCall("Established").ID
 	s.as("5001", http.MethodPost, "/api/v2/me/calls/active/hold", nil).want(http.StatusOK)
 	s.as("5001", http.MethodPost, "/api/v2/me/calls/active/hold", nil).want(http.StatusNotFound)
 	require.Equal(t, http.StatusOK, s.basic("5001", http.MethodPost, "/api/v2/me/calls/active/retrieve", ""))
-	id := s.onlyCall("Established").ID
 
 	s.as("5002", http.MethodPost, "/api/v2/me/calls/"+id+"/hold", nil).want(http.StatusNotFound)
 	s.as("5002", http.MethodDelete, "/api/v2/me/calls/active/hangup", nil).want(http.StatusNotFound)

@@ -302,13 +302,18 @@ func TestV2EventsComeAfterTheReply(t *testing.T) {
 	twin := s.agentDesk(v2Dialect{}, "5001") // the same agent by another login
 	dnd := map[bool]string{true: "DoNotDisturbOn", false: "DoNotDisturbOff"}
 	on := false
+	devices := func(desk *agentDesk) int { return len(v2Dialect{}.lines(desk.since(0), true)) }
+	d := &deskDay{of: v2Dialect{}, day: &day{system: s, t: t}}
+	for _, desk := range []*agentDesk{own, twin} { // how things stood when they subscribed is told, too
+		d.rests(desk)
+	}
 	happens := func() (ownTold func() bool) {
 		t.Helper()
 		on = !on
-		before, twins := len(own.since(0)), len(twin.since(0))
+		before, twins := devices(own), devices(twin)
 		s.as("5001", http.MethodPost, "/api/v2/me/devices/"+v2.DeviceID("5001"), object{"operationName": dnd[on]}).want(http.StatusOK)
-		s.eventually("the other login is told", func() bool { return len(twin.since(0)) > twins })
-		return func() bool { return len(own.since(0)) > before }
+		s.eventually("the other login is told", func() bool { return devices(twin) > twins })
+		return func() bool { return devices(own) > before }
 	}
 	for conclusive, round := 0, 0; conclusive < 5; round++ {
 		require.Less(t, round, 100, "the machine never answered within 250 ms")
@@ -410,7 +415,7 @@ func TestDesktopsAnswer(t *testing.T) {
 	s.inService("5001")
 	desk := s.agentDesk(v2Dialect{}, "5001")
 	for _, of := range []deskDialect{v2Dialect{}, guideDialect{}} {
-		from := len(desk.since(0))
+		from := d.rests(desk) // the call before may not have been told to its end
 		cust := dial(t, d.customer, "8000", customerTone)
 		a := w.incoming()
 		d.mine("5001", "Ringing")

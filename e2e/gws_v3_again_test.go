@@ -65,9 +65,12 @@ func TestWorkspaceAfterLogout(t *testing.T) {
 	c.saw("ready", func(m *v3Message) bool { return m.DN != nil && m.DN.AgentState == "Ready" })
 	c.must("", "destroy")
 	s.eventually("the agent is logged out", func() bool { return s.agentOf("5001").State == "LoggedOut" })
-	for _, tab := range []*workspaceClient{c, other} {
-		require.Equal(t, http.StatusForbidden, tab.do("http", "get", "/current-session").Status)
+	for _, tab := range []*workspaceClient{c, other} { // the client does not wait for the reply to its logout
+		s.eventually("the session has ended", func() bool { return tab.do("http", "get", "/current-session").Status == http.StatusForbidden })
 	}
+	s.eventually("the token has ended with them", func() bool {
+		return s.as("5001", http.MethodGet, "/api/v1/calls", nil).status == http.StatusUnauthorized
+	})
 	require.Equal(t, http.StatusForbidden, c.do("", "initialize", object{"token": token}).Status, "the token has ended")
 
 	c.forget()

@@ -21,7 +21,7 @@ type v3Day struct {
 // The cases of the reference, each by a call of its own, as the desktops of both agents are told.
 func TestWorkspaceCases(t *testing.T) {
 	t.Parallel()
-	s := newRunning(t, "calls: {ring_timeout: 6s}\nagents: {wrap_up: 1s}\nrecording: {enabled: true}\n")
+	s := newRunning(t, "agents: {wrap_up: 1s}\nrecording: {enabled: true}\n")
 	d := &v3Day{third: s.agentPhone("5003", phone.RingOnly), day: &day{
 		system: s, t: t, first: s.agentPhone("5001", phone.RingOnly), second: s.agentPhone("5002", phone.RingOnly), customer: s.customerPhone(),
 	}}

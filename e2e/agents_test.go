@@ -20,7 +20,7 @@ import (
 // forward. A published CometD client hears of all, the lamp of the DN shows it, and killing the daemon loses nothing.
 func TestADayOfAnAgent(t *testing.T) {
 	t.Parallel()
-	s := newRunning(t, "agents: {wrap_up: 2s}\ncalls: {ring_timeout: 4s}\n")
+	s := newRunning(t, "agents: {wrap_up: 2s}\ncalls: {ring_timeout: 10s}\n")
 	first, second, customer := s.agentPhone("5001", phone.RingOnly), s.agentPhone("5002", phone.RingOnly), s.customerPhone()
 	s.inService("5001", "5002")
 	feed := s.listen(9, "5001")

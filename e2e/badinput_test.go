@@ -111,7 +111,9 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`sidecar_asterisk_connected{server="pbx1"} 1`, "sidecar_dns_in_service 1", "sidecar_feed_events_total 1", "sidecar_calls 0",
 	} {
-		require.Contains(t, string(s.as("", http.MethodGet, "/metrics", nil).body), want)
+		s.eventually("the metrics have "+want, func() bool {
+			return strings.Contains(string(s.as("", http.MethodGet, "/metrics", nil).body), want)
+		})
 	}
 	s.pbx.Kill()
 	s.eventually("the metric tells that Asterisk is gone", func() bool {

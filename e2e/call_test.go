@@ -49,7 +49,9 @@ func TestInboundAnsweredTransferredHungUp(t *testing.T) {
 	s.as("supervisor", http.MethodPost, "/api/v1/calls/"+id+"/hangup", nil).want(http.StatusOK)
 	ended(t, b)
 	ended(t, cust)
-	s.as("supervisor", http.MethodGet, "/api/v1/calls/"+id, nil).want(http.StatusNotFound)
+	s.eventually("the call is over", func() bool {
+		return s.as("supervisor", http.MethodGet, "/api/v1/calls/"+id, nil).status == http.StatusNotFound
+	})
 
 	for _, l := range listeners {
 		l.want(golden(t, "inbound_transferred")...)
@@ -62,7 +64,7 @@ func TestInboundAnsweredTransferredHungUp(t *testing.T) {
 // the other, as a day at work.
 func TestBasicCalls(t *testing.T) {
 	t.Parallel()
-	s := newRunning(t, "calls: {ring_timeout: 3s}\n")
+	s := newRunning(t, "calls: {ring_timeout: 10s}\n") // phones are answered when the feed has told, which may take its time
 	d := &day{
 		system: s, first: s.agentPhone("5001", phone.RingOnly), second: s.agentPhone("5002", phone.RingOnly),
 		customer: s.customerPhone(),

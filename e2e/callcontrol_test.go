@@ -32,7 +32,7 @@ type agentsStep struct {
 // steps runs one call after the other on one system.
 func steps(t *testing.T, extra string, list []agentsStep) {
 	t.Helper()
-	s := newRunning(t, "calls: {ring_timeout: 6s}\n"+extra) // a ringing tone pauses for 4 s
+	s := newRunning(t, "calls: {ring_timeout: 15s}\n"+extra) // a ringing tone pauses for 4 s, and is heard before the answer
 	d := &day{
 		system: s, first: s.agentPhone("5001", phone.RingOnly), second: s.agentPhone("5002", phone.RingOnly),
 		customer: s.customerPhone(),

@@ -86,8 +86,10 @@ type call struct {
 	State      string
 	Controller string
 	Type       string
-	Parties    []struct{ DN, Number, State string }
+	Parties    []callParty
 }
+
+type callParty struct{ DN, Number, State string }
 
 func (s *system) calls(user string) []call {
 	s.t.Helper()

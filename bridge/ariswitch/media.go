@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sidecar/ari"
@@ -36,9 +37,16 @@ func unlessOut(err error) error {
 	return unlessGone(err)
 }
 
-// Hold tells the far end of a channel.
+// Hold tells the far end of a channel, and only that. To one that it can't tell Asterisk would play music of its own, and it can miss
+// the order to end that: whoever is the far end of a silent endpoint hears the bridge's music, as everybody.
 func (s *Switch) Hold(ctx context.Context, ch bridge.ChannelID, on bool) error {
 	return s.with(ch, func(c ari.Channels, id ari.ChannelID) error {
+		if len(s.silent) > 0 {
+			data, err := c.Get(ctx, id)
+			if err != nil || slices.Contains(s.silent, endpointOf(data.Name)) {
+				return err
+			}
+		}
 		if on {
 			return c.Hold(ctx, id)
 		}

@@ -73,6 +73,27 @@ func TestMediaRequests(t *testing.T) {
 	require.ErrorIs(t, sw.StopPlay(ctx, "pbx9", "p"), ariswitch.ErrUnknownServer)
 }
 
+// Whom Asterisk would play music of its own is not held: the far end of an endpoint without moh_passthrough.
+func TestHoldOfSilentEndpoints(t *testing.T) {
+	t.Parallel()
+	s := fakeari.New(t)
+	c := connect(t, s)
+	require.NoError(t, c.Ready(t.Context()))
+	sw := ariswitch.New([]*ari.Client{c}, func(bridge.DN) bool { return false }, ariswitch.Homes{}, "old-pbx")
+	var name string
+	s.On(http.MethodGet, "/channels/{channelId}", func(fakeari.Request) fakeari.Response {
+		return fakeari.Response{Status: http.StatusOK, Body: channel("c", name, "Up", "")}
+	})
+	for _, on := range []bool{true, false} {
+		name = "PJSIP/old-pbx-00000001"
+		require.NoError(t, sw.Hold(t.Context(), someone, on))
+		require.Equal(t, http.MethodGet, last(s).Method, "nothing is commanded")
+		name = "PJSIP/old-00000001"
+		require.ErrorIs(t, sw.Hold(t.Context(), someone, on), ari.ErrNotFound) // the fake has no hold
+		require.Equal(t, "/channels/c/hold", last(s).Path)
+	}
+}
+
 // A restart asks twice: what lasts under the same id is what was asked for.
 func TestMediaAskedTwice(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,7 @@ type Switch struct {
 	clients map[bridge.ServerID]*ari.Client
 	paired  func(bridge.DN) bool
 	homes   Homes
+	silent  []string
 }
 
 // Homes says where a DN's phone is registered, and how the other servers call that one.
@@ -42,9 +43,10 @@ type Homes struct {
 }
 
 // New makes a switch of the clients. Paired tells for which DNs the phone's side is ours: only those are sent LegHeader,
-// and other servers, which keep it for themselves. Homes are looked at when there are several clients.
-func New(clients []*ari.Client, paired func(bridge.DN) bool, homes Homes) *Switch {
-	s := &Switch{clients: map[bridge.ServerID]*ari.Client{}, paired: paired, homes: homes}
+// and other servers, which keep it for themselves. Homes are looked at when there are several clients. Silent are the endpoints
+// without moh_passthrough, whose far ends are not told of holds.
+func New(clients []*ari.Client, paired func(bridge.DN) bool, homes Homes, silent ...string) *Switch {
+	s := &Switch{clients: map[bridge.ServerID]*ari.Client{}, paired: paired, homes: homes, silent: silent}
 	for _, c := range clients {
 		s.clients[bridge.ServerID(c.Server())] = c
 	}

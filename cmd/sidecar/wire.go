@@ -144,7 +144,7 @@ func (d *daemon) buildEngine(ctx context.Context) error {
 	}
 	d.engine = bridge.New(bridge.Options{
 		Node: d.cfg.Node, NodeID: byte(d.cfg.NodeID), Server: bridge.ServerID(d.cfg.Asterisk[0].ID), //nolint:gosec // validated: 0-255
-		Servers: d.servers(), Homes: d.homes, Switch: ariswitch.New(d.clients, paired, ariswitch.Homes{Of: d.homes, Peer: peerOf}), Plan: d.plan,
+		Servers: d.servers(), Homes: d.homes, Switch: ariswitch.New(d.clients, paired, ariswitch.Homes{Of: d.homes, Peer: peerOf}, d.silent()...), Plan: d.plan,
 		Recorder: recorderPort{d.cfg.Recording, d.recordings.archive}, Queues: d.queues,
 		Agents: agentsPort{d.dns}, Phones: d.legs, Journal: d.journal, Feed: liveFeed{queueFeed{feedPort{d.feed, d.dns}, d.queues.Router}, d.live},
 		Orders: d.orders, HideMonitors: !d.cfg.Supervision.VisibleToAgents,

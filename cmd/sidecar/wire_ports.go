@@ -55,6 +55,17 @@ func (d *daemon) homes(dn bridge.DN) []bridge.ServerID {
 	return list
 }
 
+// silent are the trunks whose far ends are not told of holds.
+func (d *daemon) silent() []string {
+	var list []string
+	for _, trunk := range d.cfg.Trunks {
+		if !trunk.SignalHold {
+			list = append(list, trunk.Name)
+		}
+	}
+	return list
+}
+
 func peerOf(server bridge.ServerID) string { return pjsipgen.PeerName(string(server)) }
 
 // servicePort takes the registrations at one Asterisk.

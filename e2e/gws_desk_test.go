@@ -126,25 +126,31 @@ func deskSteps(t *testing.T, of deskDialect, prefix string, steps []deskStep) {
 	}
 }
 
-// rests waits until a desktop is told all that has happened so far, and says how much that is.
-func (d *deskDay) rests(desk *agentDesk) int {
+// rests waits until the desktops of a user are told all that has happened so far, and says how much the first of them was.
+func (d *deskDay) rests(desks ...*agentDesk) int {
 	d.t.Helper()
-	d.tells(desk, "dnd-on", `"(doNotDisturb|dnd)":\s*("On"|true)`)
-	d.tells(desk, "dnd-off", `"(doNotDisturb|dnd)":\s*("Off"|false)`)
-	return len(desk.since(0))
+	d.tell("dnd-on", `"(doNotDisturb|dnd)":\s*("On"|true)`, desks)
+	d.tell("dnd-off", `"(doNotDisturb|dnd)":\s*("Off"|false)`, desks)
+	return len(desks[0].since(0))
 }
 
-// tells changes something at a desktop's DN, and waits until the desktop is told.
-func (d *deskDay) tells(desk *agentDesk, verb, pattern string) {
+// tell changes something at a user's DN, and waits until the user's desktops are told.
+func (d *deskDay) tell(verb, pattern string, desks []*agentDesk) {
 	d.t.Helper()
-	dn, what, from := desk.who, regexp.MustCompile(pattern), len(desk.since(0))
+	user, what := desks[0].who, regexp.MustCompile(pattern)
+	dn, from := user, make([]int, len(desks))
 	if dn == "boss" {
 		dn = "5003"
 	}
-	d.as(desk.who, http.MethodPost, "/api/v1/agents/"+dn+"/"+verb, nil).want(http.StatusOK)
-	d.eventually("the desktop of "+desk.who+" is told: "+verb, func() bool {
-		return slices.ContainsFunc(desk.since(from), func(t telling) bool { return what.Match(t.Data) && bytes.Contains(t.Data, []byte(`"`+dn+`"`)) })
-	})
+	for i, desk := range desks {
+		from[i] = len(desk.since(0))
+	}
+	d.as(user, http.MethodPost, "/api/v1/agents/"+dn+"/"+verb, nil).want(http.StatusOK)
+	for i, desk := range desks {
+		d.eventually("the desktop of "+user+" is told: "+verb, func() bool {
+			return slices.ContainsFunc(desk.since(from[i]), func(t telling) bool { return what.Match(t.Data) && bytes.Contains(t.Data, []byte(`"`+dn+`"`)) })
+		})
+	}
 }
 
 // boss makes a supervisor who works at 5003.

@@ -304,9 +304,7 @@ func TestV2EventsComeAfterTheReply(t *testing.T) {
 	on := false
 	devices := func(desk *agentDesk) int { return len(v2Dialect{}.lines(desk.since(0), true)) }
 	d := &deskDay{of: v2Dialect{}, day: &day{system: s, t: t}}
-	for _, desk := range []*agentDesk{own, twin} { // how things stood when they subscribed is told, too
-		d.rests(desk)
-	}
+	d.rests(own, twin) // how things stood when they subscribed is told, too
 	happens := func() (ownTold func() bool) {
 		t.Helper()
 		on = !on

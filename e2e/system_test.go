@@ -160,7 +160,8 @@ func (s *system) run(args ...string) string {
 }
 
 func (s *system) try(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	// A dozen users are a dozen password hashes and file syncs: most of the patience of a wait, on a host that stutters.
+	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append(args, "--config", s.conf)...)
 	cmd.Env = append(os.Environ(), s.env...)

@@ -86,8 +86,9 @@ type Dialog struct {
 	target        sip.Uri
 	routes        []sip.Uri
 	localSeq      uint32
-	remoteSeq     uint32 // 0: none seen yet
-	answered      bool   // the final response to the INVITE is decided
+	remoteSeq     uint32   // 0: none seen yet
+	arriving      []uint32 // CSeq of the peer's requests that are here and had no turn yet, ascending
+	answered      bool     // the final response to the INVITE is decided
 	acks          map[uint32]chan Message
 	offerOpen     bool   // an ACK is due that brings the answer to our offer
 	ackBody       Body   // of the ACK of the first INVITE, for retransmitted 2xx

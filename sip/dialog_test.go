@@ -364,6 +364,35 @@ func TestRequestsAreTakenInOrder(t *testing.T) {
 	})
 }
 
+// All that a phone sent while this process stood still is there at once, and is handled in any order. The first of it may have
+// any CSeq.
+func TestWhatIsHereIsWaitedFor(t *testing.T) {
+	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
+		l, d := w.outbound(b)
+		l.cseq = 701
+		require.NoError(t, w.Read(crlf(l.text("INFO", 701, "first", "first"))))
+		l.send("INFO", "second")
+		l.send("INFO", "third")
+		time.Sleep(time.Second) // of virtual time
+		require.Empty(t, d.Events(), "nothing is taken before the first")
+		l.cseq = 700
+		l.send("INFO", "first")
+		for _, want := range []string{"first", "second", "third"} {
+			require.Equal(t, want, string(next[sip.Info](t, d).Body.Data))
+			require.Equal(t, 200, b.next().status)
+		}
+		b.send(strings.Replace(l.text("INFO", 704, "refused", ""), "Content-Length", "Require: nothing-we-know\nContent-Length", 1))
+		require.Equal(t, 420, b.next().status)
+		l.cseq = 704
+		began := time.Now()
+		require.Equal(t, 200, l.do("INFO", "after one that was refused").status)
+		require.Less(t, time.Since(began), time.Second, "nobody waits for what was refused")
+		require.NoError(t, w.Read(crlf(l.text("INFO", 706, "lost", ""))))
+		l.cseq = 706
+		require.Equal(t, 200, l.do("INFO", "after one that never comes").status)
+	})
+}
+
 func TestOnlyThePeerMaySpeakInADialog(t *testing.T) {
 	inTime(t, func(t *testing.T, w *world, b *browser, c calls) {
 		l, d := w.inbound(b, c)

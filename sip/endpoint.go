@@ -44,7 +44,7 @@ func New(opts Options) (*Endpoint, error) {
 	e.registrar = newRegistrar(&e.opts.Registrar, e.log, e.moveDialogs)
 	e.front = newFront(&e.opts.WebSocket, e.log, e.flowLost)
 	var err error
-	if e.stack, err = newStack(&e.opts, e.front, e.handle, e.onStray); err != nil {
+	if e.stack, err = newStack(&e.opts, e.front, e.expect, e.handle, e.onStray); err != nil {
 		cancel()
 		e.registrar.close()
 		return nil, err
@@ -115,6 +115,7 @@ func (e *Endpoint) handle(req *sip.Request, tx *sip.ServerTx) {
 		return
 	}
 	defer e.wg.Done()
+	defer e.handled(req)
 	if err := usable(req); err != nil { // over TCP nobody has looked yet
 		e.reply(req, tx, refusalFor(err))
 		return

@@ -20,6 +20,15 @@ func (e *Endpoint) AnswerRegisters(answer func(request string) (status int, head
 	}
 }
 
+// Read lets the endpoint see a request as the reader of its socket does; nobody handles it yet.
+func (e *Endpoint) Read(request string) error {
+	msg, err := sip.ParseMessage([]byte(request))
+	if err == nil {
+		e.expect(msg)
+	}
+	return err
+}
+
 // NewDoor is the listener of TCP connections by itself; heard tells it of a message.
 func NewDoor(listener net.Listener) (door net.Listener, heard func(source string)) {
 	d := newDoor(listener)

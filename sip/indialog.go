@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,9 +10,16 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// overtaking is how long a request waits for one that it overtook: sipgo gives
-// each message a goroutine of its own. Gaps in CSeq are legal, so it goes on then.
-const overtaking = 100 * time.Millisecond
+const (
+	// overtaking is how long a request waits for one that it may have overtaken on its way. Gaps in CSeq are legal, so it goes
+	// on then.
+	overtaking = 100 * time.Millisecond
+	// handing is how long it waits for one that is here: sipgo gives each message a goroutine of its own, and after a
+	// moment without CPU those of all that came meanwhile start at once, in any order.
+	handing = 5 * time.Second
+	// mostArriving bounds what a peer can have us remember.
+	mostArriving = 64
+)
 
 // onInDialog takes a request with a To tag.
 func (e *Endpoint) onInDialog(req *sip.Request, tx *sip.ServerTx, flow *Flow) {
@@ -30,6 +38,50 @@ func (e *Endpoint) onInDialog(req *sip.Request, tx *sip.ServerTx, flow *Flow) {
 	}
 	defer d.turn.Unlock()
 	d.take(req, tx)
+}
+
+// expect notes a request of a dialog in the socket's reading goroutine, and so before anything that came later.
+func (e *Endpoint) expect(msg sip.Message) {
+	if d, seq := e.addressee(msg); d != nil {
+		d.expect(seq)
+	}
+}
+
+// handled forgets a request that was never let in.
+func (e *Endpoint) handled(req *sip.Request) {
+	if d, seq := e.addressee(req); d != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.passLocked(func(other uint32) bool { return other == seq })
+	}
+}
+
+// addressee is the dialog whose order a message has a place in, nil for all others: an ACK and a CANCEL have the CSeq of
+// their INVITE.
+func (e *Endpoint) addressee(msg sip.Message) (*Dialog, uint32) {
+	req, ok := msg.(*sip.Request)
+	if !ok || req.Method == sip.ACK || req.Method == sip.CANCEL || req.To() == nil || req.CallID() == nil || req.CSeq() == nil {
+		return nil, 0
+	}
+	tag := req.To().Params.GetOr("tag", "")
+	if tag == "" {
+		return nil, 0
+	}
+	return e.find(req.CallID().Value(), tag), req.CSeq().SeqNo
+}
+
+func (d *Dialog) expect(seq uint32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, known := slices.BinarySearch(d.arriving, seq)
+	if !known && seq > d.remoteSeq && len(d.arriving) < mostArriving {
+		d.arriving = slices.Insert(d.arriving, at, seq)
+	}
+}
+
+func (d *Dialog) passLocked(over func(seq uint32) bool) {
+	d.arriving = slices.DeleteFunc(d.arriving, over)
+	d.bumpLocked()
 }
 
 // comesFromPeer checks that the request belongs to the other end: its tag, and for a
@@ -62,14 +114,11 @@ func (d *Dialog) comesFromPeer(req *sip.Request, flow *Flow) bool {
 // (RFC 3261 section 12.2.2). When it returns true the caller has the turn.
 func (d *Dialog) admit(req *sip.Request) bool {
 	seq := req.CSeq().SeqNo
-	ctx, stop := context.WithTimeout(d.e.ctx, overtaking)
-	defer stop()
 	// An expired wait is no error: the numbers between were never ours to see.
-	if err := d.await(ctx, "order", func() bool {
+	d.inOrder(seq, overtaking, func() bool {
 		return d.remoteSeq == 0 || seq <= d.remoteSeq+1 && !(req.Method == sip.INVITE && len(d.acks) > 0)
-	}); err != nil {
-		d.log().Debug("cseq_gap", "cseq", seq, "error", err)
-	}
+	})
+	d.inOrder(seq, handing, func() bool { return len(d.arriving) == 0 || d.arriving[0] >= seq })
 	d.turn.Lock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -78,8 +127,16 @@ func (d *Dialog) admit(req *sip.Request) bool {
 		return false
 	}
 	d.remoteSeq = seq
-	d.bumpLocked()
+	d.passLocked(func(other uint32) bool { return other <= seq })
 	return true
+}
+
+func (d *Dialog) inOrder(seq uint32, limit time.Duration, ok func() bool) {
+	ctx, stop := context.WithTimeout(d.e.ctx, limit)
+	defer stop()
+	if err := d.await(ctx, "order", ok); err != nil {
+		d.log().Debug("cseq_gap", "cseq", seq, "error", err)
+	}
 }
 
 // take handles a request in its turn.

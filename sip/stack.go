@@ -34,9 +34,9 @@ type stack struct {
 	over    bool
 }
 
-// newStack opens the sockets and builds the layers; serve starts them. handle gets every request that opens a server transaction, each on a goroutine of its own, and stray the
+// newStack opens the sockets and builds the layers; serve starts them. expect sees every message as it is read, handle gets every request that opens a server transaction, each on a goroutine of its own, and stray the
 // responses that belong to no transaction.
-func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.ServerTx), stray func(*sip.Response)) (*stack, error) {
+func newStack(opts *Options, front *front, expect func(sip.Message), handle func(*sip.Request, *sip.ServerTx), stray func(*sip.Response)) (*stack, error) {
 	s := &stack{log: opts.Log, front: front, refusals: rate.NewLimiter(refusalRate, refusalBurst)}
 	front.attach, front.detach = s.attach, s.detach
 	var config net.ListenConfig
@@ -57,11 +57,11 @@ func newStack(opts *Options, front *front, handle func(*sip.Request, *sip.Server
 		}
 		s.tcp = newDoor(listener)
 	}
-	s.build(opts.TLS, handle, stray)
+	s.build(opts.TLS, expect, handle, stray)
 	return s, nil
 }
 
-func (s *stack) build(trust *tls.Config, handle func(*sip.Request, *sip.ServerTx), stray func(*sip.Response)) {
+func (s *stack) build(trust *tls.Config, expect func(sip.Message), handle func(*sip.Request, *sip.ServerTx), stray func(*sip.Response)) {
 	// sipgo logs whole messages, credentials included, when it can't parse them.
 	quiet := slog.New(slog.DiscardHandler)
 	// Addresses are resolved before a request gets here; what sipgo would look up is the host of somebody's Via.
@@ -82,6 +82,7 @@ func (s *stack) build(trust *tls.Config, handle func(*sip.Request, *sip.ServerTx
 			}
 		})
 	}
+	s.transport.OnMessage(expect) // before tagInvite: what has no tag yet belongs to no dialog
 	s.transport.OnMessage(tagInvite)
 	s.tx = sip.NewTransactionLayer(s.transport,
 		sip.WithTransactionLayerLogger(quiet),

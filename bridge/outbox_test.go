@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -27,6 +28,23 @@ func TestKilledBeforeTheEndOfACallIsKept(t *testing.T) {
 		s.start()
 		require.Equal(t, []string{"Ringing OK", "Established OK", "Released OK"}, s.eventLines("5001"))
 		require.Empty(t, s.journal)
+	})
+}
+
+// What comes behind the end of a call, while its bridge is still being removed, takes nothing from its record.
+func TestAnInputBehindTheEndLeavesTheRecord(t *testing.T) {
+	t.Parallel()
+	engineTest(t, func(t *testing.T, s *sim) {
+		a := newActor(s.e, Interaction{ID: "over", Call: Call{Done: true}, Finished: true, Events: 3, Earlier: []Event{{N: 1}, {N: 2}}, Outbox: []Event{{N: 3}}})
+		for range 2 {
+			require.NotNil(t, a.advance("", RingTimeout{Party: 1}))
+			var kept Interaction
+			require.NoError(t, json.Unmarshal(s.journal["over"], &kept))
+			list := kept.unkept(0)
+			require.Len(t, list, 3)
+			require.Equal(t, 3, list[2].N)
+		}
+		delete(s.journal, "over")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sidecar/internal/backoff"
+	"sidecar/internal/loop"
 )
 
 // appender brings what is published into the log, in order. While the log does not answer it fills the spool, and empties
@@ -34,21 +35,28 @@ type appender struct {
 	lag      *time.Timer // when it fires twice, the reader must have come further than mark
 	watching bool        // it runs
 	behind   bool        // it has fired once
+	anew     bool        // the reader was told to follow anew, and has not moved since
 	mark     uint64
+
+	done *loop.Loop // runs what waits for events to be kept: whatever that takes, the next events don't wait for it
 }
 
 func newAppender(f *Feed, o *FeedOptions) *appender {
 	return &appender{
 		feed: f, agentOf: o.AgentOf, spool: o.Spool, stallAfter: o.StallAfter, own: newOwnEvents(), birth: NewEpoch(),
-		pause: backoff.New(backoff.Policy{Min: 50 * time.Millisecond, Max: time.Second}),
+		pause: backoff.New(backoff.Policy{Min: 50 * time.Millisecond, Max: time.Second}), done: loop.New(maxDone),
 	}
 }
+
+// maxDone bounds what waits to be done behind the events. When so much waits, the appender waits too.
+const maxDone = 1 << 16
 
 // run ends when ctx does and what has been published by then is handed out, or in the spool.
 func (a *appender) run(ctx context.Context) {
 	a.retry, a.lag = time.NewTimer(a.stallAfter), time.NewTimer(a.stallAfter)
 	defer a.retry.Stop()
 	defer a.lag.Stop()
+	defer a.finish()
 	a.unsure = a.spool.Len()
 	a.fails(a.unsure > 0)              // what an earlier run has left comes first
 	work := context.WithoutCancel(ctx) // an event that was taken is not given up halfway
@@ -65,6 +73,15 @@ func (a *appender) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// finish waits for what is to be done behind the events that were kept.
+func (a *appender) finish() {
+	finished := make(chan struct{})
+	a.done.Post(func() { close(finished) })
+	<-finished
+	a.done.Stop()
+	<-a.done.Done()
 }
 
 // last appends what there is, and waits until it is handed out, both within the time that a log may take.
@@ -101,7 +118,7 @@ func (a *appender) drain(ctx context.Context) {
 		a.write(ctx, a.records(batch))
 		for _, it := range batch {
 			if it.done != nil {
-				it.done()
+				a.done.Post(it.done)
 			}
 		}
 	}
@@ -197,7 +214,7 @@ func (a *appender) fresh(ctx context.Context, records []Record) ([]Record, error
 }
 
 func (a *appender) has(ctx context.Context, r *Record) (bool, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.stallAfter, errNoAnswer)
+	ctx, cancel := halves(ctx, a.stallAfter, errNoAnswer)
 	defer cancel()
 	has, err := a.feed.store.Has(ctx, r, r.Again)
 	if err != nil {
@@ -273,11 +290,13 @@ func (a *appender) watch() {
 	head, owed := a.feed.Head().Seq, a.feed.health.debt()
 	waits := head == a.mark && head < owed && !a.feed.handing.Load()
 	if waits && a.behind {
-		if a.feed.stall(errNotRead) {
+		a.feed.stall(errNotRead)
+		if !a.anew { // once: a log that is slow must get through
 			a.feed.followAnew()
 		}
 		a.feed.settle(nil) // it may have come in between
 	}
+	a.anew = waits && (a.anew || a.behind)
 	a.mark, a.watching, a.behind = head, head < owed, waits
 	if a.watching {
 		a.lag.Reset(a.stallAfter / 2)

@@ -118,8 +118,8 @@ func (f *Feed) PublishDN(e agent.Event) {
 }
 
 // WhenKept has Run call done when what was published before is in the log or in the spool, or has been given up: whatever
-// happens to this process then, it need not be published again. It never blocks, and done should not either: what is published
-// later waits for it. Done is not called when Run ends first.
+// happens to this process then, it need not be published again. It never blocks. Done may take its time: those that follow wait for
+// it, events don't. Done is not called when Run ends first.
 func (f *Feed) WhenKept(done func()) { f.intake.put(item{done: done}) }
 
 func (f *Feed) publish(it item) {

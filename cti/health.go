@@ -75,14 +75,13 @@ func (f *Feed) Wait(ctx context.Context) error {
 	}
 }
 
-// stall sends everybody away: events have been waiting for too long. It reports whether it is news.
-func (f *Feed) stall(why error) bool {
+// stall sends everybody away: events have been waiting for too long.
+func (f *Feed) stall(why error) {
 	if !f.health.stall() {
-		return false
+		return
 	}
 	n := f.endAll(ErrStalled)
 	f.log.Error("event log stalled, events wait and the subscribers were sent away", "subscribers", n, "error", why)
-	return true
 }
 
 // settle takes a change for the better, or for the worse.

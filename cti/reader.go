@@ -10,7 +10,7 @@ import (
 	"sidecar/internal/backoff"
 )
 
-// openTimeout bounds one attempt to open the log and to read the first of it.
+// openTimeout bounds each request that opening the log takes: one that answers is not given up for being slow.
 const openTimeout = 10 * time.Second
 
 // read hands out what the log has until ctx ends.
@@ -63,9 +63,7 @@ func (f *Feed) followAnew() {
 // Open opens the log and reads the end of it, so that the feed can be subscribed to. Run does it too: an error here is
 // nothing but the news that the log can't be had at the moment.
 func (f *Feed) Open(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	state, err := f.store.Open(ctx)
+	state, err := f.openLog(ctx)
 	if err != nil {
 		return fmt.Errorf("open the event log: %w", err)
 	}
@@ -92,6 +90,18 @@ func (f *Feed) Open(ctx context.Context) error {
 	return nil
 }
 
+func (f *Feed) openLog(ctx context.Context) (LogState, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	return f.store.Open(ctx)
+}
+
+func (f *Feed) readLog(ctx context.Context, after uint64) ([]Stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	return f.store.Read(ctx, after, maxBatch)
+}
+
 // fill puts the end of the log into the ring, in place of what is there, and ends all subscriptions: it says how many. Nobody
 // subscribes to a feed that is half filled, and would take for news what is long past.
 func (f *Feed) fill(ctx context.Context, state LogState) (ended int, err error) {
@@ -100,7 +110,7 @@ func (f *Feed) fill(ctx context.Context, state LogState) (ended int, err error) 
 	floor := at
 	var entries []*Entry
 	for at < state.Last {
-		batch, err := f.store.Read(ctx, at, maxBatch)
+		batch, err := f.readLog(ctx, at)
 		if err != nil || len(batch) == 0 {
 			return 0, fmt.Errorf("read the event log after %d: %w", at, err)
 		}

@@ -30,6 +30,7 @@ type moodyLog struct {
 	forgot bool          // nor to those who have been following
 	full   bool          // it takes nothing, and can be asked
 	slow   time.Duration // how long it takes to append
+	late   time.Duration // how long it takes to read
 	deaf   bool          // what is stored is not acknowledged, and it can be asked
 	asked  []string      // ids that it was to append
 }
@@ -45,7 +46,7 @@ func (l *moodyLog) set(change func(*moodyLog)) {
 func (l *moodyLog) mood() moodyLog {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return moodyLog{away: l.away, hang: l.hang, unsaid: l.unsaid, mute: l.mute, forgot: l.forgot, full: l.full, slow: l.slow, deaf: l.deaf}
+	return moodyLog{away: l.away, hang: l.hang, unsaid: l.unsaid, mute: l.mute, forgot: l.forgot, full: l.full, slow: l.slow, late: l.late, deaf: l.deaf}
 }
 
 func (l *moodyLog) Open(ctx context.Context) (cti.LogState, error) {
@@ -75,6 +76,15 @@ func (l *moodyLog) Append(ctx context.Context, records []cti.Record) (uint64, er
 		return 0, errAway
 	}
 	return last, err
+}
+
+func (l *moodyLog) Read(ctx context.Context, after uint64, limit int) ([]cti.Stored, error) {
+	select {
+	case <-time.After(l.mood().late):
+		return l.MemoryLog.Read(ctx, after, limit)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 func (l *moodyLog) LastOf(ctx context.Context, node string) (string, error) {
@@ -475,5 +485,59 @@ func TestAForgottenReaderFollowsAnew(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		require.False(t, f.Stats().Stalled)
 		require.Equal(t, wantIDs("a", 4, 5), collect(t, subscribe(t, f, cti.SubscribeOptions{Since: seen}), 2))
+	})
+}
+
+// One that was forgotten while the log did not take anything either comes again, too.
+func TestAReaderForgottenDuringAStallFollowsAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, l := stallable(t, cti.FeedOptions{})
+		publish(f, "a", 1, 3)
+		synctest.Wait()
+		seen := f.Head()
+		l.set(func(l *moodyLog) { l.away = true })
+		publish(f, "a", 4, 5)
+		time.Sleep(4 * time.Second)
+		require.True(t, f.Stats().Stalled)
+		l.set(func(l *moodyLog) { l.away, l.forgot = false, true })
+		time.Sleep(10 * time.Second)
+		require.False(t, f.Stats().Stalled)
+		require.Equal(t, wantIDs("a", 4, 5), collect(t, subscribe(t, f, cti.SubscribeOptions{Since: seen}), 2))
+	})
+}
+
+// What is done behind events may take its time, on a slow disk: the next events don't wait for it, and the end does.
+func TestEventsDontWaitForWhatIsDoneBehindThem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := stallable(t, cti.FeedOptions{})
+		done := make(chan int, 3)
+		for n := range cap(done) {
+			publish(f, "a", n+1, n+1)
+			f.WhenKept(func() { time.Sleep(time.Minute); done <- n })
+			synctest.Wait()
+			require.EqualValues(t, n+1, f.Head().Seq, "it is handed out at once")
+		}
+		require.Empty(t, done)
+		for n := range cap(done) {
+			require.Equal(t, n, <-done, "in order")
+		}
+	})
+}
+
+// A log that answers slowly, on a busy machine, is opened all the same.
+func TestALogThatIsSlowToRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		before, l := stallable(t, cti.FeedOptions{})
+		publish(before, "a", 1, 2000)
+		synctest.Wait()
+		l.set(func(l *moodyLog) { l.late = 3 * time.Second })
+		f := cti.NewFeed(cti.FeedOptions{Log: l, Node: "n2"})
+		require.NoError(t, f.Open(t.Context()))
+		require.Equal(t, uint64(2000), f.Head().Seq)
+		l.set(func(l *moodyLog) { l.late = 11 * time.Second })
+		require.Error(t, cti.NewFeed(cti.FeedOptions{Log: l, Node: "n3"}).Open(t.Context()), "one that does not answer is not")
 	})
 }

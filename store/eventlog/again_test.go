@@ -63,12 +63,12 @@ func forgotten(t testing.TB, l *eventlog.Log) {
 func lived(t testing.TB, l *eventlog.Log, during func(*cti.Feed)) {
 	t.Helper()
 	f := cti.NewFeed(cti.FeedOptions{Node: "a", Log: l})
-	require.NoError(t, f.Open(t.Context()))
 	ctx, cancel := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() { _ = f.Run(ctx) })
 	defer work.Wait()
 	defer cancel()
+	require.Eventually(t, func() bool { return !f.Stats().Stalled }, patience, time.Millisecond, "it is open")
 	during(f)
 }
 

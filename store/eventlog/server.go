@@ -10,7 +10,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-const startTimeout = 10 * time.Second
+// startTimeout is long: on a busy machine, or with many files, the server takes its time to read them.
+const startTimeout = time.Minute
 
 // startServer runs a NATS server in this process. Without Options.Listen it has no port.
 func startServer(o *Options) (*server.Server, error) {

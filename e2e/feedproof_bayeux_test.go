@@ -123,7 +123,7 @@ func (d *desk) handshake(w wire) error {
 	}
 	switch m := list[0]; {
 	case m.Successful:
-		d.session, d.batch = m.ClientID, 0
+		d.session, d.batch, d.joined = m.ClientID, 0, 0
 	case m.Advice.Reconnect == "none":
 		return fmt.Errorf("%w: %s", errNoLoss, m.Error)
 	default:
@@ -167,6 +167,8 @@ func (d *desk) read(w wire, list []bayeuxMessage) error {
 		case m.Channel == "/meta/subscribe" && !m.Successful:
 			d.session = ""
 			return fmt.Errorf("%w: %s", errAgain, m.Error)
+		case m.Channel == "/meta/subscribe":
+			d.joined++
 		}
 	}
 	if reply == nil {

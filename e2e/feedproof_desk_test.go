@@ -46,6 +46,7 @@ type desk struct {
 
 	// Owned by run.
 	session              string
+	joined               int // channels that it is known to be subscribed to
 	acks                 bool
 	batch                int64
 	lives, resumed, anew int
@@ -139,8 +140,8 @@ func (d *desk) run(ctx context.Context) error {
 		if err != nil && !errors.Is(err, errAgain) {
 			return fmt.Errorf("%s, %s: %w", d.name, d.transport, err)
 		}
-		if d.random.IntN(2) == 0 {
-			d.session = "" // the page was reloaded
+		if d.joined < len(d.channels()) || d.random.IntN(2) == 0 {
+			d.session = "" // it never came to its channels, or the page was reloaded
 		}
 		away(ctx, time.Duration(d.random.Int64N(int64(d.life/4))))
 	}

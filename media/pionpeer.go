@@ -24,7 +24,8 @@ type pionPeer struct {
 	onRTCP  atomic.Pointer[func(MediaID, []rtcp.Packet)]
 	onState atomic.Pointer[func(PeerState)]
 
-	version atomic.Uint64 // of the descriptions that the PeerConnection reads
+	version  atomic.Uint64 // of the descriptions that the PeerConnection reads
+	gathered chan struct{} // has something when the candidates may have become complete
 
 	// Owned by whoever negotiates.
 	remote  *Transport // the browser's, as last agreed; nil before
@@ -33,7 +34,7 @@ type pionPeer struct {
 
 // NewPeer makes the transport of one browser leg.
 func (e *Engine) NewPeer() (Peer, error) {
-	p := &pionPeer{engine: e, track: &passTrack{}}
+	p := &pionPeer{engine: e, track: &passTrack{}, gathered: make(chan struct{}, 1)}
 	settings := e.settings
 	settings.BufferFactory = p.newInlet
 	// An empty registry: the default one adds NACK, reports and transport-wide congestion control, which a telephone
@@ -48,6 +49,7 @@ func (e *Engine) NewPeer() (Peer, error) {
 		return nil, errors.Join(fmt.Errorf("add the audio track: %w", err), pc.GracefulClose())
 	}
 	pc.OnConnectionStateChange(p.takeState)
+	pc.OnICEGatheringStateChange(func(webrtc.ICEGatheringState) { p.lookAgain() })
 	e.mu.Lock()
 	closed := e.closed
 	if !closed {
@@ -151,17 +153,30 @@ func (p *pionPeer) takeBack() error {
 
 // gather makes d the local description and returns our transport with all its candidates. With one socket and no STUN
 // server that takes about a millisecond, so there is nothing to trickle.
+//
+// An ICE restart gathers before we get here, and Pion's GatheringCompletePromise may then never be kept: Pion looks up whom to
+// tell, then sets the state, then tells (ICEGatherer.Gather in webrtc 4.2.20). A promise made in between sees an unfinished
+// gathering, and another one is told. The state itself is told after it is set.
 func (p *pionPeer) gather(ctx context.Context, d webrtc.SessionDescription) (Transport, error) {
-	gathered := webrtc.GatheringCompletePromise(p.pc)
 	if err := p.pc.SetLocalDescription(d); err != nil {
 		return Transport{}, err
 	}
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-		return Transport{}, fmt.Errorf("gather candidates: %w", context.Cause(ctx))
+	for p.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete {
+		select {
+		case <-p.gathered:
+		case <-ctx.Done():
+			return Transport{}, fmt.Errorf("gather candidates: %w", context.Cause(ctx))
+		}
 	}
 	return p.local()
+}
+
+// lookAgain tells gather that the state has changed.
+func (p *pionPeer) lookAgain() {
+	select {
+	case p.gathered <- struct{}{}:
+	default:
+	}
 }
 
 func (p *pionPeer) local() (Transport, error) {
@@ -221,6 +236,7 @@ func (p *pionPeer) takeState(state webrtc.PeerConnectionState) {
 // Close implements [Peer].
 func (p *pionPeer) Close() error {
 	err := p.pc.GracefulClose()
+	p.lookAgain() // what is closed gathers no more, and that is told to nobody
 	p.engine.mu.Lock()
 	delete(p.engine.peers, p)
 	p.engine.mu.Unlock()

@@ -26,9 +26,11 @@ type turns struct {
 	queue   []*string // who sends digits or waits to; the first one has the turn once sending
 	sending bool
 
-	passing, held event
-	last          time.Time // when a packet of passing went through
-	waiting       []byte    // digits that came while ours went out: ours to send then
+	passing event     // that went through last
+	last    time.Time // when a packet of it went through
+	over    event     // the one that passed before ours began: what still comes of it is dropped
+	held    event     // the one that came last while ours went out, likewise
+	waiting []byte    // digits that came then: ours to send
 
 	free   uint32 // timestamp of the stream at which the last digit ended
 	placed event  // the last one that place has seen, and how far it was moved
@@ -76,7 +78,7 @@ func (t *turns) admit(e event, payload []byte, now time.Time) bool {
 	switch {
 	case len(payload) < eventOctets:
 		return true
-	case e == t.held || t.sending && e == t.passing:
+	case e == t.held || e == t.over:
 		return false
 	case t.sending:
 		t.held = e
@@ -113,8 +115,14 @@ func (s *stream) myTurn(digits *string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &s.turns
-	t.sending = t.sending || t.queue[0] == digits && now.Sub(t.last) >= eventQuiet
-	return t.sending && t.queue[0] == digits
+	if t.queue[0] != digits {
+		return false
+	}
+	if !t.sending && now.Sub(t.last) >= eventQuiet {
+		// What passed through may have been quiet because we stood still: after ours its rest would be a second digit.
+		t.sending, t.over = true, t.passing
+	}
+	return t.sending
 }
 
 // nextWaiting takes a digit that came in between; without one the turn is over.

@@ -199,11 +199,18 @@ func TestUpstreamRegistrationOverUDP(t *testing.T) {
 	})
 	require.NoError(t, err)
 	buf := make([]byte, 65536)
+	seen := ""
 	receive := func() (*text, net.Addr) {
-		n, from, err := conn.ReadFrom(buf)
-		require.NoError(t, err)
-		require.Equal(t, w.AddrUDP().String(), from.String(), "from the socket that we listen on")
-		return parseText(string(buf[:n])), from
+		for {
+			n, from, err := conn.ReadFrom(buf)
+			require.NoError(t, err)
+			require.Equal(t, w.AddrUDP().String(), from.String(), "from the socket that we listen on")
+			req := parseText(string(buf[:n]))
+			if cseq := req.get("CSeq"); cseq != seen { // else it was sent again, before our answer was there
+				seen = cseq
+				return req, from
+			}
+		}
 	}
 	respond := func(req *text, to net.Addr, status, headers string) {
 		_, err := conn.WriteTo([]byte(crlf(fmt.Sprintf("SIP/2.0 %s\nVia: %s\nFrom: %s\nTo: %s;tag=r\nCall-ID: %s\nCSeq: %s\n%sContent-Length: 0\n\n",

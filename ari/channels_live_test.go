@@ -65,7 +65,7 @@ func liveChannelEnds(t *testing.T, tp *tap) {
 	require.NoError(t, ch.ContinueInDialplan(ctx, ari.ChannelContinueInDialplanParams{Context: "test", Extension: "wait", Priority: 1}))
 	wait(tp, func(e *ari.StasisEnd) bool { return e.Channel.ID == ch.ID() })
 	// Asterisk tells of the end a moment before it lets go of the channel.
-	require.Eventually(t, func() bool { return errors.Is(ch.Hold(ctx), ari.ErrConflict) }, 10*time.Second, 10*time.Millisecond,
+	require.Eventually(t, func() bool { return errors.Is(ch.Hold(ctx), ari.ErrConflict) }, patience, 10*time.Millisecond,
 		"it is outside the application")
 
 	ch = tp.local()

@@ -21,7 +21,7 @@ const (
 	liveServer   = ari.ServerID("pbx-1")
 	livePassword = ari.Secret("a-password-only-tests-know")
 	// patience bounds waits for real parts; no test asserts how long one took.
-	patience = 10 * time.Second
+	patience = time.Minute
 )
 
 // lab is a real Asterisk of one test.

@@ -20,7 +20,7 @@ func mediaClient(t *testing.T, handler http.HandlerFunc) *ari.Client {
 	t.Cleanup(s.Close)
 	c, err := ari.Connect(t.Context(), ari.Config{
 		Server: "pbx1", URL: s.URL + "/ari/", User: "user", Password: "password", App: "app",
-		PingInterval: 50 * time.Millisecond, PongTimeout: 50 * time.Millisecond,
+		PingInterval: time.Second, PongTimeout: time.Second,
 	})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)

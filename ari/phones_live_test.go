@@ -118,7 +118,7 @@ func TestLivePhoneStories(t *testing.T) {
 	}
 
 	// Nobody answers before the timeout of dial.
-	st, call = begin(time.Second)
+	st, call = begin(5 * time.Second) // which must be enough to ring in
 	require.NoError(t, call.Ring())
 	both(st, "Ringing", "RINGING")
 	require.Equal(t, []string{"HangupRequest 32", "StasisEnd", "Destroyed 19 480"}, hear(t, st.Events(), 3))

@@ -26,7 +26,7 @@ func carriers(t *testing.T, test func(t *testing.T, s *fakeari.Server, c *ari.Cl
 			t.Parallel()
 			s := fakeari.New(t)
 			cfg := fakeConfig(s)
-			cfg.RESTOver, cfg.Timeout = carrier, 5*time.Second
+			cfg.RESTOver, cfg.Timeout = carrier, limit
 			c := connect(t, cfg)
 			expect[*ari.Connected](t, c.Events())
 			test(t, s, c)
@@ -141,7 +141,7 @@ func TestEveryRequestHasADeadline(t *testing.T) {
 			expect[*ari.Connected](t, c.Events())
 			c.Close()
 
-			cfg.Timeout = 50 * time.Millisecond
+			cfg.Timeout = time.Second // connecting has to be through in it, too
 			c = connect(t, cfg)
 			expect[*ari.Connected](t, c.Events())
 			s.On(http.MethodPost, "/channels/{channelId}/ring", func(fakeari.Request) fakeari.Response {

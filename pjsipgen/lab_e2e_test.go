@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds waits for real parts; no test asserts how long one took.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // lab is a real Asterisk with a generated configuration.
 type lab struct {
@@ -47,7 +47,7 @@ func onPorts(t testing.TB) *config.Config {
 
 func newLab(t *testing.T, cfg *config.Config) *lab {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
 	writeSet(t, dir, cfg)

@@ -61,7 +61,7 @@ func (f *facts) SetService(number string, in bool) {
 }
 
 // patience bounds waits for the feeder.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func take[T any](t *testing.T, from <-chan T) T {
 	t.Helper()

@@ -113,7 +113,7 @@ func TestSessionAndItsToken(t *testing.T) {
 	status, reply := d.send(http.MethodGet, "/current-session", "")
 	require.Equal(t, http.StatusForbidden, status)
 	require.InDelta(t, 603, code(reply), 0)
-	require.Eventually(t, func() bool { return !r.server.Present("5001") }, 5*time.Second, time.Millisecond, "its notifications too")
+	require.Eventually(t, func() bool { return !r.server.Present("5001") }, 20*time.Second, time.Millisecond, "its notifications too")
 }
 
 // Notifications are the session's of the cookie or, from clients without cookies, of the token; not of two users at once.

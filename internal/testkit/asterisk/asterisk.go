@@ -2,13 +2,18 @@ package asterisk
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"sidecar/internal/asteriskproc"
 )
 
-const logTailLines = 60
+const (
+	logTailLines = 60
+	// startTimeout is for ten thousand endpoints on a busy machine; one that has exited is seen at once.
+	startTimeout = 4 * time.Minute
+)
 
 // Options say what to start.
 type Options struct {
@@ -36,7 +41,7 @@ func Root(t testing.TB) asteriskproc.Root {
 func Start(t testing.TB, o Options) *Instance {
 	t.Helper()
 	// Not t.TempDir: its path holds the test's name and is often too long for the control socket.
-	proc, err := asteriskproc.Start(t.Context(), asteriskproc.Options{ConfDir: o.ConfDir, Root: Root(t)})
+	proc, err := asteriskproc.Start(t.Context(), asteriskproc.Options{ConfDir: o.ConfDir, Root: Root(t), StartTimeout: startTimeout})
 	require.NoError(t, err)
 	i := &Instance{Instance: proc, t: t}
 	t.Cleanup(i.finish)

@@ -62,51 +62,48 @@ func (r *rig) command(ctx context.Context, page, verb, callID string) <-chan err
 	return outcome
 }
 
-func newPageRig(t testing.TB) (*rig, string) {
-	t.Helper()
-	r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
-	return r, r.serve()
-}
-
 func TestPageDoesWhatItIsToldAndSaysSo(t *testing.T) {
 	t.Parallel()
-	r, url := newPageRig(t)
-	require.False(t, r.guide.HasPage(pageOne))
-	require.ErrorIs(t, r.guide.Command(t.Context(), pageOne, "answer", "c1"), gws.ErrNoPage)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
+		require.False(t, r.guide.HasPage(pageOne))
+		require.ErrorIs(t, r.guide.Command(t.Context(), pageOne, "answer", "c1"), gws.ErrNoPage)
 
-	page := newDesktop(t, url, "agent1").start(nil, gws.ChannelPagePrefix+pageOne)
-	require.True(t, r.guide.HasPage(pageOne))
-	require.False(t, r.guide.HasPage(pageTwo))
+		page := virtual(t, r, "agent1").start(nil, gws.ChannelPagePrefix+pageOne)
+		require.True(t, r.guide.HasPage(pageOne))
+		require.False(t, r.guide.HasPage(pageTwo))
 
-	outcome := r.command(t.Context(), pageOne, "answer", "abc@host")
-	got := page.orders()
-	require.Len(t, got, 1)
-	require.Regexp(t, "^[0-9a-f]{32}$", got[0].ID)
-	require.Equal(t, order{ID: got[0].ID, Verb: "answer", CallID: "abc@host"}, got[0])
-	require.True(t, page.ack(map[string]any{"id": got[0].ID, "ok": true}).ok())
-	require.NoError(t, <-outcome)
+		outcome := r.command(t.Context(), pageOne, "answer", "abc@host")
+		got := page.orders()
+		require.Len(t, got, 1)
+		require.Regexp(t, "^[0-9a-f]{32}$", got[0].ID)
+		require.Equal(t, order{ID: got[0].ID, Verb: "answer", CallID: "abc@host"}, got[0])
+		require.True(t, page.ack(map[string]any{"id": got[0].ID, "ok": true}).ok())
+		require.NoError(t, <-outcome)
 
-	outcome = r.command(t.Context(), pageOne, "hold", "abc@host")
-	second := page.orders()[0]
-	require.NotEqual(t, got[0].ID, second.ID)
-	require.True(t, page.ack(map[string]any{"id": second.ID, "ok": false, "error": "no such\ncall"}).ok())
-	err := <-outcome
-	require.ErrorIs(t, err, gws.ErrRefused)
-	require.ErrorContains(t, err, "hold: no such call")
+		outcome = r.command(t.Context(), pageOne, "hold", "abc@host")
+		second := page.orders()[0]
+		require.NotEqual(t, got[0].ID, second.ID)
+		require.True(t, page.ack(map[string]any{"id": second.ID, "ok": false, "error": "no such\ncall"}).ok())
+		err := <-outcome
+		require.ErrorIs(t, err, gws.ErrRefused)
+		require.ErrorContains(t, err, "hold: no such call")
 
-	outcome = r.command(t.Context(), pageOne, "drain", "")
-	third := page.orders()[0]
-	require.Equal(t, order{ID: third.ID, Verb: "drain"}, third)
-	page.ack(map[string]any{"id": third.ID, "ok": false, "error": strings.Repeat("x", 5000)})
-	err = <-outcome
-	require.ErrorIs(t, err, gws.ErrRefused)
-	require.Less(t, len(err.Error()), 300)
-	page.ack(map[string]any{"id": third.ID, "ok": true}) // late and double: nobody waits
+		outcome = r.command(t.Context(), pageOne, "drain", "")
+		third := page.orders()[0]
+		require.Equal(t, order{ID: third.ID, Verb: "drain"}, third)
+		page.ack(map[string]any{"id": third.ID, "ok": false, "error": strings.Repeat("x", 5000)})
+		err = <-outcome
+		require.ErrorIs(t, err, gws.ErrRefused)
+		require.Less(t, len(err.Error()), 300)
+		page.ack(map[string]any{"id": third.ID, "ok": true}) // late and double: nobody waits
+	})
 }
 
 func TestPageChannelIsForOwnersOfDNs(t *testing.T) {
 	t.Parallel()
-	r, url := newPageRig(t)
+	r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
+	url := r.serve()
 	boss := newDesktop(t, url, "boss")
 	require.True(t, boss.handshake(nil).ok())
 	reply := boss.subscribe(gws.ChannelPagePrefix + pageOne)
@@ -133,39 +130,43 @@ func TestPageChannelIsForOwnersOfDNs(t *testing.T) {
 
 func TestAckCountsFromThePageAlone(t *testing.T) {
 	t.Parallel()
-	r, url := newPageRig(t)
-	page := newDesktop(t, url, "agent1").start(nil, gws.ChannelPagePrefix+pageOne)
-	other := newDesktop(t, url, "agent2").start(nil, gws.ChannelPagePrefix+pageTwo)
-	outcome := r.command(t.Context(), pageOne, "hold", "c1")
-	o := page.orders()[0]
-	require.True(t, other.ack(map[string]any{"id": o.ID, "ok": true}).ok())
-	require.True(t, page.ack(map[string]any{"ok": true}).ok())
-	require.Equal(t, 0, len(outcome))
-	page.ack(map[string]any{"id": o.ID, "ok": false, "error": "it was I"})
-	require.ErrorContains(t, <-outcome, "it was I")
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
+		page := virtual(t, r, "agent1").start(nil, gws.ChannelPagePrefix+pageOne)
+		other := virtual(t, r, "agent2").start(nil, gws.ChannelPagePrefix+pageTwo)
+		outcome := r.command(t.Context(), pageOne, "hold", "c1")
+		o := page.orders()[0]
+		require.True(t, other.ack(map[string]any{"id": o.ID, "ok": true}).ok())
+		require.True(t, page.ack(map[string]any{"ok": true}).ok())
+		require.Equal(t, 0, len(outcome))
+		page.ack(map[string]any{"id": o.ID, "ok": false, "error": "it was I"})
+		require.ErrorContains(t, <-outcome, "it was I")
+	})
 }
 
 func TestCommandEndsWithItsContextThePageOrTheServer(t *testing.T) {
 	t.Parallel()
-	r, url := newPageRig(t)
-	page := newDesktop(t, url, "agent1").start(nil, gws.ChannelPagePrefix+pageOne)
-	cause := errors.New("nobody wants it any more")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	outcome := r.command(ctx, pageOne, "answer", "c1")
-	page.orders()
-	cancel(cause)
-	require.ErrorIs(t, <-outcome, cause)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, cti.FeedOptions{}, gws.Options{}).run()
+		page := virtual(t, r, "agent1").start(nil, gws.ChannelPagePrefix+pageOne)
+		cause := errors.New("nobody wants it any more")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		outcome := r.command(ctx, pageOne, "answer", "c1")
+		page.orders()
+		cancel(cause)
+		require.ErrorIs(t, <-outcome, cause)
 
-	replies := page.send(map[string]any{"channel": "/meta/unsubscribe", "subscription": gws.ChannelPagePrefix + pageOne})
-	require.True(t, replies[0].ok())
-	require.ErrorIs(t, r.guide.Command(t.Context(), pageOne, "answer", "c1"), gws.ErrNoPage)
+		replies := page.send(map[string]any{"channel": "/meta/unsubscribe", "subscription": gws.ChannelPagePrefix + pageOne})
+		require.True(t, replies[0].ok())
+		require.ErrorIs(t, r.guide.Command(t.Context(), pageOne, "answer", "c1"), gws.ErrNoPage)
 
-	require.True(t, page.subscribe(gws.ChannelPagePrefix+pageOne).ok())
-	outcome = r.command(t.Context(), pageOne, "answer", "c1")
-	page.orders()
-	require.NoError(t, r.guide.Close(t.Context()))
-	require.ErrorIs(t, <-outcome, bayeux.ErrClosed)
-	require.False(t, r.guide.HasPage(pageOne))
+		require.True(t, page.subscribe(gws.ChannelPagePrefix+pageOne).ok())
+		outcome = r.command(t.Context(), pageOne, "answer", "c1")
+		page.orders()
+		require.NoError(t, r.guide.Close(t.Context()))
+		require.ErrorIs(t, <-outcome, bayeux.ErrClosed)
+		require.False(t, r.guide.HasPage(pageOne))
+	})
 }
 
 func TestSilentPageIsBoundedInTimeAndNumber(t *testing.T) {

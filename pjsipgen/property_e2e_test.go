@@ -5,6 +5,8 @@ package pjsipgen_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"unicode"
 
@@ -26,7 +28,10 @@ func TestAnyValidModelLoadsWithoutAWarning(t *testing.T) {
 			dir := t.TempDir()
 			set := writeSet(t, dir, cfg)
 			i := asterisk.Start(t, asterisk.Options{ConfDir: dir})
-			require.Empty(t, i.Warnings(), "%s\n%s", set["pjsip.conf"].Data, set["extensions.conf"].Data)
+			warnings := slices.DeleteFunc(i.Warnings(), func(line string) bool {
+				return strings.Contains(line, "sidecar-socket: Websocket connection to") // no sidecar is there, which a long boot sees
+			})
+			require.Empty(t, warnings, "%s\n%s", set["pjsip.conf"].Data, set["extensions.conf"].Data)
 			require.ElementsMatch(t, set.EndpointNames(), endpointsOf(i.RequireCLI("pjsip show endpoints")))
 		})
 	}

@@ -13,7 +13,7 @@ import (
 func run(t *testing.T, cmd *cobra.Command, stdin string, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	cmd.SetArgs(args)
+	cmd.SetArgs(append([]string{}, args...)) // nil would mean the arguments of the test binary
 	cmd.SetIn(bytes.NewBufferString(stdin))
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)

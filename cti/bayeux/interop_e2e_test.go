@@ -26,6 +26,10 @@ const listenerDir = "../../e2e/node"
 // nodeLimit bounds the waiting for a client, whose process starts slowly on a busy machine.
 const nodeLimit = 3 * time.Minute
 
+// serverTimeout is what the http.Server around a site allows for a request and its answer; a client that stands still between
+// connecting and asking must get by with it.
+const serverTimeout = 3 * time.Second
+
 // site is a Bayeux server on a port of its own that can be restarted there.
 type site struct {
 	t      *testing.T
@@ -57,8 +61,8 @@ func (s *site) start() {
 	mux := http.NewServeMux()
 	mux.Handle("/cometd", s.bayeux)
 	mux.Handle("/cometd/", s.bayeux)
-	// Shorter than any hold: the server must not be disturbed by it. An idle connection is not one: a client may be slow.
-	s.http = &http.Server{Handler: mux, ReadTimeout: time.Second, WriteTimeout: time.Second, IdleTimeout: waitLimit}
+	// Shorter than a hold: the server must not be disturbed by it. An idle connection is not one: a client may be slow.
+	s.http = &http.Server{Handler: mux, ReadTimeout: serverTimeout, WriteTimeout: serverTimeout, IdleTimeout: waitLimit}
 	s.served = make(chan struct{})
 	server, served := s.http, s.served
 	go func() {
@@ -275,11 +279,11 @@ func TestInterop16HeldConnects(t *testing.T) {
 	for generation := range generations {
 		t.Run("cometd"+generation, func(t *testing.T) {
 			t.Parallel()
-			site := newSite(t, bayeux.Options{Timeout: 1500 * time.Millisecond})
+			site := newSite(t, bayeux.Options{Timeout: serverTimeout * 3 / 2})
 			l := listen(t, site, generation, "--token", "anna", "--channels", "/user/agent/events,/call/state", "--until", "Over")
 			l.subscribed()
 			session := site.bayeux.Sessions("anna")[0]
-			require.Never(t, func() bool { return session.Reason() != "" }, 3500*time.Millisecond, 100*time.Millisecond)
+			require.Never(t, func() bool { return session.Reason() != "" }, serverTimeout*7/2, 100*time.Millisecond)
 			require.NoError(t, site.bayeux.Publish(event(t, "/call/state", msg{"event": "Over"})))
 			l.expectEvent()
 			l.expect("disconnect", true)

@@ -188,9 +188,24 @@ func (d *webDay) digits() {
 	require.NoError(d.t, cust.WaitDTMF(soon(d.t), "159#70"), "INFO of the browser")
 	cust.SendTone(0)
 	a.hearsNot(customerTone)
-	pressed := make(chan error, 1)
-	go func() { pressed <- cust.SendDTMF(soon(d.t), "8888888888") }()
+	ctx := soon(d.t)
+	heard, pressed := make(chan struct{}), make(chan error, 1)
+	go func() { // joined by pressed; a page that stands still for a moment misses a digit or two
+		for {
+			if err := cust.SendDTMF(ctx, "888"); err != nil {
+				pressed <- err
+				return
+			}
+			select {
+			case <-heard:
+				close(pressed)
+				return
+			default:
+			}
+		}
+	}()
 	a.hearsDigit('8')
+	close(heard)
 	require.NoError(d.t, <-pressed)
 	a.hangup()
 	ended(d.t, cust)

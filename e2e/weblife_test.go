@@ -210,14 +210,18 @@ func TestBrowserAfterRestarts(t *testing.T) {
 	s.inService(dns...)
 	call()
 
+	before := map[string]int{}
+	for _, dn := range dns {
+		before[dn] = len(w[dn].lines())
+	}
 	s.killSidecar()
 	for _, dn := range dns {
-		w[dn].line("disconnected", 0)
+		w[dn].line("disconnected", before[dn])
 	}
 	s.startSidecar()
 	s.waitReady()
 	for _, dn := range dns {
-		w[dn].line("^registered", 2) // once more
+		w[dn].line("^registered", before[dn]) // once more
 	}
 	s.inService(dns...)
 	call()

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { chromium } from "playwright";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const patience = 20_000;
+export const patience = 30_000;
 export const widths = { narrow: { width: 400, height: 860 }, wide: { width: 1200, height: 860 } };
 
 export const step = (text) => process.stdout.write(`page: ${text}\n`);
@@ -181,7 +181,7 @@ class Agent {
     /** Waits until the frequency is what is loudest in the window's ear. */
     async hears(hertz, why) {
         const heard = [];
-        for (const end = Date.now() + 10_000; Date.now() < end;) {
+        for (const end = Date.now() + patience; Date.now() < end;) {
             const now = await this.page.evaluate(() => globalThis.ear.listen(300));
             if (now.some((sound) => Math.abs(sound.hertz - hertz) <= 20 && sound.decibels > floor)) {
                 return;
@@ -193,7 +193,7 @@ class Agent {
 
     /** Waits until the frequency is gone for longer than the gap between tones. */
     async hearsNo(hertz, why) {
-        for (const end = Date.now() + 10_000; Date.now() < end;) {
+        for (const end = Date.now() + patience; Date.now() < end;) {
             const now = await this.page.evaluate(() => globalThis.ear.listen(1200));
             if (!now.some((sound) => Math.abs(sound.hertz - hertz) <= 20 && sound.decibels > floor)) {
                 return;

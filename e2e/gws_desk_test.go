@@ -49,7 +49,7 @@ func (s *system) agentDesk(of deskDialect, user string) *agentDesk {
 	path, channels := of.address()
 	s.node(desk.read, func() {}, "node/listen.mjs", "--client", "3", "--url", "http://"+s.http+path, "--token", s.token(user), "--channels", channels)
 	n := len(strings.Split(channels, ","))
-	s.eventually("the desktop of "+user+" has subscribed", func() bool {
+	within(s.t, startup, "the desktop of "+user+" has subscribed", func() bool {
 		desk.mu.Lock()
 		defer desk.mu.Unlock()
 		return desk.step["subscribed"] >= n

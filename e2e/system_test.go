@@ -26,6 +26,7 @@ import (
 // patience bounds every wait: long enough for a busy machine, short enough to see a hang.
 const (
 	patience = 30 * time.Second
+	startup  = 4 * patience          // of a program: much work, and all others that start at the same time have as much
 	tick     = 20 * time.Millisecond // of polls at other processes, which can not notify us
 )
 
@@ -161,7 +162,7 @@ func (s *system) run(args ...string) string {
 
 func (s *system) try(args ...string) (string, error) {
 	// A dozen users are a dozen password hashes and file syncs: most of the patience of a wait, on a host that stutters.
-	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), startup)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append(args, "--config", s.conf)...)
 	cmd.Env = append(os.Environ(), s.env...)
@@ -239,9 +240,14 @@ func (s *system) eventually(what string, ok func() bool) {
 // eventually polls in the test's own goroutine, so that a condition may itself require things.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
+	within(t, patience, what, ok)
+}
+
+func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(limit)
 	for !ok() {
 		select {
 		case <-ticker.C:
@@ -262,7 +268,7 @@ func (s *system) readyStatus() int {
 
 func (s *system) waitReady() {
 	s.t.Helper()
-	s.eventually("the sidecar is ready", func() bool { return s.readyStatus() == http.StatusOK })
+	within(s.t, startup, "the sidecar is ready", func() bool { return s.readyStatus() == http.StatusOK })
 }
 
 // readPasswords makes the first users and reads their passwords from the file that ops reads them from.

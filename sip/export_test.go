@@ -29,6 +29,16 @@ func (e *Endpoint) Read(request string) error {
 	return err
 }
 
+// Answers sends an answer to whoever wrote over UDP, as a goroutine of sipgo would that comes late; ok is whether it finds a
+// connection, else it would open a socket.
+func (e *Endpoint) Answers(to net.Addr) (ok bool, err error) {
+	conn := e.stack.transport.Pool(transportUDP).Get(to.String())
+	if conn == nil {
+		return false, nil
+	}
+	return true, conn.WriteMsg(sip.NewResponse(200, "OK"))
+}
+
 // NewDoor is the listener of TCP connections by itself; heard tells it of a message.
 func NewDoor(listener net.Listener) (door net.Listener, heard func(source string)) {
 	d := newDoor(listener)

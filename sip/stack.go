@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"golang.org/x/time/rate"
@@ -149,7 +146,10 @@ func (s *stack) serve() {
 		s.wg.Go(func() { s.ended("tcp", s.transport.ServeTCP(s.tcp)) })
 	}
 	if s.udp != nil {
-		s.wg.Go(func() { s.ended("udp", s.transport.ServeUDP(s.udp)) })
+		s.wg.Go(func() {
+			s.ended("udp", s.transport.ServeUDP(s.udp))
+			s.udp.park()
+		})
 		<-s.udp.ready
 	}
 }
@@ -222,7 +222,8 @@ func (s *stack) sendable(req *sip.Request) (*Flow, error) {
 
 // close ends sipgo. The order keeps it from opening sockets of its own: it does
 // so for every message that finds the listening one gone, and nothing closes
-// those. So first nothing is read any more and what was read is worked off, then nothing is sent, then all is closed.
+// those. So first nothing is read any more, then nothing is sent, then all is closed. Goroutines of sipgo that still carry what
+// was read can't be waited for; they find a grave.
 func (s *stack) close() {
 	s.front.close()
 	if err := s.front.bridge.Close(); err != nil {
@@ -235,8 +236,13 @@ func (s *stack) close() {
 	s.over = true
 	s.sending.Unlock()
 	s.tx.Close()
-	if err := s.transport.Close(); err != nil {
-		s.log.Debug("sip_close_failed", "error", err)
+	if s.udp != nil {
+		s.udp.bury(s.transport.Pool(transportUDP))
+	}
+	for _, network := range []string{transportTCP, "TLS", transportWS} { // that of UDP has nothing of sipgo's, and holds the graves
+		if err := s.transport.Pool(network).Clear(); err != nil {
+			s.log.Debug("sip_close_failed", "transport", network, "error", err)
+		}
 	}
 	if s.tcp != nil {
 		if err := s.tcp.Close(); err != nil {
@@ -249,51 +255,4 @@ func (s *stack) close() {
 		}
 	}
 	s.wg.Wait()
-}
-
-// drain is how long sipgo's goroutine for the last datagram gets to find its
-// connection. It needs microseconds and can't be waited for; the rest is for a busy machine.
-const drain = 50 * time.Millisecond
-
-// socket is the UDP socket with a door that can be shut without sipgo noticing.
-type socket struct {
-	net.PacketConn
-	ready  chan struct{} // closed when it is read for the first time: only then sipgo knows it
-	once   sync.Once
-	paused atomic.Bool
-	closed chan struct{}
-	last   atomic.Int64 // when a datagram was read, Unix nanoseconds
-}
-
-func newSocket(conn net.PacketConn) *socket {
-	return &socket{PacketConn: conn, ready: make(chan struct{}), closed: make(chan struct{})}
-}
-
-func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
-	s.once.Do(func() { close(s.ready) })
-	n, addr, err := s.PacketConn.ReadFrom(b)
-	if err == nil {
-		s.last.Store(time.Now().UnixNano())
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && s.paused.Load() {
-		<-s.closed
-		return 0, nil, net.ErrClosed
-	}
-	return n, addr, err //nolint:wrapcheck // sipgo compares with net.ErrClosed
-}
-
-// pause stops reading and returns when what was read has been taken over.
-func (s *socket) pause() {
-	s.paused.Store(true)
-	if err := s.SetReadDeadline(time.Unix(1, 0)); err != nil {
-		return // closed already
-	}
-	timer := time.NewTimer(drain - time.Since(time.Unix(0, s.last.Load())))
-	defer timer.Stop()
-	<-timer.C
-}
-
-func (s *socket) Close() error {
-	close(s.closed)
-	return s.PacketConn.Close() //nolint:wrapcheck // wraps nothing
 }

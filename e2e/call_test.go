@@ -44,6 +44,7 @@ func TestInboundAnsweredTransferredHungUp(t *testing.T) {
 	b := incoming(t, second, secondTone)
 	require.Equal(t, "030123456", b.Remote().Number, "the second agent's phone shows the customer")
 	talk(t, cust, customerTone, b, secondTone)
+	s.settled()
 	require.Equal(t, id, s.onlyCall("Established").ID, "the CallUUID stays")
 
 	s.as("supervisor", http.MethodPost, "/api/v1/calls/"+id+"/hangup", nil).want(http.StatusOK)

@@ -57,6 +57,7 @@ func (d *day) command(dn, id, verb, body string) call {
 // over ends a call of two, of which the desktop has seen these events.
 func (d *agents) over(who, other *phone.Call, events string) {
 	d.t.Helper()
+	d.settled()
 	require.NoError(d.t, who.Hangup(soon(d.t)))
 	ended(d.t, other)
 	d.expect(events)

@@ -22,6 +22,7 @@ func (d *agents) calledTwice() (cust, agent, cust2, agent2 *phone.Call, held, ta
 	require.NoError(d.t, agent2.Answer(soon(d.t)))
 	talk(d.t, cust2, thirdTone, agent2, agentTone)
 	waits(d.t, cust, agentTone, thirdTone)
+	d.settled()
 	for _, c := range d.calls("5001") {
 		if c.ID != held {
 			talking = c.ID

@@ -75,9 +75,11 @@ func (d *agents) conferenceOfFive() {
 	d.command("5001", id, "conference", `{"to": "5003"}`)
 	c := voice{incoming(d.t, d.third, thirdTone), thirdTone}
 	together(d.t, cust, agent, b, c)
+	d.settled()
 	d.command("5002", id, "conference", `{"to": "030777"}`)
 	e := voice{incoming(d.t, d.customer, fourthTone), fourthTone}
 	together(d.t, cust, agent, b, c, e)
+	d.settled()
 	d.command("5003", id, "hangup", "{}")
 	for _, v := range []voice{cust, agent, b, c, e} {
 		ended(d.t, v.call)

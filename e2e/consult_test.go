@@ -50,6 +50,7 @@ func (d *agents) consulted() (cust, agent, b *phone.Call, id, consult string) {
 	require.NoError(d.t, b.Answer(soon(d.t)))
 	talk(d.t, agent, agentTone, b, secondTone)
 	waits(d.t, cust, agentTone, secondTone)
+	d.settled()
 	return cust, agent, b, id, consult
 }
 
@@ -115,6 +116,7 @@ func (d *agents) consultedOutside() {
 	require.Equal(d.t, "030777", other.Called())
 	talk(d.t, agent, agentTone, other, thirdTone)
 	waits(d.t, cust, agentTone, thirdTone)
+	d.settled()
 	d.command("5001", id, "complete-transfer", "{}")
 	ended(d.t, agent)
 	talk(d.t, cust, customerTone, other, thirdTone)

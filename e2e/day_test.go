@@ -41,7 +41,9 @@ func (d *day) step(t *testing.T, run func(*day)) {
 
 // connected is a call of the customer that 5001 has answered.
 func (d *day) connected() (cust, agent *phone.Call) {
-	return conversation(d.t, d.customer, d.first)
+	cust, agent = conversation(d.t, d.customer, d.first)
+	d.onlyCall("Established") // a supervisor's phone may ring meanwhile
+	return cust, agent
 }
 
 // reached is the outside party of 5001's call, who answers once the network has told that it rings.
@@ -98,6 +100,7 @@ func (d *day) internal() {
 	b := incoming(d.t, d.second, secondTone)
 	require.Equal(d.t, "5001", b.Remote().Number)
 	talk(d.t, a, agentTone, b, secondTone)
+	d.settled()
 	require.NoError(d.t, a.Hangup(soon(d.t)))
 	ended(d.t, b)
 	d.feed.want(golden(d.t, "internal")...)
@@ -123,6 +126,7 @@ func (d *day) outbound() {
 	cust := d.reached()
 	require.Equal(d.t, "030999", cust.Called())
 	talk(d.t, a, agentTone, cust, customerTone)
+	d.settled()
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
 	ended(d.t, a)
 	d.feed.want(golden(d.t, "outbound")...)
@@ -139,6 +143,7 @@ func (d *day) announced() {
 	require.NotEqual(d.t, phone.Established, a.State())
 	require.NoError(d.t, cust.Answer(soon(d.t)))
 	talk(d.t, a, agentTone, cust, customerTone)
+	d.settled()
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
 	ended(d.t, a)
 	d.feed.want(golden(d.t, "outbound")...)
@@ -166,6 +171,7 @@ func (d *day) clickToDial() {
 	require.Equal(d.t, "030999", a.Remote().Number, "the agent's phone shows whom it will call")
 	cust := d.reached()
 	talk(d.t, a, agentTone, cust, customerTone)
+	d.settled()
 	require.NoError(d.t, a.Hangup(soon(d.t)))
 	ended(d.t, cust)
 	d.feed.want(golden(d.t, "click_to_dial")...)
@@ -187,6 +193,7 @@ func (d *day) transferInternal() {
 	ended(d.t, b)
 	cust := incoming(d.t, d.customer, customerTone)
 	talk(d.t, a, agentTone, cust, customerTone)
+	d.settled()
 	d.as("5001", http.MethodPost, "/api/v1/calls/"+id+"/hangup", nil).want(http.StatusOK)
 	ended(d.t, a)
 	ended(d.t, cust)
@@ -201,6 +208,7 @@ func (d *day) transferOutside() {
 	other := incoming(d.t, d.customer, secondTone)
 	require.Equal(d.t, "030777", other.Called())
 	talk(d.t, cust, customerTone, other, secondTone)
+	d.settled()
 	require.NoError(d.t, other.Hangup(soon(d.t)))
 	ended(d.t, cust)
 	d.feed.want(golden(d.t, "transfer_outside")...)
@@ -217,6 +225,7 @@ func (d *day) transferRecall() {
 	require.NoError(d.t, b.Busy())
 	back := incoming(d.t, d.first, agentTone)
 	talk(d.t, cust, customerTone, back, agentTone)
+	d.settled()
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
 	ended(d.t, back)
 	d.feed.want(golden(d.t, "transfer_recall")...)
@@ -231,6 +240,7 @@ func (d *day) referBlind() {
 	require.Equal(d.t, http.StatusOK, status)
 	ended(d.t, agent)
 	talk(d.t, cust, customerTone, b, secondTone)
+	d.settled()
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
 	ended(d.t, b)
 	d.feed.want(golden(d.t, "inbound_transferred")...)
@@ -244,6 +254,7 @@ func (d *day) held() {
 	require.NoError(d.t, cust.WaitSound(soon(d.t)), "music on hold")
 	require.NoError(d.t, agent.Retrieve(soon(d.t)))
 	talk(d.t, cust, customerTone, agent, agentTone)
+	d.settled()
 	require.NoError(d.t, cust.Hangup(soon(d.t)))
 	ended(d.t, agent)
 	d.feed.want(golden(d.t, "held")...)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,19 @@ func (s *system) calls(user string) []call {
 	var list struct{ Calls []call }
 	s.as(user, http.MethodGet, "/api/v1/calls", nil).want(http.StatusOK).into(&list)
 	return list.Calls
+}
+
+// settled waits until the sidecar knows what the phones hear already: Asterisk joins first and answers then, and what the phones do next
+// comes by another way than that answer. It is for calls in which nothing rings and nobody waits.
+func (s *system) settled() {
+	s.t.Helper()
+	s.eventually("all parties talk, or hold", func() bool {
+		return !slices.ContainsFunc(s.calls("supervisor"), func(c call) bool {
+			return slices.ContainsFunc(c.Parties, func(p callParty) bool {
+				return !slices.Contains([]string{"Established", "Held", "Released"}, p.State)
+			})
+		})
+	})
 }
 
 // onlyCall waits for the system's one call to be in a state.

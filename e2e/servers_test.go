@@ -80,6 +80,7 @@ func (s *servers) consulted(cust, a *phone.Call, path string) (b *phone.Call) {
 	b = incoming(s.t, s.second, secondTone)
 	talk(s.t, a, agentTone, b, secondTone)
 	require.NoError(s.t, cust.WaitNoTone(soon(s.t), agentTone), "the customer waits")
+	s.settled()
 	return b
 }
 
@@ -241,6 +242,7 @@ func (s *servers) transferred() {
 	ended(s.t, a)
 	b := incoming(s.t, s.second, secondTone)
 	talk(s.t, cust, customerTone, b, secondTone)
+	s.settled()
 	s.as("5002", http.MethodPost, path+"transfer", `{"to":"5001"}`).want(http.StatusOK)
 	ended(s.t, b)
 	a = incoming(s.t, s.first, agentTone)

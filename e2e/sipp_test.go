@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,8 +28,10 @@ routes: [{number: "8000", to: "dn:5001"}]
 	s.inService("5001")
 	feed := s.listen(9, "5001")
 	dir := t.TempDir()
-	cmd := exec.CommandContext(soon(t), "sipp", s.sip(), "-sn", "uac", "-s", "8000", "-i", "127.0.0.2", "-p", fmt.Sprint(s.customer),
-		"-m", "20", "-r", "10", "-d", "500", "-nostdin", "-timeout", "25s", "-trace_err", "-error_file", filepath.Join(dir, "errors.log"))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience) // for all twenty
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sipp", s.sip(), "-sn", "uac", "-s", "8000", "-i", "127.0.0.2", "-p", fmt.Sprint(s.customer),
+		"-m", "20", "-r", "10", "-d", "500", "-nostdin", "-timeout", "80s", "-timeout_error", "-trace_err", "-error_file", filepath.Join(dir, "errors.log"))
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	errors, _ := os.ReadFile(filepath.Join(dir, "errors.log"))

@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # Outside a git checkout (a source archive) the version is "dev".
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-GO_TEST := scripts/go-test.sh -race -shuffle=on -tags e2e,opus,nolibopusfile -timeout 20m -p 2
+GO_TEST := scripts/go-test.sh -race -shuffle=on -tags e2e,opus,nolibopusfile -timeout 40m -p 2
 # Opus is transcoded by libopus, where its headers and a C compiler are there. The names are resolved by Go as in the static binary.
 comma := ,
 OPUS := $(shell pkg-config --exists opus 2>/dev/null && command -v gcc >/dev/null && echo yes)

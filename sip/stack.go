@@ -11,6 +11,8 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 	"golang.org/x/time/rate"
+
+	"sidecar/internal/sipsocket"
 )
 
 // stack is sipgo's transports and transactions, without its client and server:
@@ -21,7 +23,7 @@ type stack struct {
 	transport *sip.TransportLayer
 	tx        *sip.TransactionLayer
 	front     *front
-	udp       *socket
+	udp       *sipsocket.Socket
 	tcp       *door
 	wg        sync.WaitGroup // the listeners
 	refusals  *rate.Limiter  // owned by the goroutine that reads datagrams
@@ -31,8 +33,8 @@ type stack struct {
 	over    bool
 }
 
-// newStack opens the sockets and builds the layers; serve starts them. expect sees every message as it is read, handle gets every request that opens a server transaction, each on a goroutine of its own, and stray the
-// responses that belong to no transaction.
+// newStack opens the sockets and builds the layers; serve starts them. expect sees every message as it is read, handle gets every
+// request that opens a server transaction, each on a goroutine of its own, and stray the responses that belong to no transaction.
 func newStack(opts *Options, front *front, expect func(sip.Message), handle func(*sip.Request, *sip.ServerTx), stray func(*sip.Response)) (*stack, error) {
 	s := &stack{log: opts.Log, front: front, refusals: rate.NewLimiter(refusalRate, refusalBurst)}
 	front.attach, front.detach = s.attach, s.detach
@@ -42,7 +44,7 @@ func newStack(opts *Options, front *front, expect func(sip.Message), handle func
 		if err != nil {
 			return nil, fmt.Errorf("listen for SIP on udp %s: %w", opts.ListenUDP, err)
 		}
-		s.udp = newSocket(conn)
+		s.udp = sipsocket.New(conn)
 	}
 	if opts.ListenTCP != "" {
 		listener, err := config.Listen(context.Background(), "tcp", opts.ListenTCP)
@@ -148,9 +150,9 @@ func (s *stack) serve() {
 	if s.udp != nil {
 		s.wg.Go(func() {
 			s.ended("udp", s.transport.ServeUDP(s.udp))
-			s.udp.park()
+			s.udp.Park()
 		})
-		<-s.udp.ready
+		<-s.udp.Ready()
 	}
 }
 
@@ -230,14 +232,14 @@ func (s *stack) close() {
 		s.log.Debug("bridge_close_failed", "error", err)
 	}
 	if s.udp != nil {
-		s.udp.pause()
+		s.udp.Pause()
 	}
 	s.sending.Lock()
 	s.over = true
 	s.sending.Unlock()
 	s.tx.Close()
 	if s.udp != nil {
-		s.udp.bury(s.transport.Pool(transportUDP))
+		s.udp.Bury(s.transport.Pool(transportUDP), ErrClosed)
 	}
 	for _, network := range []string{transportTCP, "TLS", transportWS} { // that of UDP has nothing of sipgo's, and holds the graves
 		if err := s.transport.Pool(network).Clear(); err != nil {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/emiago/sipgo"
 	"github.com/emiago/sipgo/sip"
+
+	"sidecar/internal/sipsocket"
 )
 
 const (
@@ -28,7 +30,7 @@ type Phone struct {
 	log    *slog.Logger
 	ip     netip.Addr
 	local  netip.AddrPort
-	socket *socket
+	socket *sipsocket.Socket
 	agent  *sipgo.UserAgent
 	client *sipgo.Client
 	ctx    context.Context //nolint:containedctx // the phone's life, which outlasts the call of New
@@ -61,7 +63,7 @@ func New(ctx context.Context, opts Options) (*Phone, error) {
 	}
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort() // a UDP socket has a UDPAddr
 	p := &Phone{
-		opts: opts, log: opts.Logger.With("phone", opts.User), ip: bind.Addr(), socket: newSocket(conn),
+		opts: opts, log: opts.Logger.With("phone", opts.User), ip: bind.Addr(), socket: sipsocket.New(conn),
 		local: netip.AddrPortFrom(bind.Addr(), local.Port()),
 		calls: map[string]*Call{}, arrived: make(chan struct{}),
 	}
